@@ -1,0 +1,526 @@
+/* abi: the functions of kevy.h: check, call inward, set the error; nothing else. kevy.h is the manual. */
+#include "kevy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../core/background.h"
+#include "../core/blob.h"
+#include "../core/expire.h"
+#include "../core/glob.h"
+#include "../core/keyspace.h"
+#include "../core/number.h"
+#include "../core/probe.h"
+#include "../core/registry.h"
+#include "../core/snapshot.h"
+#include "../core/store_open.h"
+#include "../core/type_string.h"
+
+/* ---- version, messages ---- */
+
+const char *kevy_version(void) { return KEVY_VERSION; }
+
+int32_t kevy_abi(void) { return KEVY_ABI; }
+
+const char *kevy_strerror(kevy_status status) {
+  switch (status) {
+    case KEVY_OK: return "ok";
+    case KEVY_MISSING: return "no such key";
+    case KEVY_UNMET: return "the condition is not met";
+#define MESSAGE(name, number, message)                                                             \
+  case KEVY_##name: return message;
+      KEVY_ERRORS(MESSAGE)
+#undef MESSAGE
+    default: return "unknown status";
+  }
+}
+
+static __thread char open_message[160];
+
+const char *kevy_errmsg(kevy_store *s) {
+  if (s == NULL) return open_message;
+  return s->message[0] != '\0' ? s->message : kevy_strerror(s->last_status);
+}
+
+/* Notes a failure for kevy_errmsg; detail that the engine recorded for it stays. */
+static inline kevy_status noted(kevy_store *s, kevy_status status) {
+  if (LIKELY(status >= 0)) return status;
+  if (s->last_status != status) s->message[0] = '\0';
+  s->last_status = status;
+  return status;
+}
+
+/* The end of a call that lends nothing, and of one whose result borrows from the store. */
+static inline kevy_status settled(kevy_store *s, kevy_status status) {
+  status = noted(s, status);
+  store_settle(s);
+  return status;
+}
+static inline kevy_status lending(kevy_store *s, kevy_status status) {
+  status = noted(s, status);
+  store_leave(s);
+  return status;
+}
+
+#define ENTER(s)                                                                                   \
+  if (UNLIKELY(!store_enter(s))) return KEVY_ECLOSED
+
+/* Turns a ttl into a deadline. */
+static inline kevy_status deadline_of(kevy_store *s, int64_t ttl, uint32_t flags,
+                                      int64_t *deadline) {
+  *deadline = ttl;
+  if (LIKELY(ttl == KEVY_NO_TTL) && !(flags & KEVY_AT)) return KEVY_OK;
+  if (flags & KEVY_AT) return ttl < 0 ? KEVY_EEXPIRE : KEVY_OK;
+  if (ttl <= 0 || __builtin_add_overflow(store_now(s), ttl, deadline)) return KEVY_EEXPIRE;
+  return KEVY_OK;
+}
+
+static inline bool flags_allowed(uint32_t flags, uint32_t allowed) {
+  return LIKELY((flags & ~allowed) == 0);
+}
+
+/* ---- stores ---- */
+
+static kevy_status open_fail(kevy_status status, const char *format, const char *detail) {
+  snprintf(open_message, sizeof open_message, format, detail);
+  return status;
+}
+
+typedef struct open_request {
+  uint64_t maxmemory;
+  uint32_t flags;
+} open_request;
+
+static kevy_store *make_store(void *context) {
+  const open_request *r = context;
+  kevy_store *s = store_new(r->maxmemory, r->flags);
+  if (s == NULL || !(r->flags & KEVY_BACKGROUND) || background_start(s)) return s;
+  store_free(s);
+  return NULL;
+}
+
+kevy_status kevy_open(const kevy_options *options, kevy_store **out) {
+  kevy_options o = KEVY_OPTIONS_INIT;
+  if (options != NULL) {
+    if (options->size < offsetof(kevy_options, url))
+      return open_fail(KEVY_EARG, "kevy_options.size is not set%s", "");
+    memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
+  }
+  if (o.flags & ~(KEVY_THREADS | KEVY_BACKGROUND))
+    return open_fail(KEVY_EARG, "unknown flag in kevy_options.flags%s", "");
+  if (o.policy != NULL && strcmp(o.policy, "noeviction") != 0)
+    return open_fail(KEVY_EARG, "policy \"%s\" is not one of: noeviction", o.policy);
+  const char *name = NULL;
+  if (o.url != NULL) {
+    if (strncmp(o.url, "mem://", 6) != 0)
+      return open_fail(KEVY_EUNSUPPORTED, "cannot open \"%s\": the schemes that work are mem:// "
+                       "and mem://name", o.url);
+    if (o.url[6] != '\0') name = o.url + 6;
+  }
+  open_request r = {o.maxmemory, o.flags};
+  if (name != NULL || (r.flags & KEVY_BACKGROUND)) r.flags |= KEVY_THREADS;
+  kevy_store *s = r.flags & KEVY_THREADS ? registry_open(name, make_store, &r) : make_store(&r);
+  if (s == NULL) return open_fail(KEVY_EOOM, "no memory for a store%s", "");
+  *out = s;
+  return KEVY_OK;
+}
+
+void kevy_close(kevy_store *s) {
+  if (s == NULL) return;
+  if (s->locked) {
+    if (!registry_close(s)) return;
+    background_stop(s);
+  }
+  store_free(s);
+}
+
+void kevy_lock(kevy_store *s) { (void)store_enter(s); }
+
+void kevy_unlock(kevy_store *s) { store_leave(s); }
+
+kevy_status kevy_tick(kevy_store *s, uint64_t budget_us, uint64_t *reclaimed) {
+  ENTER(s);
+  uint64_t count = 0, until = clock_ticks() + (budget_us == 0 ? 100 : budget_us) * 1000;
+  bool done = false;
+  while (!done) {
+    done = store_upkeep(s, 32, &count);
+    if (clock_ticks() >= until) break;
+  }
+  if (reclaimed != NULL) *reclaimed = count;
+  return lending(s, done ? KEVY_OK : KEVY_UNMET);
+}
+
+kevy_status kevy_snapshot(kevy_store *s, kevy_store **out) {
+  ENTER(s);
+  kevy_store *frozen = store_freeze(s);
+  if (frozen != NULL) *out = frozen;
+  return lending(s, frozen != NULL ? KEVY_OK : KEVY_EOOM);
+}
+
+/* ---- strings ---- */
+
+kevy_status kevy_get(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
+  ENTER(s);
+  return lending(s, string_get(s, key, klen, out));
+}
+
+kevy_status kevy_get_into(kevy_store *s, const char *key, size_t klen, char *buf, size_t cap,
+                          kevy_value *out) {
+  ENTER(s);
+  kevy_status status = string_get(s, key, klen, out);
+  if (status == KEVY_OK && out->kind <= KEVY_TEXT) {
+    if (out->len <= cap) out->as.ptr = out->len != 0 ? memcpy(buf, out->as.ptr, out->len) : "";
+    else out->as.ptr = NULL;
+  }
+  return lending(s, status);
+}
+
+kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
+                     int64_t ttl, uint32_t flags, kevy_value *old) {
+  if (!flags_allowed(flags, KEVY_NX | KEVY_XX | KEVY_KEEPTTL | KEVY_AT | KEVY_TEXT_KEY))
+    return noted(s, KEVY_EARG);
+  ENTER(s);
+  int64_t deadline;
+  kevy_status status = deadline_of(s, ttl, flags, &deadline);
+  if (LIKELY(status == KEVY_OK))
+    status = string_set(s, key, klen, value, deadline, flags, old);
+  return old == NULL ? settled(s, status) : lending(s, status);
+}
+
+kevy_status kevy_getdel(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
+  ENTER(s);
+  return lending(s, string_getdel(s, key, klen, out));
+}
+
+kevy_status kevy_getex(kevy_store *s, const char *key, size_t klen, int64_t ttl, uint32_t flags,
+                       kevy_value *out) {
+  if (!flags_allowed(flags, KEVY_AT | KEVY_PERSIST)) return noted(s, KEVY_EARG);
+  ENTER(s);
+  int64_t deadline;
+  kevy_status status = deadline_of(s, ttl, flags, &deadline);
+  if (status == KEVY_OK) status = string_getex(s, key, klen, deadline, flags, out);
+  return lending(s, status);
+}
+
+kevy_status kevy_incr(kevy_store *s, const char *key, size_t klen, int64_t by, uint32_t flags,
+                      int64_t *out) {
+  ENTER(s);
+  int64_t after;
+  kevy_status status = string_incr(s, key, klen, by, flags, &after);
+  if (status == KEVY_OK && out != NULL) *out = after;
+  return settled(s, status);
+}
+
+kevy_status kevy_incr_float(kevy_store *s, const char *key, size_t klen, double by,
+                            uint32_t flags, double *out) {
+  ENTER(s);
+  double after;
+  kevy_status status = string_incr_float(s, key, klen, by, flags, &after);
+  if (status == KEVY_OK && out != NULL) *out = after;
+  return settled(s, status);
+}
+
+kevy_status kevy_append(kevy_store *s, const char *key, size_t klen, const kevy_value *tail,
+                        uint32_t flags, uint64_t *length) {
+  ENTER(s);
+  return settled(s, string_append(s, key, klen, tail, flags, length));
+}
+
+kevy_status kevy_strlen(kevy_store *s, const char *key, size_t klen, uint64_t *length) {
+  ENTER(s);
+  return lending(s, string_strlen(s, key, klen, length));
+}
+
+kevy_status kevy_getrange(kevy_store *s, const char *key, size_t klen, int64_t first, int64_t last,
+                          kevy_value *out) {
+  ENTER(s);
+  return lending(s, string_getrange(s, key, klen, first, last, out));
+}
+
+kevy_status kevy_setrange(kevy_store *s, const char *key, size_t klen, int64_t offset,
+                          const char *piece, size_t len, uint32_t flags, uint64_t *length) {
+  ENTER(s);
+  return settled(s, string_setrange(s, key, klen, offset, piece, len, flags, length));
+}
+
+kevy_status kevy_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out) {
+  ENTER(s);
+  return lending(s, string_mget(s, k, keys, out));
+}
+
+kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys, const kevy_value *values,
+                      int64_t ttl, uint32_t flags) {
+  if (!flags_allowed(flags, KEVY_NX | KEVY_AT)) return noted(s, KEVY_EARG);
+  ENTER(s);
+  int64_t deadline;
+  kevy_status status = deadline_of(s, ttl, flags, &deadline);
+  if (status == KEVY_OK) status = string_mset(s, k, keys, values, deadline, flags);
+  return settled(s, status);
+}
+
+/* ---- keys ---- */
+
+kevy_status kevy_delete(kevy_store *s, const char *key, size_t klen) {
+  ENTER(s);
+  return settled(s, keyspace_delete(s, key, klen));
+}
+
+kevy_status kevy_exists(kevy_store *s, const char *key, size_t klen) {
+  ENTER(s);
+  return lending(s, keyspace_exists(s, key, klen));
+}
+
+kevy_status kevy_touch(kevy_store *s, const char *key, size_t klen) {
+  ENTER(s);
+  return lending(s, keyspace_touch(s, key, klen));
+}
+
+kevy_status kevy_type(kevy_store *s, const char *key, size_t klen, int32_t *type) {
+  ENTER(s);
+  return lending(s, keyspace_type(s, key, klen, type));
+}
+
+const char *kevy_type_name(int32_t type) {
+  static const char *const names[] = {"none", "string", "hash", "list", "set", "zset", "stream"};
+  return type >= 0 && type <= KEVY_TYPE_STREAM ? names[type] : "unknown";
+}
+
+kevy_status kevy_rename(kevy_store *s, const char *key, size_t klen, const char *to, size_t tolen,
+                        uint32_t flags) {
+  ENTER(s);
+  return settled(s, keyspace_rename(s, key, klen, to, tolen, flags));
+}
+
+kevy_status kevy_copy(kevy_store *s, const char *key, size_t klen, const char *to, size_t tolen,
+                      uint32_t flags) {
+  ENTER(s);
+  return settled(s, keyspace_copy(s, key, klen, to, tolen, flags));
+}
+
+kevy_status kevy_len(kevy_store *s, uint64_t *count) {
+  ENTER(s);
+  if (s->frozen == NULL) store_upkeep(s, 128, NULL);
+  *count = keyspace_len(s);
+  return lending(s, KEVY_OK);
+}
+
+kevy_status kevy_random_key(kevy_store *s, kevy_value *key) {
+  ENTER(s);
+  return lending(s, keyspace_random(s, key));
+}
+
+kevy_status kevy_clear(kevy_store *s) {
+  ENTER(s);
+  return settled(s, keyspace_clear(s));
+}
+
+/* ---- time ---- */
+
+kevy_status kevy_deadline(kevy_store *s, const char *key, size_t klen, int64_t *deadline) {
+  ENTER(s);
+  return lending(s, keyspace_deadline(s, key, klen, deadline));
+}
+
+kevy_status kevy_ttl(kevy_store *s, const char *key, size_t klen, int64_t *ttl) {
+  ENTER(s);
+  kevy_status status = keyspace_deadline(s, key, klen, ttl);
+  if (status == KEVY_OK && *ttl != KEVY_NO_TTL) {
+    *ttl -= store_now(s);
+    if (*ttl < 1) *ttl = 1; /* its time came since it was found alive */
+  }
+  return lending(s, status);
+}
+
+kevy_status kevy_expire(kevy_store *s, const char *key, size_t klen, int64_t ttl, uint32_t flags) {
+  const uint32_t conditions = KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT;
+  if (!flags_allowed(flags, conditions | KEVY_AT) ||
+      ((flags & KEVY_NX) && (flags & conditions) != KEVY_NX) ||
+      ((flags & KEVY_GT) && (flags & KEVY_LT)))
+    return noted(s, KEVY_EARG);
+  ENTER(s);
+  int64_t deadline;
+  kevy_status status = ttl == KEVY_NO_TTL ? KEVY_EEXPIRE : deadline_of(s, ttl, flags, &deadline);
+  if (status == KEVY_OK) status = keyspace_expire(s, key, klen, deadline, flags);
+  return settled(s, status);
+}
+
+kevy_status kevy_persist(kevy_store *s, const char *key, size_t klen) {
+  ENTER(s);
+  return settled(s, keyspace_expire(s, key, klen, KEVY_NO_TTL, 0));
+}
+
+kevy_status kevy_now(kevy_store *s, int64_t *now) {
+  ENTER(s);
+  *now = store_now(s);
+  return lending(s, KEVY_OK);
+}
+
+/* ---- iteration ---- */
+
+struct kevy_iter {
+  moment *m;
+  table_walk walk;
+  const entry *at; /* what was given last */
+  int32_t type;    /* KEVY_TYPE_NONE: all */
+  size_t plen;
+  char pattern[];
+};
+
+kevy_status kevy_iter_open(kevy_store *s, const char *pattern, size_t plen, int32_t type,
+                           kevy_iter **out) {
+  if (type < KEVY_TYPE_NONE || type > KEVY_TYPE_STREAM) return noted(s, KEVY_EARG);
+  if (plen > KEVY_MAX_LEN) return noted(s, KEVY_ETOOBIG);
+  ENTER(s);
+  kevy_iter *it = calloc(1, sizeof *it + plen);
+  if (it != NULL) {
+    it->m = s->frozen != NULL ? snapshot_share(s->frozen) : snapshot_open(s->sp, store_now(s));
+    if (it->m == NULL) {
+      free(it);
+      it = NULL;
+    }
+  }
+  if (it == NULL) return lending(s, KEVY_EOOM);
+  it->type = type;
+  it->plen = plen;
+  if (plen != 0) memcpy(it->pattern, pattern, plen);
+  *out = it;
+  return lending(s, KEVY_OK);
+}
+
+static bool iter_wants(const kevy_iter *it, const entry *e) {
+  if (entry_has_deadline(e) && entry_deadline(e) <= it->m->now) return false;
+  if (it->type != KEVY_TYPE_NONE && it->type != entry_type(e)) return false;
+  return it->plen == 0 ||
+         glob_match(it->pattern, it->plen, entry_key(e), entry_klen(e), false);
+}
+
+kevy_status kevy_iter_next(kevy_iter *it, kevy_value *key, kevy_value *value) {
+  const char *base = it->m->sp->mem.base;
+  ref r;
+  while ((r = table_next(base, &it->m->keys, &it->walk)) != 0) {
+    const entry *e = mem_ptr(base, r);
+    if (!iter_wants(it, e)) continue;
+    it->at = e;
+    key->kind = entry_key_kind(e);
+    key->reserved = 0;
+    key->len = entry_klen(e);
+    key->as.ptr = entry_key(e);
+    if (value != NULL) entry_value(base, e, value);
+    return KEVY_OK;
+  }
+  return KEVY_MISSING;
+}
+
+int32_t kevy_iter_type(kevy_iter *it) {
+  return it->at != NULL ? entry_type(it->at) : KEVY_TYPE_NONE;
+}
+
+void kevy_iter_close(kevy_iter *it) {
+  if (it == NULL) return;
+  snapshot_close(it->m);
+  free(it);
+}
+
+/* ---- pins ---- */
+
+/* A blob's pin is the node that gives the blob back; below the threshold the bytes follow. */
+struct kevy_pin {
+  pin_node node;
+  space *sp; /* NULL for a copy */
+  char bytes[];
+};
+
+static kevy_pin *pin_copy(const kevy_value *v, size_t *len) {
+  char digits[NUMBER_FLOAT_MAX];
+  const char *from = v->as.ptr;
+  *len = v->len;
+  if (v->kind == KEVY_INT) *len = number_format_int(v->as.i, digits);
+  if (v->kind == KEVY_FLOAT) *len = number_format_float(v->as.d, digits);
+  if (v->kind > KEVY_TEXT) from = digits;
+  kevy_pin *p = malloc(sizeof *p + *len);
+  if (p == NULL) return NULL;
+  p->sp = NULL;
+  memcpy(p->bytes, from, *len);
+  return p;
+}
+
+static kevy_pin *pin_blob(kevy_store *s, const entry *e) {
+  kevy_pin *p = malloc(sizeof *p);
+  if (p == NULL) return NULL;
+  p->sp = s->sp;
+  p->node.blob = probe_share(s, e).as.word;
+  s->sp->pins++;
+  space_ref(s->sp);
+  return p;
+}
+
+static kevy_status pin_entry(kevy_store *s, const entry *e, kevy_pin **pin, kevy_value *value) {
+  kevy_value v;
+  probe_value(s, e, &v);
+  if (v.kind == KEVY_NIL) return KEVY_EWRONGTYPE;
+  /* A snapshot's reader is not the owner, who alone may count a blob's owners: it copies. */
+  bool shared = (entry_flags(e) & ENTRY_CONTENT) == ENTRY_BLOB && s->frozen == NULL;
+  kevy_pin *p = shared ? pin_blob(s, e) : pin_copy(&v, &v.len);
+  if (p == NULL) return KEVY_EOOM;
+  if (!shared) v.as.ptr = p->bytes;
+  v.kind = v.kind == KEVY_TEXT ? KEVY_TEXT : KEVY_BYTES;
+  *pin = p;
+  *value = v;
+  return KEVY_OK;
+}
+
+kevy_status kevy_pin_value(kevy_store *s, const char *key, size_t klen, kevy_pin **pin,
+                           kevy_value *value) {
+  ENTER(s);
+  probe p;
+  kevy_status status = KEVY_MISSING;
+  if (probe_read(s, &p, key, klen) != NULL) status = pin_entry(s, p.live, pin, value);
+  return lending(s, status);
+}
+
+void kevy_unpin(kevy_pin *pin) {
+  if (pin == NULL) return;
+  if (pin->sp != NULL) snapshot_unpin(pin->sp, &pin->node);
+  else free(pin);
+}
+
+/* ---- watching ---- */
+
+kevy_status kevy_info(kevy_store *s, size_t index, const char **name, kevy_value *value) {
+  ENTER(s);
+  return lending(s, store_info(s, index, name, value));
+}
+
+kevy_status kevy_reset_stats(kevy_store *s) {
+  ENTER(s);
+  store_reset_stats(s);
+  return lending(s, KEVY_OK);
+}
+
+uint64_t kevy_used_memory(kevy_store *s) {
+  if (!store_enter(s)) return 0;
+  uint64_t used = s->sp->mem.root->used;
+  store_leave(s);
+  return used;
+}
+
+kevy_status kevy_memory_usage(kevy_store *s, const char *key, size_t klen, uint64_t *bytes) {
+  ENTER(s);
+  return lending(s, keyspace_memory_usage(s, key, klen, bytes));
+}
+
+/* ---- for tests ---- */
+
+kevy_status kevy_debug_clock(kevy_store *s, int64_t now) {
+  ENTER(s);
+  if (s->frozen != NULL) return lending(s, KEVY_EREADONLY);
+  if (now < 0 && now != KEVY_NO_TTL) return lending(s, KEVY_EARG);
+  store_set_clock(s, now);
+  return lending(s, KEVY_OK);
+}
+
+kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n) {
+  ENTER(s);
+  s->sp->mem.fail_in = n;
+  return lending(s, KEVY_OK);
+}

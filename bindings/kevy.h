@@ -1,0 +1,388 @@
+/* kevy.h: Redis data types inside your process. The C ABI, written as a manual.
+ *
+ *     kevy_store *s;
+ *     if (kevy_open(NULL, &s) != KEVY_OK) return 1;
+ *     kevy_value v = kevy_text("alice", 5);
+ *     kevy_set(s, "user:1", 6, &v, 60000, 0, NULL);        // for a minute
+ *     if (kevy_get(s, "user:1", 6, &v) == KEVY_OK) fwrite(v.as.ptr, 1, v.len, stdout);
+ *     kevy_close(s);
+ *
+ * One sentence rules ownership: what you pass is copied; what you receive is borrowed until the
+ * next call on that store, unless you pinned it. Every function that can fail returns a
+ * kevy_status: zero or positive is success, negative is an error that changed nothing
+ * (kevy_strerror names it, kevy_errmsg explains the last one). Results go through out-parameters,
+ * which come last; they are written only on KEVY_OK unless a function says otherwise. Keys and
+ * strings are a pointer and a length, binary-safe; a NULL pointer is allowed when the length is 0.
+ *
+ * Threads: a store is used by one thread at a time. Opened with KEVY_THREADS it carries its own
+ * lock and any thread may call; a borrowed pointer is then safe only between kevy_lock and
+ * kevy_unlock on the calling thread. Snapshots and iterators are used by one thread at a time
+ * each, any thread, also while the owner of the live store writes.
+ *
+ * The ABI only grows: nothing declared here is changed or removed within a major version. Option
+ * structs start with their size so that they can grow. Complexities: n is the number of keys, k of
+ * keys in the call, len of bytes; "O(1)" is expected time, with no pause for growth. */
+#ifndef KEVY_H
+#define KEVY_H
+
+#include "kevy_types.h"
+
+#if defined(_WIN32)
+#define KEVY_API
+#else
+#define KEVY_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ==== Version ================================================================================ */
+
+#define KEVY_VERSION "0.1.0"
+#define KEVY_ABI 1
+
+/* The version of the library at run time, "major.minor.patch". Static. Since 0.1. */
+KEVY_API const char *kevy_version(void);
+
+/* The ABI number of the library at run time: a door refuses to load where it differs from the
+ * KEVY_ABI it was built with. Since 0.1. */
+KEVY_API int32_t kevy_abi(void);
+
+/* The message of a status, without detail: "value is not an integer or out of range". Static,
+ * never NULL, also for numbers it does not know. Since 0.1. */
+KEVY_API const char *kevy_strerror(kevy_status status);
+
+/* ==== Stores ================================================================================= */
+
+typedef struct kevy_store kevy_store;
+
+typedef struct kevy_options {
+  size_t size;        /* sizeof(kevy_options); fields beyond it take their defaults */
+  const char *url;    /* "mem://": a store of its own (also NULL); "mem://name": one store per name
+                         in the process. NUL-terminated. */
+  const char *policy; /* what to evict at maxmemory; NULL is "noeviction" */
+  uint64_t maxmemory; /* bytes; 0 is no limit */
+  uint32_t flags;     /* KEVY_THREADS: any thread may call, the store carries a lock;
+                         KEVY_BACKGROUND: a thread of kevy's own reclaims what expired
+                         (implies KEVY_THREADS) */
+  uint32_t reserved;
+} kevy_options;
+
+#define KEVY_OPTIONS_INIT                                                                          \
+  { sizeof(kevy_options), NULL, NULL, 0, 0, 0 }
+
+/* Opens a store. options may be NULL. *out is released by kevy_close. A second open of one
+ * "mem://name" gives the same store, which lives until the last close; it always has KEVY_THREADS,
+ * and the first open decides the other options.
+ * Errors: KEVY_EARG (an unknown policy or flag, a size that is too small), KEVY_EUNSUPPORTED (a
+ * scheme that is unknown or not built; the message names those that work), KEVY_EOOM.
+ * kevy_errmsg(NULL) explains, on the calling thread. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_open(const kevy_options *options, kevy_store **out);
+
+/* Closes a store, a snapshot, or one opening of a named store. NULL is allowed. Pinned values,
+ * snapshots and iterators opened from it stay valid until they are released themselves.
+ * O(pages of memory), not O(n). Since 0.1. */
+KEVY_API void kevy_close(kevy_store *s);
+
+/* What went wrong in the last failed call on this store, with detail; NULL asks for the last
+ * failed kevy_open of this thread. Borrowed until the next call; never NULL. Since 0.1. */
+KEVY_API const char *kevy_errmsg(kevy_store *s);
+
+/* Enters and leaves the store's lock (KEVY_THREADS), so that several calls and the reading of what
+ * they lend happen as one. Calls inside need not be told: the lock may be entered again by its
+ * owner. No-ops on a store without a lock. Since 0.1. */
+KEVY_API void kevy_lock(kevy_store *s);
+KEVY_API void kevy_unlock(kevy_store *s);
+
+/* Reclaims what expired and frees what snapshots left behind, for at most budget_us microseconds
+ * (0: one slice of about 100). *reclaimed, if not NULL, counts the keys. Hosts with an event loop
+ * call it from a timer. Returns KEVY_OK when nothing is left that is due, KEVY_UNMET when the
+ * budget ran out first. Since 0.1. */
+KEVY_API kevy_status kevy_tick(kevy_store *s, uint64_t budget_us, uint64_t *reclaimed);
+
+/* A read-only store of this instant: every function that only reads works on it, time stands
+ * still in it, and writes fail with KEVY_EREADONLY. Released by kevy_close; it may outlive s.
+ * O(1) at any size; writers of s pay for the nodes they touch first. Errors: KEVY_EOOM. Since 0.1. */
+KEVY_API kevy_status kevy_snapshot(kevy_store *s, kevy_store **out);
+
+/* ==== Values ================================================================================= */
+
+static inline kevy_value kevy_bytes(const char *ptr, size_t len) {
+  kevy_value v;
+  v.kind = KEVY_BYTES;
+  v.reserved = 0;
+  v.len = len;
+  v.as.ptr = ptr;
+  return v;
+}
+static inline kevy_value kevy_text(const char *ptr, size_t len) {
+  kevy_value v = kevy_bytes(ptr, len);
+  v.kind = KEVY_TEXT;
+  return v;
+}
+static inline kevy_value kevy_int(int64_t i) {
+  kevy_value v = kevy_bytes(NULL, 0);
+  v.kind = KEVY_INT;
+  v.as.i = i;
+  return v;
+}
+static inline kevy_value kevy_float(double d) {
+  kevy_value v = kevy_bytes(NULL, 0);
+  v.kind = KEVY_FLOAT;
+  v.as.d = d;
+  return v;
+}
+
+/* ==== Strings ================================================================================
+ * Errors that any of these may return, beside those named: KEVY_ECLOSED, KEVY_EWRONGTYPE (the key
+ * holds a collection); writers also KEVY_EREADONLY, KEVY_EOOM, KEVY_ETOOBIG (key or value beyond
+ * KEVY_MAX_LEN), KEVY_EARG (NaN, an unknown kind or flag). */
+
+/* GET. *out borrows the value, in the kind it was stored. KEVY_MISSING when there is no such key.
+ * O(1). Since 0.1. */
+KEVY_API kevy_status kevy_get(kevy_store *s, const char *key, size_t klen, kevy_value *out);
+
+/* As kevy_get, but bytes and text of at most cap bytes are copied into buf, where *out then points: they
+ * stay valid whatever is called next, from any thread. Of longer ones *out has the length and a NULL
+ * pointer: pin them. For callers that cannot keep other calls out between the call and the copy. O(1) +
+ * O(len). Since 0.1. */
+KEVY_API kevy_status kevy_get_into(kevy_store *s, const char *key, size_t klen, char *buf,
+                                   size_t cap, kevy_value *out);
+
+/* SET. ttl is milliseconds from now, KEVY_NO_TTL for none. flags: KEVY_NX, KEVY_XX, KEVY_KEEPTTL,
+ * KEVY_AT, KEVY_TEXT_KEY. old, if not NULL, receives what the key held before, or KEVY_NIL; it is
+ * also written on KEVY_UNMET. Without old, any type is overwritten. KEVY_UNMET when NX or XX forbids.
+ * Errors: KEVY_EEXPIRE (ttl is 0 or below, or beyond the range of time), KEVY_EARG (NX with XX).
+ * O(1) + O(len). Since 0.1. */
+KEVY_API kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
+                              int64_t ttl, uint32_t flags, kevy_value *old);
+
+/* GETDEL. As kevy_get, and the key is gone. Since 0.1. */
+KEVY_API kevy_status kevy_getdel(kevy_store *s, const char *key, size_t klen, kevy_value *out);
+
+/* GETEX. As kevy_get; then sets the deadline (ttl, KEVY_AT) or removes it (KEVY_PERSIST); with
+ * KEVY_NO_TTL and no flag it changes nothing. Errors: KEVY_EEXPIRE. Since 0.1. */
+KEVY_API kevy_status kevy_getex(kevy_store *s, const char *key, size_t klen, int64_t ttl,
+                                uint32_t flags, kevy_value *out);
+
+/* INCRBY. Adds by to an integer, a missing key counting as 0; the deadline stays. flags:
+ * KEVY_TEXT_KEY. Errors: KEVY_ENOTINT, KEVY_EOVERFLOW. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_incr(kevy_store *s, const char *key, size_t klen, int64_t by,
+                               uint32_t flags, int64_t *out);
+
+/* Adds a float to a number; the result is stored as KEVY_FLOAT. (The INCRBYFLOAT command stores
+ * the text it answers instead.) Errors: KEVY_ENOTFLOAT, KEVY_ENAN. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_incr_float(kevy_store *s, const char *key, size_t klen, double by,
+                                     uint32_t flags, double *out);
+
+/* APPEND. The result is text when both sides are text (a missing key takes the tail's kind), else
+ * bytes; numbers count as their decimal form. *length, if not NULL, is the new length in bytes.
+ * O(len), amortised O(appended). Since 0.1. */
+KEVY_API kevy_status kevy_append(kevy_store *s, const char *key, size_t klen,
+                                 const kevy_value *tail, uint32_t flags, uint64_t *length);
+
+/* STRLEN. Bytes of the value's byte form; 0 with KEVY_MISSING. Since 0.1. */
+KEVY_API kevy_status kevy_strlen(kevy_store *s, const char *key, size_t klen, uint64_t *length);
+
+/* GETRANGE. Bytes first..last, both included; negative counts from the end. *out borrows KEVY_BYTES,
+ * empty where the range or the key is; always KEVY_OK. O(1), O(len) for numbers. Since 0.1. */
+KEVY_API kevy_status kevy_getrange(kevy_store *s, const char *key, size_t klen, int64_t first,
+                                   int64_t last, kevy_value *out);
+
+/* SETRANGE. Overwrites from offset, padding with zero bytes; the result is of kind bytes. An empty
+ * piece changes nothing. Errors: KEVY_ERANGE (offset below 0), KEVY_ETOOBIG. Since 0.1. */
+KEVY_API kevy_status kevy_setrange(kevy_store *s, const char *key, size_t klen, int64_t offset,
+                                   const char *piece, size_t len, uint32_t flags,
+                                   uint64_t *length);
+
+/* MGET. Reads k keys (of kind bytes, text or int) with overlapped memory accesses. out[i] borrows,
+ * or is KEVY_NIL where the key is missing or holds a collection. O(k). Since 0.1. */
+KEVY_API kevy_status kevy_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out);
+
+/* MSET; with KEVY_NX MSETNX: KEVY_UNMET and nothing written when any key exists. keys[i] is of kind
+ * bytes, text or int and keeps its kind; ttl as in kevy_set, for all. All are written or, on an
+ * error, none. O(k). Since 0.1. */
+KEVY_API kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys,
+                               const kevy_value *values, int64_t ttl, uint32_t flags);
+
+/* ==== Keys =================================================================================== */
+
+/* DEL of one key: KEVY_OK or KEVY_MISSING. O(1); big values are freed in slices. Since 0.1. */
+KEVY_API kevy_status kevy_delete(kevy_store *s, const char *key, size_t klen);
+
+/* EXISTS, and TOUCH, of one key: KEVY_OK or KEVY_MISSING. kevy_exists leaves access times alone,
+ * kevy_touch sets them. Since 0.1. */
+KEVY_API kevy_status kevy_exists(kevy_store *s, const char *key, size_t klen);
+KEVY_API kevy_status kevy_touch(kevy_store *s, const char *key, size_t klen);
+
+/* TYPE. *type is KEVY_TYPE_...; KEVY_TYPE_NONE with KEVY_MISSING. Since 0.1. */
+KEVY_API kevy_status kevy_type(kevy_store *s, const char *key, size_t klen, int32_t *type);
+
+/* The word for a KEVY_TYPE_ number: "string", ..., "none". Static. Since 0.1. */
+KEVY_API const char *kevy_type_name(int32_t type);
+
+/* RENAME; with KEVY_NX RENAMENX: KEVY_UNMET when the destination exists. Value and deadline move.
+ * KEVY_MISSING when the source does not exist. flags: KEVY_NX, KEVY_TEXT_KEY (of the new name).
+ * Since 0.1. */
+KEVY_API kevy_status kevy_rename(kevy_store *s, const char *key, size_t klen, const char *to,
+                                 size_t tolen, uint32_t flags);
+
+/* COPY: value and deadline. KEVY_UNMET when the destination exists and KEVY_REPLACE is not given;
+ * KEVY_MISSING without a source. Errors: KEVY_EARG (source and destination are one). Since 0.1. */
+KEVY_API kevy_status kevy_copy(kevy_store *s, const char *key, size_t klen, const char *to,
+                               size_t tolen, uint32_t flags);
+
+/* DBSIZE, after reclaiming a slice of what is due; may count keys that still wait beyond it. Since 0.1. */
+KEVY_API kevy_status kevy_len(kevy_store *s, uint64_t *count);
+
+/* RANDOMKEY: each live key is as likely as another. *key borrows. KEVY_MISSING when empty. Since 0.1. */
+KEVY_API kevy_status kevy_random_key(kevy_store *s, kevy_value *key);
+
+/* FLUSHALL: forgets every key at once. O(pages). Since 0.1. */
+KEVY_API kevy_status kevy_clear(kevy_store *s);
+
+/* ==== Time =================================================================================== */
+
+/* PTTL. Milliseconds left, KEVY_NO_TTL when the key has none; KEVY_MISSING. Since 0.1. */
+KEVY_API kevy_status kevy_ttl(kevy_store *s, const char *key, size_t klen, int64_t *ttl);
+
+/* PEXPIRETIME. The deadline in Unix ms, or KEVY_NO_TTL; KEVY_MISSING. Since 0.1. */
+KEVY_API kevy_status kevy_deadline(kevy_store *s, const char *key, size_t klen, int64_t *deadline);
+
+/* PEXPIRE, PEXPIREAT (KEVY_AT). flags: KEVY_NX, KEVY_XX, KEVY_GT, KEVY_LT, KEVY_AT. A deadline in
+ * the past deletes the key. KEVY_UNMET when a condition forbids; KEVY_MISSING. Errors: KEVY_EEXPIRE
+ * (a ttl of 0 or below), KEVY_EARG (flags that contradict each other). O(1). Since 0.1. */
+KEVY_API kevy_status kevy_expire(kevy_store *s, const char *key, size_t klen, int64_t ttl,
+                                 uint32_t flags);
+
+/* PERSIST. KEVY_UNMET when there was no deadline; KEVY_MISSING. Since 0.1. */
+KEVY_API kevy_status kevy_persist(kevy_store *s, const char *key, size_t klen);
+
+/* The store's present, in Unix ms: the wall clock at open plus the time elapsed since. Since 0.1. */
+KEVY_API kevy_status kevy_now(kevy_store *s, int64_t *now);
+
+/* ==== Iteration ============================================================================== */
+
+typedef struct kevy_iter kevy_iter;
+
+/* Iterates over the moment of the call, in no order one may rely on: keys that match the glob
+ * pattern (plen 0: all) and the type (KEVY_TYPE_NONE: all), each once, whatever is written
+ * meanwhile. It holds a snapshot: release it with kevy_iter_close. It may outlive s.
+ * Errors: KEVY_EOOM. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_iter_open(kevy_store *s, const char *pattern, size_t plen, int32_t type,
+                                    kevy_iter **out);
+
+/* The next key, and with value not NULL its scalar (KEVY_NIL for collections). Both borrow until
+ * the next call on the iterator. KEVY_MISSING at the end. O(1) amortised. Since 0.1. */
+KEVY_API kevy_status kevy_iter_next(kevy_iter *it, kevy_value *key, kevy_value *value);
+
+/* The type of the key that kevy_iter_next gave last. Since 0.1. */
+KEVY_API int32_t kevy_iter_type(kevy_iter *it);
+
+/* Releases an iterator. NULL is allowed. Any thread. Since 0.1. */
+KEVY_API void kevy_iter_close(kevy_iter *it);
+
+/* ==== Pins =================================================================================== */
+
+typedef struct kevy_pin kevy_pin;
+
+/* Holds a string's value so that it stays readable after overwrite, delete and close. Past the bulk
+ * threshold nothing is copied, below it the bytes are. Numbers are pinned in their byte form.
+ * *value's pointer is valid until kevy_unpin. KEVY_MISSING. Since 0.1. */
+KEVY_API kevy_status kevy_pin_value(kevy_store *s, const char *key, size_t klen, kevy_pin **pin,
+                                    kevy_value *value);
+
+/* Lets go of a pin. NULL is allowed. Any thread, also after kevy_close. Since 0.1. */
+KEVY_API void kevy_unpin(kevy_pin *pin);
+
+/* ==== Commands =============================================================================== */
+
+typedef struct kevy_reply kevy_reply;
+
+/* What a reply is made of, in the order of reading. */
+#define KEVY_REPLY_NIL 0
+#define KEVY_REPLY_VALUE 1  /* value: bulk string, integer or double, as a scalar */
+#define KEVY_REPLY_STATUS 2 /* value: "OK" and other simple strings */
+#define KEVY_REPLY_ERROR 3  /* value: "ERR ...", with its code word */
+#define KEVY_REPLY_ARRAY 4  /* count items follow */
+#define KEVY_REPLY_MAP 5    /* count pairs follow: 2 * count items */
+#define KEVY_REPLY_SET 6    /* count items follow */
+#define KEVY_REPLY_BOOL 7   /* value: int 0 or 1 */
+#define KEVY_REPLY_END 8    /* nothing left */
+
+typedef struct kevy_item {
+  int32_t type; /* KEVY_REPLY_... */
+  int32_t reserved;
+  uint64_t count;
+  kevy_value value;
+} kevy_item;
+
+/* A reply's memory, to be used for any number of calls on any store, one at a time. NULL when
+ * memory ran out. Since 0.1. */
+KEVY_API kevy_reply *kevy_reply_new(void);
+KEVY_API void kevy_reply_free(kevy_reply *r);
+
+/* Runs a Redis command: argv[0] is its name; ints and floats count as their decimal form. The reply
+ * replaces what r held and is read with kevy_reply_next; it belongs to r, not to the store.
+ * Returns KEVY_OK, or KEVY_ECOMMAND when the reply is an error (which can be read like any other).
+ * Other errors: KEVY_ECLOSED, KEVY_EOOM (the reply could not be built), KEVY_EARG (argc is 0).
+ * Complexity: the command's. Since 0.1. */
+KEVY_API kevy_status kevy_call(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r);
+
+/* The next item, depth first; KEVY_REPLY_END after the last. Borrowed until the next kevy_call
+ * or kevy_reply_free with r. Since 0.1. */
+KEVY_API void kevy_reply_next(kevy_reply *r, kevy_item *item);
+
+/* As kevy_call, the reply as the exact RESP2 bytes Redis would send; *bytes is borrowed until the
+ * next call with r. Errors inside the reply are not errors of the call: KEVY_OK. Since 0.1. */
+KEVY_API kevy_status kevy_call_resp(kevy_store *s, size_t argc, const kevy_value *argv,
+                                    kevy_reply *r, const char **bytes, size_t *len);
+
+/* One row per command the library answers, in a fixed order: what COMMAND, the language doors and
+ * the reference are derived from. NULL past the last. Static. Since 0.1. */
+typedef struct kevy_command_row {
+  const char *name;     /* "GET" */
+  int32_t arity;        /* as Redis: includes the name; negative is a minimum */
+  int32_t first_key;    /* position of the first key, 0 for none */
+  int32_t last_key;     /* of the last; negative counts from the end */
+  int32_t key_step;     /* between keys */
+  const char *flags;    /* Redis's flag words, separated by spaces */
+  const char *group;    /* "string", "generic", ... */
+  const char *since;    /* the Redis version that brought it */
+  const char *syntax;   /* arguments as the Redis pages write them: "key value [NX | XX]" */
+  const char *summary;  /* one sentence */
+} kevy_command_row;
+KEVY_API const kevy_command_row *kevy_command(size_t index);
+
+/* ==== Watching =============================================================================== */
+
+/* The index-th figure of the store: its name ("used_memory") and value. KEVY_MISSING past the last.
+ * The names are listed in info.def; *name is static. Since 0.1. */
+KEVY_API kevy_status kevy_info(kevy_store *s, size_t index, const char **name, kevy_value *value);
+
+/* Sets hits, misses and other counters of events to 0. Since 0.1. */
+KEVY_API kevy_status kevy_reset_stats(kevy_store *s);
+
+/* Bytes the store's memory has handed out, exactly. 0 on a closed store. Since 0.1. */
+KEVY_API uint64_t kevy_used_memory(kevy_store *s);
+
+/* MEMORY USAGE. Bytes that go when this key goes: its entry and its blob.
+ * KEVY_MISSING. Since 0.1. */
+KEVY_API kevy_status kevy_memory_usage(kevy_store *s, const char *key, size_t klen,
+                                       uint64_t *bytes);
+
+/* ==== For tests ============================================================================== */
+
+/* Replaces the clocks of this store by a fixed present in Unix ms, which only this call moves, either
+ * way; KEVY_NO_TTL returns to the system's. Since 0.1. */
+KEVY_API kevy_status kevy_debug_clock(kevy_store *s, int64_t now);
+
+/* Makes the n-th allocation from now (1: the next) fail, once; 0 disarms. Since 0.1. */
+KEVY_API kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,37 @@
+/* clock: the store's one timeline. The present is the wall clock as it stood at open plus the boot time
+ * elapsed since, so a step of the wall clock moves no deadline; suspended time counts. Tests put a
+ * fixed present in its place. Milliseconds since the Unix epoch. */
+#ifndef KEVY_CLOCK_H
+#define KEVY_CLOCK_H
+
+#include <time.h>
+
+#include "base.h"
+#include "kevy_types.h"
+
+typedef struct timeline {
+  int64_t offset; /* Unix time minus boot time, ms */
+  int64_t fixed;  /* the tests' present, KEVY_NO_TTL for the system's */
+} timeline;
+
+static inline int64_t clock_read_ms(clockid_t id) {
+  struct timespec t;
+  clock_gettime(id, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+static inline timeline clock_open(void) {
+  timeline c = {clock_read_ms(CLOCK_REALTIME) - clock_read_ms(CLOCK_BOOTTIME), KEVY_NO_TTL};
+  return c;
+}
+static inline int64_t clock_now(const timeline *c) {
+  if (UNLIKELY(c->fixed != KEVY_NO_TTL)) return c->fixed;
+  return c->offset + clock_read_ms(CLOCK_BOOTTIME);
+}
+/* Nanoseconds on a clock of no fixed origin, to bound slices with. */
+static inline uint64_t clock_ticks(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+#endif

@@ -1,0 +1,15 @@
+/* hashing: the keyed hash of keys. XXH3 with 192 bytes of random secret per space: keys come from the
+ * internet, and without the secret nobody can choose keys that collide. */
+#ifndef KEVY_HASHING_H
+#define KEVY_HASHING_H
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base.h"
+
+static inline uint64_t hash_bytes(const unsigned char *secret, const char *p, size_t n) {
+  return XXH3_64bits_withSecret(p, n, secret, 192);
+}
+
+#endif

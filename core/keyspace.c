@@ -1,0 +1,174 @@
+/* keyspace: see keyspace.h. */
+#include "keyspace.h"
+
+#include "blob.h"
+#include "expire.h"
+#include "probe.h"
+
+kevy_status keyspace_delete(kevy_store *s, const char *key, size_t klen) {
+  kevy_status status = store_write(s);
+  if (status != KEVY_OK) return status;
+  probe p;
+  bool live = probe_find(s, &p, key, klen) != NULL;
+  if (p.slot != NULL) probe_remove(s, &p);
+  return live ? KEVY_OK : KEVY_MISSING;
+}
+
+kevy_status keyspace_exists(kevy_store *s, const char *key, size_t klen) {
+  probe p;
+  return probe_find(s, &p, key, klen) != NULL ? KEVY_OK : KEVY_MISSING;
+}
+
+kevy_status keyspace_touch(kevy_store *s, const char *key, size_t klen) {
+  probe p;
+  return probe_read(s, &p, key, klen) != NULL ? KEVY_OK : KEVY_MISSING;
+}
+
+kevy_status keyspace_type(kevy_store *s, const char *key, size_t klen, int32_t *type) {
+  probe p;
+  *type = KEVY_TYPE_NONE;
+  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  *type = entry_type(p.live);
+  return KEVY_OK;
+}
+
+/* Puts what the source holds, with its deadline, under another key. */
+static kevy_status put_elsewhere(kevy_store *s, const probe *from, probe *to, uint32_t flags) {
+  content c = probe_share(s, from->live);
+  kevy_status status =
+      probe_put(s, to, entry_type(from->live), &c, entry_deadline(from->live),
+                flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES);
+  if (status != KEVY_OK) content_drop(s, &c);
+  return status;
+}
+
+kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const char *to,
+                            size_t tolen, uint32_t flags) {
+  kevy_status status = store_write(s);
+  if (status != KEVY_OK) return status;
+  if (tolen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
+  probe source, target;
+  if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
+  bool exists = probe_find(s, &target, to, tolen) != NULL;
+  if (exists && (flags & KEVY_NX)) return KEVY_UNMET;
+  if (target.slot == source.slot) return KEVY_OK;
+  /* A new name has the kind it is given now, also where an old key of that name goes. */
+  target.live = NULL;
+  status = put_elsewhere(s, &source, &target, flags);
+  if (status != KEVY_OK) return status;
+  probe_find(s, &source, key, klen);
+  probe_remove(s, &source);
+  return KEVY_OK;
+}
+
+kevy_status keyspace_copy(kevy_store *s, const char *key, size_t klen, const char *to, size_t tolen,
+                          uint32_t flags) {
+  kevy_status status = store_write(s);
+  if (status != KEVY_OK) return status;
+  if (tolen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
+  if (klen == tolen && (klen == 0 || memcmp(key, to, klen) == 0)) return KEVY_EARG;
+  probe source, target;
+  if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
+  if (probe_find(s, &target, to, tolen) != NULL && !(flags & KEVY_REPLACE)) return KEVY_UNMET;
+  return put_elsewhere(s, &source, &target, flags);
+}
+
+uint64_t keyspace_len(kevy_store *s) { return s->keys->count; }
+
+static void key_value(const entry *e, kevy_value *key) {
+  key->kind = entry_key_kind(e);
+  key->reserved = 0;
+  key->len = entry_klen(e);
+  key->as.ptr = entry_key(e);
+}
+
+/* Some live key, when chance found only expired ones. */
+static const entry *first_live(const kevy_store *s) {
+  table_walk walk = {0, 0, false};
+  ref r;
+  while ((r = table_next(s->base, s->keys, &walk)) != 0) {
+    const entry *e = mem_ptr(s->base, r);
+    if (!probe_expired(s, e)) return e;
+  }
+  return NULL;
+}
+
+kevy_status keyspace_random(kevy_store *s, kevy_value *key) {
+  for (int tries = 0; tries < 100; tries++) {
+    ref r = table_random(s->base, s->keys, store_random, s);
+    if (r == 0) return KEVY_MISSING;
+    const entry *e = mem_ptr(s->base, r);
+    if (probe_expired(s, e)) continue;
+    key_value(e, key);
+    return KEVY_OK;
+  }
+  const entry *e = first_live(s);
+  if (e == NULL) return KEVY_MISSING;
+  key_value(e, key);
+  return KEVY_OK;
+}
+
+kevy_status keyspace_clear(kevy_store *s) {
+  kevy_status status = store_write(s);
+  return status == KEVY_OK ? store_clear(s) : status;
+}
+
+typedef struct scan_step {
+  const kevy_store *s;
+  keyspace_visit visit;
+  void *context;
+} scan_step;
+
+static void scan_entry(void *context, ref block) {
+  const scan_step *step = context;
+  const entry *e = mem_ptr(step->s->base, block);
+  if (probe_expired(step->s, e)) return;
+  kevy_value key;
+  key_value(e, &key);
+  step->visit(step->context, &key, entry_type(e));
+}
+
+void keyspace_scan(kevy_store *s, uint64_t *cursor, uint64_t count, keyspace_visit visit,
+                   void *context) {
+  scan_step step = {s, visit, context};
+  table_scan(s->base, s->keys, cursor, count, scan_entry, &step);
+}
+
+kevy_status keyspace_deadline(kevy_store *s, const char *key, size_t klen, int64_t *deadline) {
+  probe p;
+  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  *deadline = entry_deadline(p.live);
+  return KEVY_OK;
+}
+
+/* Whether EXPIRE's conditions allow the change; no deadline counts as the latest. */
+static bool expire_allowed(int64_t before, int64_t after, uint32_t flags) {
+  if ((flags & KEVY_NX) && before != KEVY_NO_TTL) return false;
+  if ((flags & KEVY_XX) && before == KEVY_NO_TTL) return false;
+  if ((flags & KEVY_GT) && (before == KEVY_NO_TTL || after <= before)) return false;
+  if ((flags & KEVY_LT) && before != KEVY_NO_TTL && after >= before) return false;
+  return true;
+}
+
+kevy_status keyspace_expire(kevy_store *s, const char *key, size_t klen, int64_t deadline,
+                            uint32_t flags) {
+  kevy_status status = store_write(s);
+  if (status != KEVY_OK) return status;
+  probe p;
+  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  int64_t before = entry_deadline(p.live);
+  if (deadline == KEVY_NO_TTL && before == KEVY_NO_TTL) return KEVY_UNMET;
+  if (!expire_allowed(before, deadline, flags)) return KEVY_UNMET;
+  return probe_set_deadline(s, &p, deadline);
+}
+
+kevy_status keyspace_memory_usage(kevy_store *s, const char *key, size_t klen, uint64_t *bytes) {
+  probe p;
+  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  *bytes = mem_round(entry_size(p.live));
+  if ((entry_flags(p.live) & ENTRY_CONTENT) == ENTRY_BLOB)
+    *bytes += blob_at(s->base, load64(entry_content(p.live)))->capacity;
+  return KEVY_OK;
+}
+
+int64_t keyspace_now(kevy_store *s) { return store_now(s); }

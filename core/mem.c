@@ -1,0 +1,343 @@
+/* mem: see mem.h. */
+#include "mem.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* One descriptor per page. Only the first page of a span or run carries all of it; the pages behind
+ * it in a span say how far back the first one is, and the last page of a free run repeats its kind
+ * and length so that a neighbour can coalesce with it. */
+typedef struct mem_page {
+  uint32_t next; /* of the list it is on: a class's partial spans, or a bin's free runs */
+  uint32_t prev;
+  union {
+    struct {
+      uint16_t free; /* span: first free block, distance from the span / 8 */
+      uint16_t live; /* span: blocks handed out */
+    };
+    uint32_t length; /* run: pages */
+  };
+  uint16_t fresh; /* span: blocks from here on were never handed out, / 8; free run: 1 if dirty */
+  uint8_t kind;   /* PAGE_... */
+  uint8_t back;   /* span: pages to its first one */
+} mem_page;
+
+static_assert(sizeof(mem_page) == 16, "a page costs 16 bytes of description");
+static_assert(sizeof(mem_root) <= MEM_PAGE, "the root is one page");
+
+enum { PAGE_NONE = 0, PAGE_FREE = 1, PAGE_RUN = 2, PAGE_SPAN = 3 /* + class */ };
+
+#define FREE_END UINT16_MAX
+#define MEM_CHUNK ((uint64_t)MEM_CHUNK_PAGES * MEM_PAGE)
+#define MEM_SLACK ((uint64_t)1 << 20) /* dirty free bytes always kept */
+
+#if defined(KEVY_ASAN) || defined(KEVY_TSAN)
+#define MEM_RESERVE_LEAST ((uint64_t)4 << 30)
+#define MEM_RESERVE_MOST ((uint64_t)4 << 30)
+#else
+#define MEM_RESERVE_LEAST ((uint64_t)64 << 30)
+#define MEM_RESERVE_MOST ((uint64_t)256 << 30)
+#endif
+static_assert(MEM_RESERVE_MOST < (UINT64_C(1) << REF_BITS), "every offset is a ref");
+
+/* ---- size classes ---- */
+
+static inline unsigned class_of(size_t size) {
+  if (size <= 128) return size == 0 ? 0 : (unsigned)((size - 1) >> 3);
+  unsigned k = 63u - (unsigned)__builtin_clzll(size - 1); /* 7 .. 13 */
+  return 16 + (k - 7) * 8 + (unsigned)(((size - 1) >> (k - 3)) & 7);
+}
+
+static inline size_t class_size(unsigned c) {
+  if (c < 16) return (size_t)(c + 1) * 8;
+  unsigned k = 7 + (c - 16) / 8, step = (c - 16) % 8;
+  return ((size_t)1 << k) + (size_t)(step + 1) * ((size_t)1 << (k - 3));
+}
+
+/* Long enough that the tail which holds no block stays around 3 %. */
+static inline uint32_t span_pages(size_t block) {
+  if (block <= 128) return 1;
+  if (block <= 1024) return 4;
+  return block <= 4096 ? 16 : 32;
+}
+
+size_t mem_round(size_t size) {
+  if (size <= MEM_CLASS_MAX) return class_size(class_of(size));
+  return (size + MEM_PAGE - 1) & ~(size_t)(MEM_PAGE - 1);
+}
+
+static inline char *page_address(const mem *m, uint32_t page) {
+  return m->base + (uint64_t)page * MEM_PAGE;
+}
+
+/* ---- free runs ---- */
+
+static unsigned bin_of(uint32_t length) {
+  if (length < 64) return length;
+  unsigned b = 64u + (31u - (unsigned)__builtin_clz(length >> 6));
+  return b < MEM_BINS ? b : MEM_BINS - 1;
+}
+
+static void bin_insert(mem *m, uint32_t first, uint32_t length, bool dirty) {
+  mem_page *p = &m->pages[first], *last = &m->pages[first + length - 1];
+  unsigned b = bin_of(length);
+  last->kind = p->kind = PAGE_FREE;
+  last->length = p->length = length;
+  last->fresh = p->fresh = dirty;
+  p->prev = 0;
+  p->next = m->root->bins[b];
+  if (p->next != 0) m->pages[p->next].prev = first;
+  m->root->bins[b] = first;
+  m->root->bins_set[b >> 6] |= UINT64_C(1) << (b & 63);
+  if (dirty) m->root->dirty += (uint64_t)length * MEM_PAGE;
+}
+
+static void bin_remove(mem *m, uint32_t first) {
+  mem_page *p = &m->pages[first];
+  unsigned b = bin_of(p->length);
+  if (p->prev != 0) m->pages[p->prev].next = p->next;
+  else m->root->bins[b] = p->next;
+  if (p->next != 0) m->pages[p->next].prev = p->prev;
+  if (m->root->bins[b] == 0) m->root->bins_set[b >> 6] &= ~(UINT64_C(1) << (b & 63));
+  if (p->fresh) m->root->dirty -= (uint64_t)p->length * MEM_PAGE;
+}
+
+/* The first bin from b on that holds a run, MEM_BINS for none. */
+static unsigned bin_next(const mem *m, unsigned b) {
+  for (unsigned word = b >> 6; word < 2; word++) {
+    uint64_t set = m->root->bins_set[word];
+    if (word == b >> 6) set &= ~UINT64_C(0) << (b & 63);
+    if (set != 0) return word * 64 + (unsigned)__builtin_ctzll(set);
+  }
+  return MEM_BINS;
+}
+
+/* Gives a free run's memory back to the system where that does not cost a huge page: all of a plain
+ * chunk's run, whole chunks of a prepared one. The prepared ones become plain: a later touch of a
+ * missing huge page would stall its caller. */
+static void run_release(mem *m, uint32_t first, uint32_t length) {
+  uint64_t from = first, to = (uint64_t)first + length;
+  if (m->chunk_huge[first / MEM_CHUNK_PAGES])
+    from = (from + MEM_CHUNK_PAGES - 1) & ~(uint64_t)(MEM_CHUNK_PAGES - 1);
+  if (m->chunk_huge[(to - 1) / MEM_CHUNK_PAGES]) to &= ~(uint64_t)(MEM_CHUNK_PAGES - 1);
+  if (from >= to) return;
+  for (uint64_t c = from / MEM_CHUNK_PAGES; c <= (to - 1) / MEM_CHUNK_PAGES; c++) {
+    if (!m->chunk_huge[c]) continue;
+    m->chunk_huge[c] = 0;
+    (void)madvise(m->base + c * MEM_CHUNK, MEM_CHUNK, MADV_NOHUGEPAGE);
+  }
+  (void)madvise(m->base + from * MEM_PAGE, (size_t)(to - from) * MEM_PAGE, MADV_DONTNEED);
+}
+
+/* Adds a run to the free ones, joined with its free neighbours. */
+static void run_free(mem *m, uint32_t first, uint32_t length, bool dirty) {
+  POISON(page_address(m, first), (size_t)length * MEM_PAGE);
+  mem_page *after = &m->pages[first + length];
+  if (after->kind == PAGE_FREE) {
+    dirty |= after->fresh;
+    uint32_t joined = after->length;
+    bin_remove(m, first + length);
+    length += joined;
+  }
+  mem_page *before = &m->pages[first - 1];
+  if (before->kind == PAGE_FREE) {
+    dirty |= before->fresh;
+    uint32_t joined = before->length;
+    bin_remove(m, first - joined);
+    first -= joined;
+    length += joined;
+  }
+  if (dirty && length >= 16 && m->root->dirty > MEM_SLACK + m->root->used / 32) {
+    run_release(m, first, length);
+    dirty = false;
+  }
+  bin_insert(m, first, length, dirty);
+}
+
+/* Takes chunks into use so that a run of `length` pages exists. */
+static bool mem_expand(mem *m, uint32_t length) {
+  uint64_t chunks = ((uint64_t)length + MEM_CHUNK_PAGES - 1) / MEM_CHUNK_PAGES, first;
+  bool huge = false;
+  if (chunks == 1 ? !grow_take(&m->grow, &first, &huge) : !grow_take_many(&m->grow, chunks, &first))
+    return false;
+  if (huge) m->chunk_huge[first] = 1;
+  m->root->top += chunks;
+  if (m->root->top > 1) {
+    uint64_t ahead = m->root->top / 64 + 1;
+    grow_ahead(&m->grow, ahead < GROW_AHEAD ? (uint32_t)ahead : GROW_AHEAD);
+  }
+  run_free(m, (uint32_t)(first * MEM_CHUNK_PAGES), (uint32_t)(chunks * MEM_CHUNK_PAGES), huge);
+  return true;
+}
+
+/* A free run of at least `length` pages, taken out of its bin; 0 for none. */
+static uint32_t run_find(mem *m, uint32_t length) {
+  unsigned b = bin_next(m, bin_of(length));
+  if (b == bin_of(length) && length >= 64) {
+    uint32_t page = m->root->bins[b];
+    for (int tries = 0; page != 0 && tries < 16; tries++, page = m->pages[page].next)
+      if (m->pages[page].length >= length) return page;
+    b = bin_next(m, b + 1);
+  }
+  return b < MEM_BINS ? m->root->bins[b] : 0;
+}
+
+static uint32_t run_take(mem *m, uint32_t length) {
+  uint32_t first = run_find(m, length);
+  if (first == 0) {
+    if (!mem_expand(m, length)) return 0;
+    first = run_find(m, length);
+    if (first == 0) return 0;
+  }
+  uint32_t whole = m->pages[first].length;
+  bool dirty = m->pages[first].fresh != 0;
+  bin_remove(m, first);
+  if (whole > length) bin_insert(m, first + length, whole - length, dirty);
+  m->pages[first].kind = m->pages[first + length - 1].kind = PAGE_RUN;
+  return first;
+}
+
+/* ---- spans ---- */
+
+static void partial_push(mem *m, unsigned c, uint32_t first) {
+  mem_page *p = &m->pages[first];
+  p->prev = 0;
+  p->next = m->root->partial[c];
+  if (p->next != 0) m->pages[p->next].prev = first;
+  m->root->partial[c] = first;
+}
+
+static void partial_remove(mem *m, unsigned c, uint32_t first) {
+  mem_page *p = &m->pages[first];
+  if (p->prev != 0) m->pages[p->prev].next = p->next;
+  else m->root->partial[c] = p->next;
+  if (p->next != 0) m->pages[p->next].prev = p->prev;
+}
+
+static uint32_t span_new(mem *m, unsigned c) {
+  uint32_t pages = span_pages(class_size(c)), first = run_take(m, pages);
+  if (first == 0) return 0;
+  for (uint32_t i = 0; i < pages; i++) {
+    m->pages[first + i].kind = (uint8_t)(PAGE_SPAN + c);
+    m->pages[first + i].back = (uint8_t)i;
+  }
+  m->pages[first].free = FREE_END;
+  m->pages[first].live = 0;
+  m->pages[first].fresh = 0;
+  partial_push(m, c, first);
+  return first;
+}
+
+static inline bool span_full(const mem_page *p, unsigned c) {
+  size_t block = class_size(c);
+  return p->free == FREE_END && (size_t)p->fresh * 8 + block > (size_t)span_pages(block) * MEM_PAGE;
+}
+
+static ref span_alloc(mem *m, unsigned c) {
+  uint32_t first = m->root->partial[c];
+  if (UNLIKELY(first == 0) && (first = span_new(m, c)) == 0) return 0;
+  mem_page *p = &m->pages[first];
+  ref at = (ref)first * MEM_PAGE;
+  size_t block = class_size(c);
+  if (p->free != FREE_END) {
+    at += (ref)p->free * 8;
+    UNPOISON(m->base + at, block);
+    memcpy(&p->free, m->base + at, sizeof p->free);
+  } else {
+    at += (ref)p->fresh * 8;
+    UNPOISON(m->base + at, block);
+    p->fresh = (uint16_t)(p->fresh + block / 8);
+  }
+  p->live++;
+  if (UNLIKELY(span_full(p, c))) partial_remove(m, c, first);
+  return at;
+}
+
+static void span_free(mem *m, ref block, unsigned c) {
+  uint32_t first = (uint32_t)(block / MEM_PAGE);
+  first -= m->pages[first].back;
+  mem_page *p = &m->pages[first];
+  bool was_full = span_full(p, c);
+  memcpy(m->base + block, &p->free, sizeof p->free);
+  POISON(m->base + block, class_size(c));
+  p->free = (uint16_t)((block - (ref)first * MEM_PAGE) / 8);
+  p->live--;
+  if (UNLIKELY(was_full)) partial_push(m, c, first);
+  /* An emptied span goes, unless it is the class's only one with room: the next block would fetch it
+   * back. */
+  if (UNLIKELY(p->live == 0) && !(m->root->partial[c] == first && p->next == 0)) {
+    partial_remove(m, c, first);
+    run_free(m, first, span_pages(class_size(c)), true);
+  }
+}
+
+/* ---- the region ---- */
+
+static uint64_t reservation_for(uint64_t limit) {
+  uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+  uint64_t want = MEM_RESERVE_LEAST;
+  while (want < MEM_RESERVE_MOST && (want < 4 * ram || want < 4 * (limit >> 1))) want <<= 1;
+  return want;
+}
+
+bool mem_open(mem *m, uint64_t limit) {
+  memset(m, 0, sizeof *m);
+  uint64_t reserved = reservation_for(limit);
+  for (;; reserved >>= 1) {
+    if (reserved < 4 * MEM_CHUNK) return false;
+    m->mapped = (size_t)(reserved + MEM_CHUNK);
+    m->mapping = mmap(NULL, m->mapped, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (m->mapping != MAP_FAILED) break;
+  }
+  m->base = (char *)(((uintptr_t)m->mapping + MEM_CHUNK - 1) & ~(uintptr_t)(MEM_CHUNK - 1));
+  m->root = (mem_root *)(void *)m->base;
+  m->pages = (mem_page *)(void *)(m->base + MEM_PAGE);
+  m->chunk_huge = (uint8_t *)(m->pages + reserved / MEM_PAGE + 1);
+  uint64_t described = (uint64_t)((char *)m->chunk_huge - m->base) + reserved / MEM_CHUNK;
+  m->first_chunk = (described + MEM_CHUNK - 1) / MEM_CHUNK;
+  m->limit = limit == 0 ? UINT64_MAX : limit;
+  grow_open(&m->grow, m->base, m->first_chunk, reserved / MEM_CHUNK);
+  return true;
+}
+
+void mem_close(mem *m) {
+  grow_close(&m->grow);
+  UNPOISON(m->mapping, m->mapped);
+  munmap(m->mapping, m->mapped);
+}
+
+static ref mem_take(mem *m, size_t size) {
+  if (LIKELY(size <= MEM_CLASS_MAX)) return span_alloc(m, class_of(size));
+  if (size > (size_t)UINT32_MAX * MEM_PAGE / 2) return 0;
+  size_t length = (size + MEM_PAGE - 1) / MEM_PAGE;
+  uint32_t first = run_take(m, (uint32_t)length);
+  if (UNLIKELY(first == 0)) return 0;
+  UNPOISON(page_address(m, first), length * MEM_PAGE);
+  return (ref)first * MEM_PAGE;
+}
+
+ref mem_alloc_reserved(mem *m, size_t size) {
+  ref block = mem_take(m, size);
+  if (UNLIKELY(block == 0)) return 0;
+  m->root->used += mem_round(size);
+  if (m->root->used > m->root->peak) m->root->peak = m->root->used;
+  return block;
+}
+
+ref mem_alloc(mem *m, size_t size) {
+  if (UNLIKELY(m->fail_in != 0) && --m->fail_in == 0) return 0;
+  size_t takes = mem_round(size);
+  if (UNLIKELY(takes > m->limit || m->root->used > m->limit - takes)) return 0;
+  return mem_alloc_reserved(m, size);
+}
+
+void mem_free(mem *m, ref block, size_t size) {
+  m->root->used -= mem_round(size);
+  if (LIKELY(size <= MEM_CLASS_MAX)) {
+    span_free(m, block, class_of(size));
+    return;
+  }
+  uint32_t length = (uint32_t)((size + MEM_PAGE - 1) / MEM_PAGE);
+  run_free(m, (uint32_t)(block / MEM_PAGE), length, true);
+}

@@ -1,0 +1,77 @@
+/* mem: the region allocator. All memory of a store comes from its own region; nothing else does.
+ *
+ * A region is one reservation of address space, used in 2 MiB chunks of 4 KiB pages:
+ *
+ *     base                                                            base + reserved
+ *     | mem_root | page descriptors | chunk flags | chunk | chunk | chunk | ... untouched
+ *
+ * Blocks up to 16 KiB come in 72 size classes: steps of 8 bytes to 128, then eight steps per
+ * doubling, so that a block wastes less than 8 bytes or 12.5 %, whichever is larger. A class cuts
+ * its blocks from spans of 1 to 32 pages and threads free ones through the blocks themselves.
+ * Larger blocks are runs of pages. Free runs are coalesced and binned by length; an emptied span is
+ * a free run again, open to every class, and what the region keeps beyond a small slack goes back
+ * to the system. Every operation is bounded: no list is walked further than a few steps.
+ *
+ * Blocks are freed with their size (owners know it), have no header, and are not zeroed. `used` is
+ * the sum of what blocks really take, class rounding included; it never exceeds `limit` but for
+ * mem_alloc_reserved. One thread at a time; see grow.h for the helper thread that prepares huge
+ * pages ahead of need. */
+#ifndef KEVY_MEM_H
+#define KEVY_MEM_H
+
+#include "base.h"
+#include "grow.h"
+
+#define MEM_CLASSES 72
+#define MEM_CLASS_MAX 16384 /* bytes of the largest class; beyond are page runs */
+#define MEM_PAGE 4096
+#define MEM_CHUNK_PAGES 512
+#define MEM_BINS 80
+
+/* Lives in the region's first page. */
+typedef struct mem_root {
+  uint64_t used;
+  uint64_t peak;
+  uint64_t dirty;                /* bytes in free runs that may be resident */
+  uint64_t top;                  /* chunks taken into use */
+  uint64_t bins_set[2];          /* which bins are not empty */
+  uint32_t partial[MEM_CLASSES]; /* first page of a span with room, 0 for none */
+  uint32_t bins[MEM_BINS];       /* first page of a free run, 0 for none */
+} mem_root;
+
+/* The process-side handle. */
+typedef struct mem {
+  char *base;
+  mem_root *root;
+  struct mem_page *pages; /* one descriptor per page of the reservation */
+  uint8_t *chunk_huge;    /* 1 where the chunk was prepared as a huge page */
+  uint64_t limit;         /* bytes; UINT64_MAX for none */
+  uint64_t fail_in;       /* the n-th allocation from now fails; 0 for none */
+  uint64_t first_chunk;   /* index of the first chunk behind the descriptors */
+  void *mapping;
+  size_t mapped;
+  grow_region grow;
+} mem;
+
+/* Reserves a region. limit 0 is none. False when no address space is to be had. */
+bool mem_open(mem *m, uint64_t limit);
+
+/* Gives everything back, whatever is still allocated. O(pages). */
+void mem_close(mem *m);
+
+/* A block of at least size bytes, 8-byte aligned (blocks of 4 KiB and of whole pages are page-aligned).
+ * 0 when the limit, the address space or an armed failure forbids. O(1). */
+ref mem_alloc(mem *m, size_t size);
+
+/* The same for what must not fail for lack of memory (deletes, expiry): past the limit if need be. */
+ref mem_alloc_reserved(mem *m, size_t size);
+
+/* size is what mem_alloc was asked for. O(1). */
+void mem_free(mem *m, ref block, size_t size);
+
+/* What a block of this size takes. */
+size_t mem_round(size_t size);
+
+static inline void *mem_ptr(const char *base, ref r) { return (void *)(uintptr_t)(base + r); }
+
+#endif

@@ -1,0 +1,56 @@
+/* node: the one rule. A node older than the newest snapshot is copied before it is written.
+ *
+ * A node is a block with a birth epoch: a table's root, directory pages and segments. A space counts
+ * epochs; opening a snapshot ends one. A node is writable in place when it was born after the newest
+ * live snapshot, or none lives; otherwise its owner copies it and retires the old one. What is
+ * retired is freed at once when no live snapshot can see it, else it waits on the newest snapshot's
+ * dead list. Releasing a snapshot hands its dead list to the drain, which passes on to the next older
+ * snapshot what that one may still see and frees the rest, a bounded slice at a time.
+ *
+ * Entries carry no epoch: the table's fresh bit says "no snapshot can see this", and otherwise the newest
+ * snapshot is asked whether its own lookup finds this very block. History is linear: what the newest
+ * does not see, no older one sees either, as long as the live store still did. So a hot key
+ * overwritten a million times under an old snapshot, with others opening and closing in between,
+ * leaves one old version.
+ *
+ * Owner's thread only, but for space_ref/space_unref and pushes onto `released` and `unpinned`. */
+#ifndef KEVY_NODE_H
+#define KEVY_NODE_H
+
+#include <stdatomic.h>
+
+#include "entry.h"
+#include "mem.h"
+
+typedef struct space space;
+
+typedef struct node {
+  uint64_t birth;
+  uint32_t size; /* of the block */
+  uint32_t reserved;
+} node;
+
+/* A new node of this size, born now; its bytes behind the header are not set. 0: no memory. */
+ref node_new(space *sp, uint32_t size, bool must);
+
+bool node_writable(const space *sp, const node *n);
+
+/* The node itself when it is writable, else a copy of it (the old one is retired). 0: no memory. */
+ref node_own(space *sp, ref r, bool must);
+
+/* Lets go of a node that the live store no longer refers to. Never fails. */
+void node_retire(space *sp, ref r);
+
+/* The same for an entry under this hash; fresh is its slot's bit, read in an owned segment. */
+void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh);
+
+/* Frees up to `items` of what released snapshots left behind. True when nothing is left. */
+bool node_drain(space *sp, uint32_t items);
+
+/* Gives back one owner's count of a blob. */
+void node_release_blob(space *sp, ref r);
+
+/* Frees an entry's block, and its blob when this was the last owner. */
+void node_free_entry(space *sp, ref r);
+
+#endif

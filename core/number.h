@@ -1,0 +1,35 @@
+/* number: integers and floats as Redis reads and prints them. Pure functions, any caller.
+ *
+ * Every buffer is the caller's; nothing is NUL-terminated unless said. */
+#ifndef KEVY_NUMBER_H
+#define KEVY_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NUMBER_INT_MAX 21    /* bytes of the longest integer, sign included */
+#define NUMBER_FLOAT_MAX 40  /* bytes of the longest double as number_format_float prints it */
+#define NUMBER_LONG_DOUBLE_MAX 5120
+
+/* Redis's string2ll: true only for the canonical decimal form of a 64-bit integer ("-7", "0";
+ * not "+7", "07", "-0", " 7" or ""). */
+bool number_parse_int(const char *s, size_t len, int64_t *out);
+
+/* Prints i in decimal; returns its length. */
+size_t number_format_int(int64_t i, char out[NUMBER_INT_MAX]);
+
+/* Redis's getDoubleFromObject: what strtod reads, whole, no leading space, no NaN; "inf" allowed. */
+bool number_parse_float(const char *s, size_t len, double *out);
+
+/* The same in long double, as INCRBYFLOAT reads its operands. */
+bool number_parse_long_double(const char *s, size_t len, long double *out);
+
+/* The shortest decimal form that reads back as d, as Redis 7.2 prints a double: "3", "2.5", "1e+100",
+ * "inf", "-inf". */
+size_t number_format_float(double d, char out[NUMBER_FLOAT_MAX]);
+
+/* INCRBYFLOAT's form: at most 17 digits after the point, no exponent, no trailing zeros. */
+size_t number_format_long_double(long double d, char out[NUMBER_LONG_DOUBLE_MAX]);
+
+#endif

@@ -1,0 +1,203 @@
+/* probe: see probe.h. */
+#include "probe.h"
+
+#include "blob.h"
+#include "expire.h"
+#include "hashing.h"
+
+uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen) {
+  return hash_bytes(s->sp->secret, key, klen);
+}
+
+static inline entry *find_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
+                                 uint64_t hash) {
+  p->key = key;
+  p->klen = klen;
+  p->hash = hash;
+  p->slot = table_find(s->base, s->keys, hash, key, klen);
+  p->live = NULL;
+  if (p->slot == NULL) return NULL;
+  entry *e = mem_ptr(s->base, slot_ref(*p->slot));
+  if (!probe_expired(s, e)) p->live = e;
+  return p->live;
+}
+
+entry *probe_find(kevy_store *s, probe *p, const char *key, size_t klen) {
+  return find_hashed(s, p, key, klen, probe_hash(s, key, klen));
+}
+
+static inline void note_access(const kevy_store *s, entry *e) {
+  uint32_t word = entry_flags(e);
+  if ((word & ENTRY_ACCESS) != s->access)
+    __atomic_store_n(&e->access_flags, (word & ~ENTRY_ACCESS) | s->access, __ATOMIC_RELAXED);
+}
+
+entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen, uint64_t hash) {
+  if (LIKELY(find_hashed(s, p, key, klen, hash) != NULL)) {
+    s->hits++;
+    note_access(s, p->live);
+    return p->live;
+  }
+  s->misses++;
+  if (UNLIKELY(p->slot != NULL) && s->frozen == NULL) probe_expire(s, slot_ref(*p->slot));
+  return NULL;
+}
+
+entry *probe_read(kevy_store *s, probe *p, const char *key, size_t klen) {
+  return probe_read_hashed(s, p, key, klen, probe_hash(s, key, klen));
+}
+
+bool probe_in_place(const kevy_store *s, const probe *p) {
+  if (LIKELY(s->sp->newest == 0)) return true;
+  return table_slot_fresh(s->sp, p->slot);
+}
+
+void content_drop(kevy_store *s, const content *c) {
+  if (c->form == ENTRY_BLOB) node_release_blob(s->sp, c->as.word);
+}
+
+bool probe_link(kevy_store *s, probe *p, ref block, bool must) {
+  space *sp = s->sp;
+  entry *e = mem_ptr(s->base, block);
+  if (p->slot == NULL) {
+    if (!table_insert(sp, &sp->keys, p->hash, block, must)) return false;
+  } else {
+    uint64_t *slot = table_own(sp, &sp->keys, p->hash, p->slot, must);
+    if (slot == NULL) return false;
+    ref old = slot_ref(*slot);
+    bool fresh = *slot & SLOT_FRESH;
+    if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
+    table_replace(slot, block);
+    node_retire_entry(sp, old, p->hash, fresh);
+  }
+  if (entry_has_deadline(e)) expire_add(s, block);
+  p->live = e;
+  return true;
+}
+
+ref probe_build(kevy_store *s, int32_t type, const char *key, size_t klen, uint32_t key_kind,
+                const content *c, int64_t deadline) {
+  ref block = mem_alloc(&s->sp->mem, entry_size_for(klen, deadline, c));
+  if (UNLIKELY(block == 0)) return 0;
+  entry *e = mem_ptr(s->base, block);
+  entry_init(e, type, key, klen, key_kind, deadline, c);
+  e->access_flags |= s->access;
+  return block;
+}
+
+void probe_discard(kevy_store *s, ref block) { node_free_entry(s->sp, block); }
+
+kevy_status probe_put(kevy_store *s, probe *p, int32_t type, const content *c, int64_t deadline,
+                      uint32_t key_kind) {
+  if (deadline != KEVY_NO_TTL && !expire_prepare(s)) return KEVY_EOOM;
+  if (p->live != NULL) key_kind = entry_key_kind(p->live);
+  ref block = probe_build(s, type, p->key, p->klen, key_kind, c, deadline);
+  if (UNLIKELY(block == 0)) return KEVY_EOOM;
+  if (LIKELY(probe_link(s, p, block, false))) return KEVY_OK;
+  mem_free(&s->sp->mem, block, entry_size_for(p->klen, deadline, c));
+  return KEVY_EOOM;
+}
+
+/* With the reserve to draw on, owning the path fails only when the address space is exhausted; the
+ * entry then stays, and goes with its region. */
+static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot) {
+  space *sp = s->sp;
+  slot = table_own(sp, &sp->keys, hash, slot, true);
+  if (slot == NULL) return;
+  ref block = slot_ref(*slot);
+  bool fresh = *slot & SLOT_FRESH;
+  if (entry_has_deadline(mem_ptr(s->base, block))) expire_remove(s, block);
+  table_remove(sp, &sp->keys, hash, slot);
+  node_retire_entry(sp, block, hash, fresh);
+}
+
+void probe_remove(kevy_store *s, probe *p) {
+  if (p->live == NULL) s->expired++;
+  s->sp->written = true;
+  remove_block(s, p->hash, p->slot);
+  p->slot = NULL;
+  p->live = NULL;
+}
+
+void probe_expire(kevy_store *s, ref block) {
+  const entry *e = mem_ptr(s->base, block);
+  uint64_t hash = hash_bytes(s->sp->secret, entry_key(e), entry_klen(e));
+  uint64_t *slot = table_find_ref(s->base, &s->sp->keys, hash, block);
+  s->expired++;
+  s->sp->written = true;
+  if (slot != NULL) remove_block(s, hash, slot);
+}
+
+kevy_status probe_set_deadline(kevy_store *s, probe *p, int64_t deadline) {
+  entry *e = p->live;
+  if (deadline != KEVY_NO_TTL && deadline <= store_now(s)) {
+    probe_remove(s, p);
+    return KEVY_OK;
+  }
+  int64_t before = entry_deadline(e);
+  if (before == deadline) return KEVY_OK;
+  if (before != KEVY_NO_TTL && deadline != KEVY_NO_TTL && probe_in_place(s, p)) {
+    ref block = slot_ref(*p->slot);
+    expire_remove(s, block);
+    store64(e + 1, (uint64_t)deadline);
+    expire_add(s, block);
+    return KEVY_OK;
+  }
+  content c = probe_share(s, e);
+  kevy_status status = probe_put(s, p, entry_type(e), &c, deadline, 0);
+  if (status != KEVY_OK) content_drop(s, &c);
+  return status;
+}
+
+void entry_value(const char *base, const entry *e, kevy_value *out) {
+  uint32_t flags = entry_flags(e);
+  char *at = entry_content(e);
+  out->reserved = 0;
+  if (UNLIKELY((flags & ENTRY_TYPE) >> ENTRY_TYPE_SHIFT != KEVY_TYPE_STRING)) {
+    out->kind = KEVY_NIL;
+    out->len = 0;
+    out->as.ptr = NULL;
+    return;
+  }
+  out->kind = entry_value_kind(e);
+  switch (flags & ENTRY_CONTENT) {
+    case ENTRY_RAW:
+      out->len = entry_vlen(e);
+      out->as.ptr = at;
+      break;
+    case ENTRY_BLOB: {
+      const blob *b = blob_at(base, load64(at));
+      out->len = b->len;
+      out->as.ptr = b->bytes;
+      break;
+    }
+    default:
+      out->len = 0;
+      out->as.i = (int64_t)load64(at);
+  }
+}
+
+kevy_status probe_lend(kevy_store *s, const entry *e, kevy_value *out) {
+  probe_value(s, e, out);
+  if (out->kind > KEVY_TEXT) return KEVY_OK;
+  if ((entry_flags(e) & ENTRY_CONTENT) == ENTRY_BLOB) {
+    store_lend_blob(s, probe_share(s, e).as.word);
+    return KEVY_OK;
+  }
+  char *copy = store_scratch(s, out->len);
+  if (copy == NULL) return KEVY_EOOM;
+  if (out->len != 0) memmove(copy, out->as.ptr, out->len);
+  out->as.ptr = copy;
+  return KEVY_OK;
+}
+
+content probe_share(kevy_store *s, const entry *e) {
+  content c = {entry_flags(e) & ENTRY_CONTENT, entry_value_kind(e), entry_vlen(e), {.word = 0}};
+  if (c.form == ENTRY_RAW) {
+    c.as.ptr = entry_content(e);
+    return c;
+  }
+  c.as.word = load64(entry_content(e));
+  if (c.form == ENTRY_BLOB) blob_at(s->base, c.as.word)->owners++;
+  return c;
+}

@@ -1,0 +1,77 @@
+/* probe: one lookup of a key, kept, so that an operation never looks the same key up twice.
+ *
+ * An operation finds its key once, decides, and then puts or removes through the probe. An expired
+ * entry counts as absent (`live` is NULL) but its slot is kept: putting replaces it, so arguments that
+ * borrow from it stay readable until the new entry is built.
+ *
+ * A probe is good until the next put, remove or upkeep. Writers have called store_write. */
+#ifndef KEVY_PROBE_H
+#define KEVY_PROBE_H
+
+#include "store.h"
+
+typedef struct probe {
+  const char *key;
+  size_t klen;
+  uint64_t hash;
+  uint64_t *slot; /* NULL when no entry has this key */
+  entry *live;    /* the entry, NULL when absent or expired */
+} probe;
+
+/* Finds a key. Returns p->live. */
+entry *probe_find(kevy_store *s, probe *p, const char *key, size_t klen);
+
+/* The same for readers: counts a hit or a miss, notes the access, and removes what it finds expired. */
+entry *probe_read(kevy_store *s, probe *p, const char *key, size_t klen);
+
+/* Both halves apart, for batches that prefetch in between. */
+uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen);
+entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen, uint64_t hash);
+
+/* True when the found block may be changed where it stands: no snapshot can see it. */
+bool probe_in_place(const kevy_store *s, const probe *p);
+
+/* Makes an entry of this type, content and deadline under the probe's key and puts it in place of what
+ * was there. A key that exists keeps its kind; a new one takes key_kind. On KEVY_EOOM nothing changed.
+ * On success p->live is the new entry, which owns the content's blob. */
+kevy_status probe_put(kevy_store *s, probe *p, int32_t type, const content *c, int64_t deadline,
+                      uint32_t key_kind);
+
+/* probe_put in two steps, for operations on many keys that happen whole or not at all: build the blocks
+ * (0: no memory), then link each in where its key belongs, or discard it with what it owns. With
+ * `must`, linking draws on the reserve and cannot fail. */
+ref probe_build(kevy_store *s, int32_t type, const char *key, size_t klen, uint32_t key_kind,
+                const content *c, int64_t deadline);
+bool probe_link(kevy_store *s, probe *p, ref block, bool must);
+void probe_discard(kevy_store *s, ref block);
+
+/* Removes the found entry, live or expired. Never fails. */
+void probe_remove(kevy_store *s, probe *p);
+
+/* Removes an entry that has expired. */
+void probe_expire(kevy_store *s, ref block);
+
+/* True when the entry's deadline has come. */
+static inline bool probe_expired(const kevy_store *s, const entry *e) {
+  return UNLIKELY(entry_has_deadline(e)) && entry_deadline(e) <= store_now(s);
+}
+
+/* Gives e another deadline (or none); a deadline that has come removes the key. */
+kevy_status probe_set_deadline(kevy_store *s, probe *p, int64_t deadline);
+
+/* The scalar an entry holds, borrowed; KEVY_NIL for collections. */
+void entry_value(const char *base, const entry *e, kevy_value *out);
+static inline void probe_value(const kevy_store *s, const entry *e, kevy_value *out) {
+  entry_value(s->base, e, out);
+}
+
+/* The same, held so that it survives the entry's removal: until the next result. KEVY_EOOM. */
+kevy_status probe_lend(kevy_store *s, const entry *e, kevy_value *out);
+
+/* What an entry holds, as content to put elsewhere; a blob gains an owner. */
+content probe_share(kevy_store *s, const entry *e);
+
+/* Undoes probe_share or a content that was never put. */
+void content_drop(kevy_store *s, const content *c);
+
+#endif

@@ -1,0 +1,88 @@
+/* snapshot: see snapshot.h. */
+#include "snapshot.h"
+
+#include <stdlib.h>
+
+moment *snapshot_share(moment *m) {
+  atomic_fetch_add(&m->holders, 1);
+  space_ref(m->sp);
+  return m;
+}
+
+/* Takes a hold unless the last one was just let go of. */
+static bool hold_if_held(moment *m) {
+  uint64_t holders = atomic_load(&m->holders);
+  while (holders != 0)
+    if (atomic_compare_exchange_weak(&m->holders, &holders, holders + 1)) return true;
+  return false;
+}
+
+moment *snapshot_open(space *sp, int64_t now) {
+  moment *newest = sp->moments;
+  if (newest != NULL && !sp->written && newest->now == now && hold_if_held(newest)) {
+    space_ref(sp);
+    return newest;
+  }
+  moment *m = malloc(sizeof *m);
+  if (m == NULL) return NULL;
+  memset(m, 0, sizeof *m);
+  m->keys = sp->keys;
+  m->epoch = newest != NULL && !sp->written ? newest->epoch : sp->epoch++;
+  m->now = now;
+  m->with_ttl = sp->with_ttl;
+  m->sp = sp;
+  atomic_init(&m->holders, 1);
+  m->older = sp->moments;
+  if (m->older != NULL) m->older->newer = m;
+  sp->moments = m;
+  sp->newest = m->epoch;
+  sp->written = false;
+  space_ref(sp);
+  return m;
+}
+
+void snapshot_close(moment *m) {
+  space *sp = m->sp;
+  if (atomic_fetch_sub(&m->holders, 1) == 1) {
+    m->next_released = atomic_load(&sp->released);
+    while (!atomic_compare_exchange_weak(&sp->released, &m->next_released, m)) continue;
+  }
+  space_unref(sp);
+}
+
+void snapshot_unpin(space *sp, pin_node *p) {
+  p->next = atomic_load(&sp->unpinned);
+  while (!atomic_compare_exchange_weak(&sp->unpinned, &p->next, p)) continue;
+  space_unref(sp);
+}
+
+/* Takes a released moment out of the live ones and hands its dead list to the drain. */
+static void retire_moment(space *sp, moment *m) {
+  if (m->newer != NULL) m->newer->older = m->older;
+  else sp->moments = m->older;
+  if (m->older != NULL) m->older->newer = m->newer;
+  m->next_released = sp->draining;
+  sp->draining = m;
+  sp->newest = sp->moments != NULL ? sp->moments->epoch : 0;
+}
+
+void snapshot_collect(space *sp) {
+  if (atomic_load_explicit(&sp->released, memory_order_relaxed) != NULL) {
+    moment *m = atomic_exchange(&sp->released, NULL);
+    while (m != NULL) {
+      moment *next = m->next_released;
+      retire_moment(sp, m);
+      m = next;
+    }
+  }
+  if (atomic_load_explicit(&sp->unpinned, memory_order_relaxed) != NULL) {
+    pin_node *p = atomic_exchange(&sp->unpinned, NULL);
+    while (p != NULL) {
+      pin_node *next = p->next;
+      node_release_blob(sp, p->blob);
+      sp->pins--;
+      free(p);
+      p = next;
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/* snapshot: moments of a space: opening, sharing, releasing.
+ *
+ * Opening copies the table's few words and ends an epoch: its cost does not depend on the number of keys.
+ * While nothing is written, moments share one epoch, and one instant's are one moment. Releasing the last hold, from any
+ * thread, pushes the moment onto a list without locks; the owner takes it off at its next upkeep. */
+#ifndef KEVY_SNAPSHOT_H
+#define KEVY_SNAPSHOT_H
+
+#include "space.h"
+
+/* A hold on this instant of the space, with a reference on the space. NULL: no memory. Owner only. */
+moment *snapshot_open(space *sp, int64_t now);
+
+/* Another hold on a moment one already holds. Any thread. */
+moment *snapshot_share(moment *m);
+
+/* Lets go of one hold. Any thread. */
+void snapshot_close(moment *m);
+
+/* Takes released moments and pins off their lists. Owner only. O(released). */
+void snapshot_collect(space *sp);
+
+/* Lets go of a pinned blob's owner count (any thread); the node is freed when collected. */
+void snapshot_unpin(space *sp, pin_node *p);
+
+#endif

@@ -1,0 +1,70 @@
+/* space: see space.h. */
+#include "space.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+/* getrandom does not fail for 192 bytes on a system that has booted; the clock is there for one that
+ * forbids the call. */
+static void secret_fill(unsigned char *secret) {
+  size_t have = 0;
+  while (have < SPACE_SECRET) {
+    ssize_t n = getrandom(secret + have, SPACE_SECRET - have, 0);
+    if (n <= 0) break;
+    have += (size_t)n;
+  }
+  uint64_t x = (uint64_t)(uintptr_t)secret;
+  for (; have < SPACE_SECRET; have++) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    x = (x ^ (uint64_t)t.tv_nsec) * UINT64_C(0x9E3779B97F4A7C15);
+    secret[have] = (unsigned char)(x >> 56);
+  }
+}
+
+space *space_open(uint64_t limit) {
+  space *sp = calloc(1, sizeof *sp);
+  if (sp == NULL) return NULL;
+  if (!mem_open(&sp->mem, limit)) {
+    free(sp);
+    return NULL;
+  }
+  sp->epoch = 1;
+  atomic_init(&sp->refs, 1);
+  secret_fill(sp->secret);
+  if (!table_open(sp, &sp->keys)) {
+    mem_close(&sp->mem);
+    free(sp);
+    return NULL;
+  }
+  return sp;
+}
+
+void space_ref(space *sp) { atomic_fetch_add_explicit(&sp->refs, 1, memory_order_relaxed); }
+
+static void free_moments(moment *m, moment *(*next)(const moment *)) {
+  while (m != NULL) {
+    moment *after = next(m);
+    free(m);
+    m = after;
+  }
+}
+static moment *next_older(const moment *m) { return m->older; }
+static moment *next_released(const moment *m) { return m->next_released; }
+
+/* Every moment is on exactly one of the two lists: released ones leave the first when they are
+ * collected. */
+void space_unref(space *sp) {
+  if (atomic_fetch_sub_explicit(&sp->refs, 1, memory_order_acq_rel) != 1) return;
+  free_moments(sp->moments, next_older);
+  free_moments(sp->draining, next_released);
+  pin_node *p = atomic_load(&sp->unpinned);
+  while (p != NULL) {
+    pin_node *next = p->next;
+    free(p);
+    p = next;
+  }
+  mem_close(&sp->mem);
+  free(sp);
+}

@@ -1,0 +1,60 @@
+/* space: one keyspace in one region, with its epochs and snapshots.
+ *
+ * A store owns one space at a time; clearing it takes a new one and lets the old go. Snapshots,
+ * iterators and pins hold a reference each, so what they lend stays mapped after clear and close;
+ * the last reference unmaps the region whole, O(pages).
+ *
+ * Fields are the owner's; `refs`, `released` and `unpinned` are for any thread. */
+#ifndef KEVY_SPACE_H
+#define KEVY_SPACE_H
+
+#include "table.h"
+
+#define SPACE_SECRET 192 /* bytes of secret XXH3 asks for */
+
+typedef struct wheel wheel;
+
+/* A moment of a space, shared by every snapshot and iterator opened while nothing was written. */
+typedef struct moment {
+  table keys;
+  uint64_t epoch;
+  int64_t now; /* Unix ms: time stands still in it */
+  uint64_t with_ttl;
+  ref dead; /* newest chunk of the dead list, 0 for none */
+  _Atomic uint64_t holders;
+  struct space *sp;
+  struct moment *newer, *older; /* live moments, by epoch */
+  struct moment *next_released;
+} moment;
+
+typedef struct pin_node {
+  struct pin_node *next;
+  ref blob;
+} pin_node;
+
+struct space {
+  mem mem;
+  table keys;
+  uint64_t epoch;  /* of nodes born now */
+  uint64_t newest; /* epoch of the newest live moment, 0 for none */
+  bool written;    /* since that moment was opened */
+  moment *moments; /* newest first */
+  moment *draining;  /* released ones whose dead lists are not empty yet, by next_released */
+  uint64_t retained; /* bytes on dead lists */
+  ref wheel;            /* the deadline index, 0 until the first deadline */
+  uint64_t with_ttl;
+  uint64_t blobs; /* bytes of live blobs */
+  uint64_t work_moved, work_bytes; /* counted work: slots moved, bytes copied or zeroed */
+  _Atomic uint64_t refs;
+  _Atomic(moment *) released;
+  _Atomic(pin_node *) unpinned;
+  uint64_t pins;
+  unsigned char secret[SPACE_SECRET];
+};
+
+/* A new, empty space with one reference. NULL: no memory. */
+space *space_open(uint64_t limit);
+void space_ref(space *sp);
+void space_unref(space *sp);
+
+#endif

@@ -1,0 +1,226 @@
+/* store: see store.h. */
+#include "store.h"
+
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "background.h"
+#include "expire.h"
+#include "snapshot.h"
+#include "store_open.h"
+
+#define PAY_EVERY 64 /* writes between two slices of upkeep */
+#define PAY_SOON 4   /* ... while more is due */
+#define PAY_ITEMS 32 /* what a slice frees or moves at most: some ten microseconds */
+#define SCRATCH_KEPT ((size_t)1 << 20)
+
+/* ---- the lock ----
+ * Held for the length of one operation, so waiting is short: spin, then yield. Its owner may enter again. */
+
+static inline uintptr_t this_thread(void) {
+  static __thread char self __attribute__((tls_model("initial-exec")));
+  return (uintptr_t)&self;
+}
+
+static void lock_wait(store_lock *l, uintptr_t me) {
+  for (unsigned spins = 0;; spins++) {
+    uintptr_t nobody = 0;
+    if (atomic_load_explicit(&l->owner, memory_order_relaxed) == 0 &&
+        atomic_compare_exchange_weak_explicit(&l->owner, &nobody, me, memory_order_acquire,
+                                              memory_order_relaxed))
+      return;
+    if (spins < 64) {
+      __builtin_ia32_pause();
+    } else if (spins < 256) {
+      sched_yield();
+    } else {
+      struct timespec nap = {0, 50000};
+      nanosleep(&nap, NULL);
+    }
+  }
+}
+
+static inline void lock_take(store_lock *l) {
+  uintptr_t me = this_thread(), nobody = 0;
+  if (LIKELY(atomic_compare_exchange_strong_explicit(&l->owner, &nobody, me, memory_order_acquire,
+                                                     memory_order_relaxed)))
+    return;
+  if (nobody == me) l->depth++;
+  else lock_wait(l, me);
+}
+
+static inline void lock_give(store_lock *l) {
+  if (UNLIKELY(l->depth != 0)) l->depth--;
+  else atomic_store_explicit(&l->owner, 0, memory_order_release);
+}
+
+bool store_enter(kevy_store *s) {
+  if (UNLIKELY(s->locked)) lock_take(&s->lock);
+  if (LIKELY(!s->closed)) return true;
+  if (s->locked) lock_give(&s->lock);
+  return false;
+}
+
+void store_leave(kevy_store *s) {
+  if (UNLIKELY(s->locked)) lock_give(&s->lock);
+}
+
+static void store_pay(kevy_store *s) {
+  if (s->lent != 0) {
+    node_release_blob(s->sp, s->lent);
+    s->lent = 0;
+  }
+  if (UNLIKELY(s->background != NULL)) background_ensure(s);
+  if (s->until_pay <= 0) s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
+}
+
+void store_settle(kevy_store *s) {
+  if (UNLIKELY(s->until_pay <= 0 || s->lent != 0)) store_pay(s);
+  store_leave(s);
+}
+
+bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
+  if (s->frozen != NULL) return true;
+  space *sp = s->sp;
+  snapshot_collect(sp);
+  bool drained = sp->draining == NULL || node_drain(sp, items);
+  return expire_slice(s, items, expired) && drained;
+}
+
+/* ---- results ---- */
+
+kevy_status store_fail(kevy_store *s, kevy_status status, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  vsnprintf(s->message, sizeof s->message, format, args);
+  va_end(args);
+  s->last_status = status;
+  return status;
+}
+
+kevy_status store_scratch_reserve(kevy_store *s, size_t len) {
+  bool oversized = s->scratch_size > SCRATCH_KEPT && len <= SCRATCH_KEPT;
+  if (len <= s->scratch_size && !oversized) return KEVY_OK;
+  size_t size = len < 256 ? 256 : len;
+  char *p = realloc(s->scratch, size);
+  if (p == NULL) return len <= s->scratch_size ? KEVY_OK : KEVY_EOOM;
+  s->scratch = p;
+  s->scratch_size = size;
+  return KEVY_OK;
+}
+
+char *store_scratch(kevy_store *s, size_t len) {
+  return store_scratch_reserve(s, len) == KEVY_OK ? s->scratch : NULL;
+}
+
+void store_lend_blob(kevy_store *s, ref held) {
+  ref before = s->lent;
+  s->lent = held;
+  if (before != 0) node_release_blob(s->sp, before);
+}
+
+uint64_t store_random(void *context) {
+  kevy_store *s = context;
+  uint64_t z = (s->random += UINT64_C(0x9E3779B97F4A7C15));
+  z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+  z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+  return z ^ (z >> 31);
+}
+
+/* ---- figures ---- */
+
+kevy_status store_info(kevy_store *s, size_t index, const char **name, kevy_value *value) {
+  const space *sp = s->sp;
+  const mem_root *root = sp->mem.root;
+  uint64_t moments = 0;
+  for (const moment *m = sp->moments; m != NULL; m = m->older) moments++;
+  switch (index) {
+#define INFO(position, label, expression)                                                          \
+  case position:                                                                                   \
+    *name = label;                                                                                 \
+    value->as.i = (int64_t)(expression);                                                           \
+    break;
+#include "info.def"
+#undef INFO
+    default:
+      return KEVY_MISSING;
+  }
+  value->kind = KEVY_INT;
+  value->reserved = 0;
+  value->len = 0;
+  return KEVY_OK;
+}
+
+void store_reset_stats(kevy_store *s) { s->hits = s->misses = s->expired = s->evicted = 0; }
+
+/* ---- opening and closing ---- */
+
+static void store_attach(kevy_store *s, space *sp) {
+  s->sp = sp;
+  s->base = sp->mem.base;
+  s->keys = &sp->keys;
+  s->next_due = INT64_MAX;
+  s->until_pay = PAY_EVERY;
+}
+
+kevy_store *store_new(uint64_t maxmemory, uint32_t flags) {
+  kevy_store *s = calloc(1, sizeof *s);
+  if (s == NULL) return NULL;
+  space *sp = space_open(maxmemory);
+  if (sp == NULL) {
+    free(s);
+    return NULL;
+  }
+  store_attach(s, sp);
+  s->maxmemory = maxmemory;
+  s->flags = flags;
+  s->locked = (flags & KEVY_THREADS) != 0;
+  s->clock = clock_open();
+  memcpy(&s->random, sp->secret, sizeof s->random);
+  s->opens = 1;
+  return s;
+}
+
+kevy_store *store_freeze(kevy_store *s) {
+  kevy_store *copy = calloc(1, sizeof *copy);
+  if (copy == NULL) return NULL;
+  moment *m = s->frozen != NULL ? snapshot_share(s->frozen)
+                                : snapshot_open(s->sp, clock_now(&s->clock));
+  if (m == NULL) {
+    free(copy);
+    return NULL;
+  }
+  store_attach(copy, s->sp);
+  copy->keys = &m->keys;
+  copy->frozen = m;
+  copy->clock = s->clock;
+  copy->random = s->random ^ m->epoch;
+  copy->maxmemory = s->maxmemory;
+  copy->opens = 1;
+  return copy;
+}
+
+void store_free(kevy_store *s) {
+  if (s->frozen != NULL) snapshot_close(s->frozen);
+  else space_unref(s->sp);
+  free(s->scratch);
+  free(s->name);
+  free(s);
+}
+
+kevy_status store_clear(kevy_store *s) {
+  space *sp = space_open(s->maxmemory), *old = s->sp;
+  if (sp == NULL) return KEVY_EOOM;
+  store_attach(s, sp);
+  s->lent = 0;
+  space_unref(old);
+  return KEVY_OK;
+}
+
+void store_set_clock(kevy_store *s, int64_t now) {
+  int64_t before = store_now(s);
+  s->clock.fixed = now;
+  if (store_now(s) < before) expire_rewind(s);
+}

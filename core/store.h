@@ -1,0 +1,93 @@
+/* store: the process-side handle behind kevy_store: a live store, or a snapshot of one.
+ *
+ * Every engine function takes it. Reads go through `keys` and `base` (the live table, or a moment's);
+ * writers call store_write first. The lock, the thread and all other process-private things live
+ * here and never in the region. */
+#ifndef KEVY_STORE_H
+#define KEVY_STORE_H
+
+#include <pthread.h>
+
+#include "clock.h"
+#include "space.h"
+
+typedef struct store_lock {
+  _Atomic uintptr_t owner; /* a thread's own address, 0 for nobody */
+  uint32_t depth;
+} store_lock;
+
+typedef struct kevy_store {
+  char *base;        /* of the space's region */
+  table *keys;       /* the table to read */
+  space *sp;
+  moment *frozen;    /* a snapshot's moment, NULL for a live store */
+  timeline clock;
+  int64_t next_due;  /* no expiry work before this time */
+  int32_t until_pay; /* writes until the next slice of upkeep */
+  uint32_t access;   /* what a read stores into an entry's access field */
+  bool locked;       /* carries a lock */
+  bool closed;
+  uint32_t flags;    /* KEVY_THREADS, KEVY_BACKGROUND */
+  store_lock lock;
+  uint64_t hits, misses, expired, evicted;
+  ref lent;          /* a blob held for the last result, 0 for none */
+  char *scratch;     /* what other results point into */
+  size_t scratch_size;
+  uint64_t random;   /* state of store_random */
+  uint64_t maxmemory;
+  kevy_status last_status;
+  char message[160]; /* detail of the last error, "" for none */
+  char *name;        /* of a named store */
+  uint64_t opens;    /* of a named store */
+  struct kevy_store *next_threaded; /* the registry's list */
+  struct background *background;
+} kevy_store;
+
+/* Takes the lock, where there is one. False, and nothing taken, when the store is closed. */
+bool store_enter(kevy_store *s);
+
+/* Gives the lock back. */
+void store_leave(kevy_store *s);
+
+/* The same at the end of a call that lends nothing: first pays a slice of upkeep, when writes have made
+ * one due, and lets go of what an earlier result borrowed. */
+void store_settle(kevy_store *s);
+
+/* What every writer calls first: KEVY_EREADONLY on a snapshot. */
+static inline kevy_status store_write(kevy_store *s) {
+  if (UNLIKELY(s->frozen != NULL)) return KEVY_EREADONLY;
+  s->sp->written = true;
+  s->until_pay--;
+  return KEVY_OK;
+}
+
+/* Reclaims what is due: at most `items` expired keys and dead blocks. True when nothing is left. */
+bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired);
+
+static inline int64_t store_now(const kevy_store *s) {
+  return UNLIKELY(s->frozen != NULL) ? s->frozen->now : clock_now(&s->clock);
+}
+
+/* Records an error with detail and returns it. */
+__attribute__((format(printf, 3, 4))) kevy_status store_fail(kevy_store *s, kevy_status status,
+                                                            const char *format, ...);
+
+/* len bytes of the store's scratch memory, valid until the next result; NULL: no memory, which cannot
+ * be where that much was reserved. */
+char *store_scratch(kevy_store *s, size_t len);
+kevy_status store_scratch_reserve(kevy_store *s, size_t len);
+
+/* Keeps one owner's count of a blob for the result that borrows it; the blob lent before is let go. */
+void store_lend_blob(kevy_store *s, ref held);
+
+/* A pseudo-random number (splitmix64), seeded from the space's secret. Context is the store. */
+uint64_t store_random(void *s);
+
+/* The index-th figure (info.def). KEVY_MISSING past the last. */
+kevy_status store_info(kevy_store *s, size_t index, const char **name, kevy_value *value);
+void store_reset_stats(kevy_store *s);
+
+/* Puts a new, empty space under the store. */
+kevy_status store_clear(kevy_store *s);
+
+#endif

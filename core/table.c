@@ -1,0 +1,743 @@
+/* table: see table.h. */
+#include "table.h"
+
+#include "space.h"
+
+typedef struct bucket {
+  uint64_t tags; /* seven tags and the overflow byte */
+  uint64_t slots[TABLE_WAYS];
+} bucket;
+
+typedef struct segment {
+  node head;
+  uint32_t depth; /* hash bits all its keys share */
+  uint32_t count; /* entries in this segment alone */
+  ref next;       /* chain */
+  uint64_t unused[4];
+  bucket buckets[TABLE_BUCKETS];
+} segment;
+
+typedef struct dir_page {
+  node head;
+  uint32_t prefix; /* hash bits that lead to this page */
+  uint32_t width;  /* bits that choose its cell */
+  uint32_t cells[]; /* segment's ref / 4096 */
+} dir_page;
+
+typedef struct dir_root {
+  node head;
+  uint64_t cells[]; /* page's ref | prefix << 40 | width << 48 */
+} dir_root;
+
+static_assert(sizeof(bucket) == 64, "a bucket is a cache line");
+static_assert(sizeof(segment) == 4096, "a segment is a page");
+
+#define PAGE_WIDTH_MAX 10u
+#define SPLIT_AT (TABLE_SLOTS * 85 / 100)
+#define MERGE_AT (TABLE_SLOTS * 40 / 100)
+#define DISTANCE_MAX 7u
+#define TAG_LANES UINT64_C(0x0080808080808080)
+#define OV_SHIFT 56
+#define OV_CHAINED (UINT64_C(0x80) << OV_SHIFT)
+#define TOP24(hash) ((hash) & ~((UINT64_C(1) << 40) - 1))
+
+/* ---- hash bits ---- */
+
+static inline uint64_t top_bits(uint64_t hash, uint32_t n) { return (hash >> 1) >> (63 - n); }
+static inline unsigned home_of(uint64_t hash) {
+  return (unsigned)((((hash >> 8) & UINT32_MAX) * TABLE_BUCKETS) >> 32);
+}
+static inline uint64_t tag_of(uint64_t hash) {
+  uint64_t tag = hash & 0xff;
+  return tag + (tag == 0);
+}
+
+/* The high bit of each of the seven tag lanes that equals `tag`, exactly. */
+static inline uint64_t lanes_equal(uint64_t tags, uint64_t tag) {
+  const uint64_t low7 = UINT64_C(0x7f7f7f7f7f7f7f7f);
+  uint64_t x = tags ^ (tag * UINT64_C(0x0101010101010101));
+  return ~(((x & low7) + low7) | x | low7) & TAG_LANES;
+}
+static inline unsigned lane_first(uint64_t lanes) {
+  return (unsigned)__builtin_ctzll(lanes) >> 3;
+}
+static inline unsigned wrap(unsigned bucket_index) {
+  return bucket_index < TABLE_BUCKETS ? bucket_index : bucket_index - TABLE_BUCKETS;
+}
+
+/* ---- the overflow byte ---- */
+
+static inline unsigned ov_farthest(uint64_t tags) { return (unsigned)(tags >> (OV_SHIFT + 4)) & 7; }
+static inline unsigned ov_count(uint64_t tags) { return (unsigned)(tags >> OV_SHIFT) & 15; }
+static inline void ov_set(bucket *b, unsigned farthest, unsigned count) {
+  b->tags &= ~(UINT64_C(0x7f) << OV_SHIFT);
+  b->tags |= (uint64_t)(farthest << 4 | count) << OV_SHIFT;
+}
+static void ov_add(bucket *b, unsigned distance) {
+  unsigned far = ov_farthest(b->tags), count = ov_count(b->tags);
+  ov_set(b, far > distance ? far : distance, count < 15 ? count + 1 : 15);
+}
+/* 15 means "15 or more" and stays until the segment splits or merges. */
+static void ov_sub(bucket *b) {
+  unsigned far = ov_farthest(b->tags), count = ov_count(b->tags);
+  if (count == 15) return;
+  ov_set(b, count > 1 ? far : 0, count - 1);
+}
+
+/* ---- the directory ---- */
+
+static inline dir_root *root_at(const char *base, const table *t) { return mem_ptr(base, t->root); }
+static inline dir_page *cell_page(const char *base, uint64_t cell) {
+  return mem_ptr(base, cell & REF_MASK);
+}
+static inline uint32_t cell_prefix(uint64_t cell) { return (uint32_t)(cell >> 40) & 0xff; }
+static inline uint32_t cell_width(uint64_t cell) { return (uint32_t)(cell >> 48) & 0xff; }
+static inline uint64_t cell_make(ref page, uint32_t prefix, uint32_t width) {
+  return page | (uint64_t)prefix << 40 | (uint64_t)width << 48;
+}
+static inline uint64_t root_cell(const char *base, const table *t, uint64_t hash) {
+  return root_at(base, t)->cells[top_bits(hash, t->bits)];
+}
+static inline uint32_t *page_cell(const char *base, uint64_t cell, uint64_t hash) {
+  return &cell_page(base, cell)
+              ->cells[top_bits(hash << cell_prefix(cell), cell_width(cell))];
+}
+static inline segment *segment_at(const char *base, ref r) { return mem_ptr(base, r); }
+static inline segment *segment_head(const char *base, const table *t, uint64_t hash) {
+  return segment_at(base, (ref)*page_cell(base, root_cell(base, t, hash), hash) << 12);
+}
+static inline segment *segment_of(uint64_t *slot) {
+  return (segment *)((uintptr_t)slot & ~(uintptr_t)4095);
+}
+static inline ref segment_ref(const char *base, const segment *s) {
+  return (ref)((const char *)s - base);
+}
+
+/* Points every root cell of this prefix at a page. */
+static void root_set(const char *base, const table *t, uint64_t hash, uint64_t cell) {
+  uint32_t open = t->bits - cell_prefix(cell);
+  uint64_t first = top_bits(hash, t->bits) >> open << open;
+  uint64_t *cells = root_at(base, t)->cells;
+  for (uint64_t i = 0; i < UINT64_C(1) << open; i++) cells[first + i] = cell;
+}
+
+/* Points every cell of the page that shares the hash's first `depth` bits at a segment. */
+static void page_set(const char *base, uint64_t cell, uint64_t hash, uint32_t depth, ref seg) {
+  uint32_t open = cell_prefix(cell) + cell_width(cell) - depth;
+  uint64_t first = top_bits(hash << cell_prefix(cell), cell_width(cell)) >> open << open;
+  uint32_t *cells = cell_page(base, cell)->cells;
+  for (uint64_t i = 0; i < UINT64_C(1) << open; i++) cells[first + i] = (uint32_t)(seg >> 12);
+}
+
+static uint32_t page_bytes(uint32_t width) {
+  return (uint32_t)(sizeof(dir_page) + (sizeof(uint32_t) << width));
+}
+static uint32_t root_bytes(uint32_t bits) {
+  return (uint32_t)(sizeof(dir_root) + (sizeof(uint64_t) << bits));
+}
+
+static ref page_new(space *sp, table *t, uint32_t prefix, uint32_t width, bool must) {
+  ref r = node_new(sp, page_bytes(width), must);
+  if (r == 0) return 0;
+  dir_page *p = mem_ptr(sp->mem.base, r);
+  p->prefix = prefix;
+  p->width = width;
+  t->bytes += mem_round(p->head.size);
+  sp->work_bytes += p->head.size;
+  return r;
+}
+
+static void table_retire(space *sp, table *t, ref r) {
+  t->bytes -= mem_round(((node *)mem_ptr(sp->mem.base, r))->size);
+  node_retire(sp, r);
+}
+
+static ref segment_new(space *sp, table *t, uint32_t depth, bool must) {
+  ref r = node_new(sp, sizeof(segment), must);
+  if (r == 0) return 0;
+  segment *s = segment_at(sp->mem.base, r);
+  memset((char *)s + sizeof(node), 0, sizeof(segment) - sizeof(node));
+  s->depth = depth;
+  t->segments++;
+  t->bytes += mem_round(sizeof(segment));
+  sp->work_bytes += sizeof(segment);
+  return r;
+}
+
+bool table_open(space *sp, table *t) {
+  memset(t, 0, sizeof *t);
+  t->longest_chain = 1;
+  ref page = page_new(sp, t, 0, 0, false);
+  ref seg = page != 0 ? segment_new(sp, t, 0, false) : 0;
+  t->root = seg != 0 ? node_new(sp, root_bytes(0), false) : 0;
+  if (t->root == 0) return false;
+  t->bytes += mem_round(root_bytes(0));
+  t->depths[0] = 1;
+  cell_page(sp->mem.base, page)->cells[0] = (uint32_t)(seg >> 12);
+  root_at(sp->mem.base, t)->cells[0] = cell_make(page, 0, 0);
+  return true;
+}
+
+/* ---- lookup ---- */
+
+/* The slot whose entry has this key, or, with key NULL, is this block. */
+static inline __attribute__((always_inline)) uint64_t *chain_find(const char *base, segment *s,
+                                                              uint64_t hash, const char *key,
+                                                              size_t klen, ref block) {
+  unsigned home = home_of(hash);
+  uint64_t tag = tag_of(hash);
+  for (;;) {
+    uint64_t overflow = s->buckets[home].tags;
+    for (unsigned distance = 0;; distance++) {
+      bucket *b = &s->buckets[wrap(home + distance)];
+      for (uint64_t m = lanes_equal(b->tags, tag); m != 0; m &= m - 1) {
+        uint64_t *slot = &b->slots[lane_first(m)];
+        if (UNLIKELY(((*slot ^ hash) >> 40) != 0)) continue;
+        if (block != 0 ? slot_ref(*slot) == block
+                       : entry_is(mem_ptr(base, slot_ref(*slot)), key, klen))
+          return slot;
+      }
+      if (LIKELY(distance == ov_farthest(overflow))) break;
+    }
+    if (LIKELY(!(overflow & OV_CHAINED))) return NULL;
+    s = segment_at(base, s->next);
+  }
+}
+
+uint64_t *table_find(const char *base, const table *t, uint64_t hash, const char *key,
+                     size_t klen) {
+  return chain_find(base, segment_head(base, t, hash), hash, key, klen, 0);
+}
+
+uint64_t *table_find_ref(const char *base, const table *t, uint64_t hash, ref block) {
+  return chain_find(base, segment_head(base, t, hash), hash, NULL, 0, block);
+}
+
+void table_prefetch(const char *base, const table *t, uint64_t hash) {
+  __builtin_prefetch(&segment_head(base, t, hash)->buckets[home_of(hash)]);
+}
+
+void table_prefetch_entry(const char *base, const table *t, uint64_t hash) {
+  bucket *b = &segment_head(base, t, hash)->buckets[home_of(hash)];
+  uint64_t m = lanes_equal(b->tags, tag_of(hash));
+  if (m == 0) return;
+  const char *e = mem_ptr(base, slot_ref(b->slots[lane_first(m)]));
+  __builtin_prefetch(e);
+  __builtin_prefetch(e + 48);
+}
+
+/* ---- owning ---- */
+
+/* Owns the segment that `r` names; its copy has nothing fresh. 0: no memory. */
+static ref segment_own(space *sp, ref r, bool must) {
+  ref own = node_own(sp, r, must);
+  if (own == r || own == 0) return own;
+  segment *s = segment_at(sp->mem.base, own);
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+    for (unsigned i = 0; i < TABLE_WAYS; i++) s->buckets[b].slots[i] &= ~SLOT_FRESH;
+  return own;
+}
+
+/* Owns root, page and head segment on the hash's path. A node born after the newest snapshot has
+ * owned parents: linking it in needed them. */
+static segment *own_head(space *sp, table *t, uint64_t hash, bool must) {
+  const char *base = sp->mem.base;
+  segment *s = segment_head(base, t, hash);
+  if (LIKELY(node_writable(sp, &s->head))) return s;
+  ref root = node_own(sp, t->root, must);
+  if (root == 0) return NULL;
+  t->root = root;
+  uint64_t cell = root_cell(base, t, hash);
+  ref page = node_own(sp, cell & REF_MASK, must);
+  if (page == 0) return NULL;
+  if (page != (cell & REF_MASK)) {
+    cell = cell_make(page, cell_prefix(cell), cell_width(cell));
+    root_set(base, t, hash, cell);
+  }
+  ref own = segment_own(sp, segment_ref(base, s), must);
+  if (own == 0) return NULL;
+  page_set(base, cell, hash, s->depth, own);
+  return segment_at(base, own);
+}
+
+/* The next of an owned segment, owned. */
+static segment *own_next(space *sp, segment *s, bool must) {
+  ref own = segment_own(sp, s->next, must);
+  if (own == 0) return NULL;
+  s->next = own;
+  return segment_at(sp->mem.base, own);
+}
+
+uint64_t *table_own(space *sp, table *t, uint64_t hash, uint64_t *slot, bool must) {
+  segment *s = segment_of(slot);
+  if (LIKELY(node_writable(sp, &s->head))) return slot;
+  unsigned links = 0;
+  for (segment *c = segment_head(sp->mem.base, t, hash); c != s;
+       c = segment_at(sp->mem.base, c->next))
+    links++;
+  segment *own = own_head(sp, t, hash, must);
+  for (; own != NULL && links > 0; links--) own = own_next(sp, own, must);
+  if (own == NULL) return NULL;
+  return (uint64_t *)(void *)((char *)own + ((char *)slot - (char *)s));
+}
+
+bool table_slot_fresh(const space *sp, uint64_t *slot) {
+  return node_writable(sp, &segment_of(slot)->head) && (*slot & SLOT_FRESH);
+}
+
+/* ---- placing, splitting, chaining ---- */
+
+/* Puts a slot word (without distance) into the first free slot at or behind its home. */
+static uint64_t *place(segment *s, unsigned home, uint64_t word, uint64_t tag) {
+  for (unsigned distance = 0; distance <= DISTANCE_MAX; distance++) {
+    bucket *b = &s->buckets[wrap(home + distance)];
+    uint64_t vacant = lanes_equal(b->tags, 0);
+    if (vacant == 0) continue;
+    unsigned lane = lane_first(vacant);
+    b->slots[lane] = word | distance;
+    b->tags |= tag << (8 * lane);
+    if (distance != 0) ov_add(&s->buckets[home], distance);
+    s->count++;
+    return &b->slots[lane];
+  }
+  return NULL;
+}
+
+static inline uint64_t lane_tag(const bucket *b, unsigned lane) {
+  return (b->tags >> (8 * lane)) & 0xff;
+}
+static inline void lane_clear(bucket *b, unsigned lane) {
+  b->slots[lane] = 0;
+  b->tags &= ~(UINT64_C(0xff) << (8 * lane));
+}
+
+/* Brings displaced slots home where there is room now and counts the others afresh. */
+static void resettle(segment *s) {
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++) ov_set(&s->buckets[b], 0, 0);
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+    for (unsigned i = 0; i < TABLE_WAYS; i++) {
+      bucket *here = &s->buckets[b];
+      uint64_t word = here->slots[i];
+      unsigned distance = (unsigned)(word & SLOT_DISTANCE);
+      if (distance == 0) continue;
+      bucket *home = &s->buckets[wrap(b + TABLE_BUCKETS - distance)];
+      uint64_t vacant = lanes_equal(home->tags, 0);
+      if (vacant == 0) {
+        ov_add(home, distance);
+        continue;
+      }
+      home->slots[lane_first(vacant)] = word & ~SLOT_DISTANCE;
+      home->tags |= lane_tag(here, i) << (8 * lane_first(vacant));
+      lane_clear(here, i);
+    }
+}
+
+/* Moves the slots whose bit behind `depth` is set to the same places of an empty segment. */
+static void divide(space *sp, segment *s, segment *to) {
+  uint32_t shift = 63 - s->depth;
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+    for (unsigned i = 0; i < TABLE_WAYS; i++) {
+      bucket *from = &s->buckets[b];
+      if (lane_tag(from, i) == 0 || !((from->slots[i] >> shift) & 1)) continue;
+      to->buckets[b].slots[i] = from->slots[i];
+      to->buckets[b].tags |= lane_tag(from, i) << (8 * i);
+      lane_clear(from, i);
+      to->count++;
+    }
+  s->count -= to->count;
+  sp->work_moved += to->count;
+  resettle(s);
+  resettle(to);
+}
+
+static bool root_double(space *sp, table *t, bool must) {
+  ref r = node_new(sp, root_bytes(t->bits + 1), must);
+  if (r == 0) return false;
+  dir_root *wide = mem_ptr(sp->mem.base, r), *old = root_at(sp->mem.base, t);
+  for (uint64_t i = 0; i < UINT64_C(2) << t->bits; i++) wide->cells[i] = old->cells[i >> 1];
+  t->bytes += mem_round(wide->head.size);
+  sp->work_bytes += wide->head.size;
+  table_retire(sp, t, t->root);
+  t->root = r;
+  t->bits++;
+  return true;
+}
+
+/* Gives the hash's page one more bit. */
+static bool page_widen(space *sp, table *t, uint64_t hash, uint64_t cell, bool must) {
+  uint32_t width = cell_width(cell);
+  ref r = page_new(sp, t, cell_prefix(cell), width + 1, must);
+  if (r == 0) return false;
+  dir_page *wide = mem_ptr(sp->mem.base, r), *old = cell_page(sp->mem.base, cell);
+  for (uint32_t i = 0; i < 2u << width; i++) wide->cells[i] = old->cells[i >> 1];
+  root_set(sp->mem.base, t, hash, cell_make(r, cell_prefix(cell), width + 1));
+  table_retire(sp, t, cell & REF_MASK);
+  return true;
+}
+
+/* Splits the hash's page into two, each with one more bit of prefix and one less of width. */
+static bool page_split(space *sp, table *t, uint64_t hash, uint64_t cell, bool must) {
+  uint32_t prefix = cell_prefix(cell), width = cell_width(cell) - 1;
+  if (prefix == t->bits && !root_double(sp, t, must)) return false;
+  ref low = page_new(sp, t, prefix + 1, width, must);
+  ref high = low != 0 ? page_new(sp, t, prefix + 1, width, must) : 0;
+  if (high == 0) {
+    if (low != 0) table_retire(sp, t, low);
+    return false;
+  }
+  const char *base = sp->mem.base;
+  dir_page *old = cell_page(base, cell);
+  size_t half = sizeof(uint32_t) << width;
+  memcpy(cell_page(base, low)->cells, old->cells, half);
+  memcpy(cell_page(base, high)->cells, old->cells + (UINT64_C(1) << width), half);
+  uint64_t bit = UINT64_C(1) << (63 - prefix);
+  root_set(base, t, hash & ~bit, cell_make(low, prefix + 1, width));
+  root_set(base, t, hash | bit, cell_make(high, prefix + 1, width));
+  table_retire(sp, t, cell & REF_MASK);
+  return true;
+}
+
+/* Splits the owned head segment of this hash. False: no memory, nothing lost. */
+static bool split(space *sp, table *t, uint64_t hash, segment *s, bool must) {
+  const char *base = sp->mem.base;
+  uint64_t cell;
+  for (;;) {
+    cell = root_cell(base, t, hash);
+    if (s->depth < cell_prefix(cell) + cell_width(cell)) break;
+    if (!(cell_width(cell) < PAGE_WIDTH_MAX ? page_widen(sp, t, hash, cell, must)
+                                            : page_split(sp, t, hash, cell, must)))
+      return false;
+  }
+  ref r = segment_new(sp, t, s->depth + 1, must);
+  if (r == 0) return false;
+  divide(sp, s, segment_at(base, r));
+  t->depths[s->depth]--;
+  s->depth++;
+  t->depths[s->depth] += 2;
+  page_set(base, cell, hash | UINT64_C(1) << (64 - s->depth), s->depth, r);
+  return true;
+}
+
+/* A few levels beyond what that many segments need: enough for any honest hash, and a bound for
+ * the directory when keys share theirs. */
+static bool may_split(const table *t, const segment *s) {
+  uint32_t deepest = 8 + 64 - (uint32_t)__builtin_clzll(t->segments);
+  if (deepest > TABLE_DEPTH_MAX) deepest = TABLE_DEPTH_MAX;
+  return s->next == 0 && s->depth < deepest;
+}
+
+/* Puts the word into the first segment of the chain that has room, growing the chain if none has. */
+static bool chain_place(space *sp, table *t, segment *s, uint64_t hash, uint64_t word,
+                        bool must) {
+  const char *base = sp->mem.base;
+  unsigned home = home_of(hash);
+  for (uint32_t links = 2;; links++) {
+    if (s->next == 0) {
+      ref r = segment_new(sp, t, s->depth, must);
+      if (r == 0) return false;
+      s->next = r;
+      if (links > t->longest_chain) t->longest_chain = links;
+    }
+    segment *next = own_next(sp, s, must);
+    if (next == NULL) return false;
+    s->buckets[home].tags |= OV_CHAINED;
+    s = segment_at(base, segment_ref(base, next));
+    if (place(s, home, word, tag_of(hash)) != NULL) return true;
+  }
+}
+
+bool table_insert(space *sp, table *t, uint64_t hash, ref block, bool must) {
+  uint64_t word = TOP24(hash) | SLOT_FRESH | block;
+  for (;;) {
+    segment *s = own_head(sp, t, hash, must);
+    if (s == NULL) return false;
+    bool splittable = may_split(t, s);
+    if (!splittable || s->count < SPLIT_AT) {
+      if (place(s, home_of(hash), word, tag_of(hash)) != NULL) break;
+    }
+    if (!splittable) {
+      if (!chain_place(sp, t, s, hash, word, must)) return false;
+      break;
+    }
+    if (split(sp, t, hash, s, must)) continue;
+    if (place(s, home_of(hash), word, tag_of(hash)) == NULL) return false;
+    break;
+  }
+  t->count++;
+  return true;
+}
+
+/* ---- removing, merging ---- */
+
+static bool halves_equal(const void *cells, size_t cell, uint64_t count) {
+  const char *p = cells;
+  for (uint64_t i = 0; i < count; i += 2)
+    if (memcmp(p + i * cell, p + (i + 1) * cell, cell) != 0) return false;
+  return true;
+}
+
+/* Takes bits back from the hash's page and from the root while no cell needs them. Optional: without
+ * memory for the smaller ones the larger ones stay. */
+static void directory_shrink(space *sp, table *t, uint64_t hash) {
+  const char *base = sp->mem.base;
+  for (;;) {
+    uint64_t cell = root_cell(base, t, hash);
+    uint32_t width = cell_width(cell);
+    dir_page *old = cell_page(base, cell);
+    if (width == 0 || !halves_equal(old->cells, sizeof *old->cells, UINT64_C(1) << width)) break;
+    ref r = page_new(sp, t, cell_prefix(cell), width - 1, false);
+    if (r == 0) return;
+    for (uint32_t i = 0; i < 1u << (width - 1); i++)
+      cell_page(base, r)->cells[i] = old->cells[2 * i];
+    root_set(base, t, hash, cell_make(r, cell_prefix(cell), width - 1));
+    table_retire(sp, t, cell & REF_MASK);
+  }
+  while (t->bits > 0) {
+    dir_root *old = root_at(base, t);
+    if (!halves_equal(old->cells, sizeof *old->cells, UINT64_C(1) << t->bits)) break;
+    ref r = node_new(sp, root_bytes(t->bits - 1), false);
+    if (r == 0) return;
+    dir_root *narrow = mem_ptr(base, r);
+    t->bytes += mem_round(narrow->head.size);
+    for (uint64_t i = 0; i < UINT64_C(1) << (t->bits - 1); i++)
+      narrow->cells[i] = old->cells[2 * i];
+    table_retire(sp, t, t->root);
+    t->root = r;
+    t->bits--;
+  }
+}
+
+/* Moves every slot of `from` into s. False, and s as before, when one finds no place. */
+static bool absorb(space *sp, segment *s, const segment *from) {
+  segment before = *s;
+  uint64_t keep = node_writable(sp, &from->head) ? ~UINT64_C(0) : ~SLOT_FRESH;
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+    for (unsigned i = 0; i < TABLE_WAYS; i++) {
+      uint64_t word = from->buckets[b].slots[i], tag = lane_tag(&from->buckets[b], i);
+      if (tag == 0) continue;
+      unsigned home = wrap(b + TABLE_BUCKETS - (unsigned)(word & SLOT_DISTANCE));
+      if (place(s, home, word & keep & ~SLOT_DISTANCE, tag) != NULL) continue;
+      *s = before;
+      return false;
+    }
+  sp->work_moved += from->count;
+  return true;
+}
+
+/* Joins the owned head segment of this hash with its sibling when both are sparse. */
+static void merge(space *sp, table *t, uint64_t hash, segment *s) {
+  const char *base = sp->mem.base;
+  uint32_t depth = s->depth;
+  if (depth == 0 || s->next != 0) return;
+  uint64_t bit = UINT64_C(1) << (64 - depth);
+  segment *sibling = segment_head(base, t, hash ^ bit);
+  if (sibling->depth != depth || sibling->next != 0 || s->count + sibling->count > MERGE_AT)
+    return;
+  uint64_t cell = root_cell(base, t, hash), other = root_cell(base, t, hash ^ bit);
+  bool two_pages = depth == cell_prefix(cell);
+  if (two_pages && (cell_width(cell) != 0 || cell_width(other) != 0 ||
+                    cell_prefix(other) != depth))
+    return;
+  if (!absorb(sp, s, sibling)) return;
+  t->depths[depth] -= 2;
+  t->depths[depth - 1]++;
+  s->depth = depth - 1;
+  if (two_pages) {
+    cell_page(base, cell)->prefix = depth - 1;
+    cell = cell_make(cell & REF_MASK, depth - 1, 0);
+    root_set(base, t, hash, cell);
+    table_retire(sp, t, other & REF_MASK);
+  }
+  page_set(base, cell, hash, depth - 1, segment_ref(base, s));
+  table_retire(sp, t, segment_ref(base, sibling));
+  t->segments--;
+  directory_shrink(sp, t, hash);
+}
+
+/* Takes an emptied segment out of its chain. */
+static void chain_unlink(space *sp, table *t, uint64_t hash, segment *empty) {
+  const char *base = sp->mem.base;
+  segment *s = segment_head(base, t, hash);
+  while (segment_at(base, s->next) != empty) s = segment_at(base, s->next);
+  s->next = empty->next;
+  table_retire(sp, t, segment_ref(base, empty));
+  t->segments--;
+  if (s->next != 0) return;
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++) s->buckets[b].tags &= ~OV_CHAINED;
+}
+
+void table_remove(space *sp, table *t, uint64_t hash, uint64_t *slot) {
+  segment *s = segment_of(slot);
+  size_t line = (size_t)((char *)slot - (char *)s->buckets) / sizeof(bucket);
+  bucket *b = &s->buckets[line];
+  unsigned distance = (unsigned)(*slot & SLOT_DISTANCE);
+  lane_clear(b, (unsigned)(slot - b->slots));
+  if (distance != 0) ov_sub(&s->buckets[wrap((unsigned)line + TABLE_BUCKETS - distance)]);
+  s->count--;
+  t->count--;
+  if (UNLIKELY(s->count == 0) && s != segment_head(sp->mem.base, t, hash))
+    chain_unlink(sp, t, hash, s);
+  else if (s->count <= MERGE_AT / 2 && (s->count & 7) == 0)
+    merge(sp, t, hash, segment_head(sp->mem.base, t, hash));
+}
+
+/* ---- order: scan, walk, random ---- */
+
+#define PREFIXES (UINT64_C(1) << TABLE_DEPTH_MAX)
+
+/* The first 24-bit prefix behind a segment. */
+static uint64_t segment_end(const segment *s, uint64_t prefix) {
+  uint32_t open = TABLE_DEPTH_MAX - s->depth;
+  return ((prefix >> open) + 1) << open;
+}
+
+/* How many of the segment's slots lie in [from, to), by 64 equal parts of that range. */
+static uint64_t histogram(const char *base, const segment *s, uint64_t from, uint64_t to,
+                          uint32_t parts[64]) {
+  uint64_t n = 0;
+  memset(parts, 0, 64 * sizeof *parts);
+  for (;; s = segment_at(base, s->next)) {
+    for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+      for (unsigned i = 0; i < TABLE_WAYS; i++) {
+        uint64_t prefix = s->buckets[b].slots[i] >> 40;
+        if (lane_tag(&s->buckets[b], i) == 0 || prefix < from) continue;
+        parts[(prefix - from) * 64 / (to - from)]++;
+        n++;
+      }
+    if (s->next == 0) return n;
+  }
+}
+
+/* The end of the shortest part of [from, to) that holds at least `want` slots. */
+static uint64_t scan_limit(const char *base, const segment *s, uint64_t from, uint64_t to,
+                           uint64_t want) {
+  uint32_t parts[64];
+  if (histogram(base, s, from, to, parts) <= want) return to;
+  uint64_t have = 0;
+  for (uint64_t i = 0; i < 64; i++) {
+    have += parts[i];
+    if (have >= want) return from + ((i + 1) * (to - from) + 63) / 64;
+  }
+  return to;
+}
+
+static uint64_t visit_range(const char *base, const segment *s, uint64_t from, uint64_t to,
+                            table_visit visit, void *context) {
+  uint64_t n = 0;
+  for (;; s = segment_at(base, s->next)) {
+    for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+      for (unsigned i = 0; i < TABLE_WAYS; i++) {
+        uint64_t word = s->buckets[b].slots[i];
+        if (lane_tag(&s->buckets[b], i) == 0 || word >> 40 < from || word >> 40 >= to) continue;
+        visit(context, slot_ref(word));
+        n++;
+      }
+    if (s->next == 0) return n;
+  }
+}
+
+void table_scan(const char *base, const table *t, uint64_t *cursor, uint64_t count,
+                table_visit visit, void *context) {
+  uint64_t at = *cursor;
+  for (uint64_t seen = 0; at < PREFIXES && seen < count;) {
+    const segment *s = segment_head(base, t, at << 40);
+    uint64_t to = scan_limit(base, s, at, segment_end(s, at), count - seen);
+    seen += visit_range(base, s, at, to, visit, context);
+    at = to;
+  }
+  *cursor = at < PREFIXES ? at : 0;
+}
+
+ref table_next(const char *base, const table *t, table_walk *w) {
+  while (!w->done) {
+    const segment *head = segment_head(base, t, w->prefix << 40), *s = head;
+    uint32_t links = w->index / TABLE_SLOTS;
+    for (; links > 0 && s->next != 0; links--) s = segment_at(base, s->next);
+    for (uint32_t i = w->index % TABLE_SLOTS; links == 0 && i < TABLE_SLOTS; i++) {
+      ref r = slot_ref(s->buckets[i / TABLE_WAYS].slots[i % TABLE_WAYS]);
+      if (r == 0) continue;
+      w->index += i - w->index % TABLE_SLOTS + 1;
+      if (i + 8 < TABLE_SLOTS)
+        __builtin_prefetch(
+            base + slot_ref(s->buckets[(i + 8) / TABLE_WAYS].slots[(i + 8) % TABLE_WAYS]));
+      return r;
+    }
+    if (links == 0 && s->next != 0) {
+      w->index += TABLE_SLOTS - w->index % TABLE_SLOTS;
+      continue;
+    }
+    w->index = 0;
+    w->prefix = segment_end(head, w->prefix);
+    w->done = w->prefix == PREFIXES;
+  }
+  return 0;
+}
+
+/* A hash lands in a segment with probability 2^-depth; keeping it with probability 2^(depth - deepest),
+ * and its chain with links / longest, makes all slots equally likely. */
+ref table_random(const char *base, const table *t, uint64_t (*random)(void *), void *context) {
+  if (t->count == 0) return 0;
+  uint32_t deepest = TABLE_DEPTH_MAX;
+  while (deepest > 0 && t->depths[deepest] == 0) deepest--;
+  for (;;) {
+    uint64_t hash = random(context), die = random(context);
+    const segment *s = segment_head(base, t, hash);
+    if ((die & ((UINT64_C(1) << (deepest - s->depth)) - 1)) != 0) continue;
+    for (uint64_t link = (die >> 32) % t->longest_chain; link > 0 && s != NULL; link--)
+      s = s->next != 0 ? segment_at(base, s->next) : NULL;
+    if (s == NULL) continue;
+    uint64_t i = random(context) % TABLE_SLOTS;
+    ref r = slot_ref(s->buckets[i / TABLE_WAYS].slots[i % TABLE_WAYS]);
+    if (r != 0) return r;
+  }
+}
+
+/* ---- checking ---- */
+
+static bool segment_check(const segment *s, uint64_t hash, uint64_t *count) {
+  unsigned displaced[TABLE_BUCKETS] = {0}, far[TABLE_BUCKETS] = {0};
+  uint32_t n = 0;
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+    for (unsigned i = 0; i < TABLE_WAYS; i++) {
+      uint64_t word = s->buckets[b].slots[i];
+      if ((lane_tag(&s->buckets[b], i) == 0) != (slot_ref(word) == 0)) return false;
+      if (word == 0) continue;
+      if (top_bits(word, s->depth) != top_bits(hash, s->depth)) return false;
+      unsigned distance = (unsigned)(word & SLOT_DISTANCE);
+      unsigned home = wrap(b + TABLE_BUCKETS - distance);
+      displaced[home] += distance != 0;
+      if (distance > far[home]) far[home] = distance;
+      n++;
+    }
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++) {
+    unsigned counted = ov_count(s->buckets[b].tags);
+    if (counted != 15 && counted != displaced[b]) return false;
+    if (ov_farthest(s->buckets[b].tags) < far[b]) return false;
+  }
+  *count += n;
+  return n == s->count;
+}
+
+bool table_check(const char *base, const table *t) {
+  uint64_t count = 0, segments = 0, heads = 0;
+  for (uint64_t prefix = 0; prefix < PREFIXES;) {
+    uint64_t hash = prefix << 40, cell = root_cell(base, t, hash);
+    const dir_page *page = cell_page(base, cell);
+    const segment *head = segment_head(base, t, hash);
+    if (page->prefix != cell_prefix(cell) || page->width != cell_width(cell)) return false;
+    if (page->prefix > t->bits || head->depth < page->prefix) return false;
+    if (head->depth > page->prefix + page->width) return false;
+    uint64_t last = segment_end(head, prefix) - 1;
+    if (segment_head(base, t, last << 40) != head) return false;
+    for (const segment *s = head;; s = segment_at(base, s->next)) {
+      if (!segment_check(s, hash, &count)) return false;
+      segments++;
+      if (s->next == 0) break;
+    }
+    heads++;
+    prefix = last + 1;
+  }
+  uint64_t counted = 0;
+  for (unsigned d = 0; d <= TABLE_DEPTH_MAX; d++) counted += t->depths[d];
+  return count == t->count && segments == t->segments && counted == heads;
+}

@@ -1,0 +1,108 @@
+/* table: extendible hashing over entries: the keyspace's structure.
+ *
+ *     root (2^bits cells) -> directory page (2^width cells) -> segment (63 buckets of 7 slots) -> entry
+ *
+ * A hash is read from its top: `bits` bits pick the root's cell, the next ones the page's cell, and
+ * all keys of a segment share their first `depth` bits. Segments and pages appear in as many cells
+ * as their depth leaves open, so a full segment splits alone, a full page splits alone, and only the
+ * root (a few hundred bytes at ten million keys) ever doubles. Order is hash-prefix order
+ * everywhere: that is what SCAN cursors count in.
+ *
+ * A segment is 4 KiB, page-aligned: a header line and 63 cache-line buckets.
+ *
+ *     bucket:  tag tag tag tag tag tag tag ov | slot | slot | slot | slot | slot | slot | slot
+ *     tag:     8 low bits of the hash (0 becomes 1); 0 marks a free slot
+ *     slot:    hash's top 24 bits | fresh 1 | entry's ref / 8, 36 bits | distance 3 bits
+ *     ov:      chained 1 | farthest 3 | count 4: keys at home here that live in a following bucket
+ *
+ * Home bucket and low tag come from hash bits that no depth consumes, so a split moves a slot to
+ * the same place of the new segment by one bit of its own 24: no entry is read. 32 stored hash bits make
+ * a miss touch no entry (1 in 2^17 at ten million keys). A key lives at most 7 buckets behind its home. A delete
+ * frees its slot, and its home's count drops: nothing decays. Where splitting cannot help (keys that
+ * share their whole hash), segments chain.
+ *
+ * fresh: the slot's entry was made after its segment was last owned, so no snapshot can see it.
+ *
+ * Lookups (table_find, scan, walk) work on a live table and on a snapshot's; writers follow node.h:
+ * they own the path first. Hashes are given by the caller, always the same for the same key. */
+#ifndef KEVY_TABLE_H
+#define KEVY_TABLE_H
+
+#include "entry.h"
+#include "node.h"
+
+#define TABLE_BUCKETS 63
+#define TABLE_WAYS 7
+#define TABLE_SLOTS (TABLE_BUCKETS * TABLE_WAYS)
+
+#define TABLE_DEPTH_MAX 24 /* hash bits a slot keeps: no split goes deeper */
+
+typedef struct table {
+  ref root;
+  uint32_t bits;          /* of the root */
+  uint32_t longest_chain; /* segments in one chain, at most; 1 without chains */
+  uint64_t count;         /* entries */
+  uint64_t segments;      /* chained ones included */
+  uint64_t bytes;         /* of root, pages and segments, as handed out */
+  uint32_t depths[TABLE_DEPTH_MAX + 1]; /* how many unchained segments have each depth */
+} table;
+
+#define SLOT_FRESH (UINT64_C(1) << REF_BITS)
+#define SLOT_DISTANCE UINT64_C(7)
+
+static inline ref slot_ref(uint64_t slot) { return slot & REF_MASK; }
+
+/* An empty table, one segment. False when memory ran out. */
+bool table_open(space *sp, table *t);
+
+/* The slot of the key, NULL when it is not there. */
+uint64_t *table_find(const char *base, const table *t, uint64_t hash, const char *key, size_t klen);
+
+/* The slot that holds this very block, NULL when none does. */
+uint64_t *table_find_ref(const char *base, const table *t, uint64_t hash, ref block);
+
+/* Starts loading what table_find will read first, then (once the first has come) what it reads last. */
+void table_prefetch(const char *base, const table *t, uint64_t hash);
+void table_prefetch_entry(const char *base, const table *t, uint64_t hash);
+
+/* Makes the slot's segment writable; returns the slot in it, NULL when memory ran out (then nothing
+ * changed). must: draw on the reserve. */
+uint64_t *table_own(space *sp, table *t, uint64_t hash, uint64_t *slot, bool must);
+
+/* Adds an entry under a hash whose key is not there. False when memory ran out, and nothing changed;
+ * must: draw on the reserve. */
+bool table_insert(space *sp, table *t, uint64_t hash, ref block, bool must);
+
+/* True when no snapshot can see the slot's entry, so that it may be changed where it stands. */
+bool table_slot_fresh(const space *sp, uint64_t *slot);
+
+/* Points an owned slot at another entry of the same key. */
+static inline void table_replace(uint64_t *slot, ref block) {
+  *slot = (*slot & ~REF_MASK) | SLOT_FRESH | block;
+}
+
+/* Frees an owned slot; merges segments that became sparse. The entry is the caller's. */
+void table_remove(space *sp, table *t, uint64_t hash, uint64_t *slot);
+
+typedef void (*table_visit)(void *context, ref block);
+
+/* Visits the entries from hash prefix *cursor (24 bits) on, at least count of them or all; moves
+ * *cursor, 0 at the end. The visitor must not write to the table. */
+void table_scan(const char *base, const table *t, uint64_t *cursor, uint64_t count,
+                table_visit visit, void *context);
+
+/* Walks a table that does not change (a snapshot's), one entry a call: 0 at the end. */
+typedef struct table_walk {
+  uint64_t prefix; /* top 24 bits of the segment at hand */
+  uint32_t index;  /* slot in it, chain included */
+  bool done;
+} table_walk;
+ref table_next(const char *base, const table *t, table_walk *w);
+
+/* A uniformly chosen entry; 0 when the table is empty. */
+ref table_random(const char *base, const table *t, uint64_t (*random)(void *), void *context);
+
+/* Checks every invariant of this page's drawing; for tests. */
+bool table_check(const char *base, const table *t);
+
+#endif

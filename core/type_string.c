@@ -1,0 +1,572 @@
+/* type_string: see type_string.h. */
+#include "type_string.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "blob.h"
+#include "expire.h"
+#include "number.h"
+#include "probe.h"
+
+/* ---- values in and out ---- */
+
+static bool is_string(const entry *e) { return entry_type(e) == KEVY_TYPE_STRING; }
+
+static kevy_status check_key(size_t klen) {
+  return LIKELY(klen <= KEVY_MAX_LEN) ? KEVY_OK : KEVY_ETOOBIG;
+}
+
+/* The bytes as content; past the threshold they go to a blob of their own, with room to grow. */
+static kevy_status content_bytes(kevy_store *s, content *c, const char *ptr, size_t len,
+                                 uint32_t kind) {
+  if (len > KEVY_MAX_LEN) return KEVY_ETOOBIG;
+  c->kind = kind;
+  c->len = len;
+  if (LIKELY(len <= BLOB_THRESHOLD)) {
+    c->form = ENTRY_RAW;
+    c->as.ptr = ptr;
+    return KEVY_OK;
+  }
+  ref r = blob_new(&s->sp->mem, len, 0);
+  if (r == 0) return KEVY_EOOM;
+  s->sp->blobs += blob_at(s->base, r)->capacity;
+  memcpy(blob_at(s->base, r)->bytes, ptr, len);
+  c->form = ENTRY_BLOB;
+  c->as.word = r;
+  return KEVY_OK;
+}
+
+static content content_int(int64_t i) {
+  content c = {ENTRY_NUM, KEVY_INT, 0, {.word = (uint64_t)i}};
+  return c;
+}
+static content content_float(double d) {
+  content c = {ENTRY_NUM, KEVY_FLOAT, 0, {.word = 0}};
+  memcpy(&c.as.word, &d, sizeof d);
+  return c;
+}
+
+static inline kevy_status content_value(kevy_store *s, content *c, const kevy_value *v) {
+  if (LIKELY(v->kind <= KEVY_TEXT)) return content_bytes(s, c, v->as.ptr, v->len, v->kind);
+  if (v->kind == KEVY_INT) {
+    *c = content_int(v->as.i);
+    return KEVY_OK;
+  }
+  if (v->kind != KEVY_FLOAT || isnan(v->as.d)) return KEVY_EARG;
+  *c = content_float(v->as.d);
+  return KEVY_OK;
+}
+
+/* A scalar's byte form: itself, or a number printed into buf. */
+static void byte_form(const kevy_value *v, char buf[NUMBER_FLOAT_MAX], const char **ptr,
+                      size_t *len) {
+  *ptr = buf;
+  if (v->kind == KEVY_INT) *len = number_format_int(v->as.i, buf);
+  else if (v->kind == KEVY_FLOAT) *len = number_format_float(v->as.d, buf);
+  else {
+    *ptr = v->as.ptr;
+    *len = v->len;
+  }
+}
+
+/* Puts content under the probe's key, or drops it. */
+static kevy_status put(kevy_store *s, probe *p, const content *c, int64_t deadline,
+                       uint32_t flags) {
+  kevy_status status = probe_put(s, p, KEVY_TYPE_STRING, c, deadline,
+                                 flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES);
+  if (UNLIKELY(status != KEVY_OK)) content_drop(s, c);
+  return status;
+}
+
+static int64_t live_deadline(const probe *p) {
+  return p->live != NULL ? entry_deadline(p->live) : KEVY_NO_TTL;
+}
+
+/* ---- reading ---- */
+
+/* Finds a string for reading: KEVY_MISSING, KEVY_EWRONGTYPE. */
+static inline kevy_status read_string(kevy_store *s, probe *p, const char *key, size_t klen) {
+  if (probe_read(s, p, key, klen) == NULL) return KEVY_MISSING;
+  return LIKELY(is_string(p->live)) ? KEVY_OK : KEVY_EWRONGTYPE;
+}
+
+kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
+  probe p;
+  kevy_status status = read_string(s, &p, key, klen);
+  if (LIKELY(status == KEVY_OK)) probe_value(s, p.live, out);
+  return status;
+}
+
+kevy_status string_strlen(kevy_store *s, const char *key, size_t klen, uint64_t *length) {
+  kevy_value v;
+  kevy_status status = string_get(s, key, klen, &v);
+  *length = 0;
+  if (status != KEVY_OK) return status;
+  char buf[NUMBER_FLOAT_MAX];
+  const char *ptr;
+  size_t len;
+  byte_form(&v, buf, &ptr, &len);
+  *length = len;
+  return KEVY_OK;
+}
+
+/* Redis's clamping of an inclusive range. False when it is empty. */
+static bool clamp_range(int64_t *first, int64_t *last, size_t len) {
+  int64_t n = (int64_t)len;
+  if (n == 0 || (*first < 0 && *last < 0 && *first > *last)) return false;
+  if (*first < 0) *first = *first < -n ? 0 : *first + n;
+  if (*last < 0) *last = *last < -n ? 0 : *last + n;
+  if (*last >= n) *last = n - 1;
+  return *first <= *last;
+}
+
+kevy_status string_getrange(kevy_store *s, const char *key, size_t klen, int64_t first,
+                            int64_t last, kevy_value *out) {
+  kevy_value v;
+  kevy_status status = string_get(s, key, klen, &v);
+  if (status < 0) return status;
+  out->kind = KEVY_BYTES;
+  out->reserved = 0;
+  out->len = 0;
+  out->as.ptr = "";
+  if (status == KEVY_MISSING) return KEVY_OK;
+  char buf[NUMBER_FLOAT_MAX];
+  const char *ptr;
+  size_t len;
+  byte_form(&v, buf, &ptr, &len);
+  if (!clamp_range(&first, &last, len)) return KEVY_OK;
+  if (ptr == buf) {
+    char *copy = store_scratch(s, len);
+    if (copy == NULL) return KEVY_EOOM;
+    memcpy(copy, buf, len);
+    ptr = copy;
+  }
+  out->as.ptr = ptr + first;
+  out->len = (size_t)(last - first + 1);
+  return KEVY_OK;
+}
+
+/* ---- writing ---- */
+
+static bool has_come(const kevy_store *s, int64_t deadline) {
+  return UNLIKELY(deadline != KEVY_NO_TTL) && deadline <= store_now(s);
+}
+
+/* Overwrites the found block where it stands, when a block for the new value would be of the same
+ * size and no snapshot sees this one. */
+static bool overwrite(kevy_store *s, const probe *p, const content *c, int64_t deadline) {
+  if (p->live == NULL || !is_string(p->live) || !probe_in_place(s, p)) return false;
+  entry *e = p->live;
+  uint32_t flags = entry_flags(e);
+  if ((flags & ENTRY_CONTENT) == ENTRY_BLOB || c->form == ENTRY_BLOB || (flags & ENTRY_WIDE))
+    return false;
+  if ((deadline != KEVY_NO_TTL) != ((flags & ENTRY_TTL) != 0)) return false;
+  size_t klen = entry_klen(e), size = entry_size_for(klen, deadline, c);
+  if (mem_round(size) != mem_round(entry_size(e)) ||
+      (c->form == ENTRY_RAW && c->len > UINT16_MAX))
+    return false;
+  e->vlen = (uint16_t)(c->form == ENTRY_RAW ? c->len : 8);
+  __atomic_store_n(&e->access_flags, (flags & ~(ENTRY_CONTENT | ENTRY_ACCESS)) | c->form | s->access,
+                   __ATOMIC_RELAXED);
+  entry_set_content(e, c);
+  if (deadline != entry_deadline(e)) {
+    ref block = slot_ref(*p->slot);
+    expire_remove(s, block);
+    store64(e + 1, (uint64_t)deadline);
+    expire_add(s, block);
+  }
+  return true;
+}
+
+/* Sets the found key, whatever held before. */
+static inline kevy_status assign(kevy_store *s, probe *p, const kevy_value *value,
+                                 int64_t deadline, uint32_t flags, bool in_place) {
+  content c;
+  kevy_status status = content_value(s, &c, value);
+  if (UNLIKELY(status != KEVY_OK)) return status;
+  if (in_place && overwrite(s, p, &c, deadline)) return KEVY_OK;
+  return put(s, p, &c, deadline, flags);
+}
+
+static void set_nil(kevy_value *v) {
+  v->kind = KEVY_NIL;
+  v->reserved = 0;
+  v->len = 0;
+  v->as.ptr = NULL;
+}
+
+/* SET with the old value wanted: it is lent before the new one takes its place. */
+static kevy_status set_and_get(kevy_store *s, probe *p, const kevy_value *value, int64_t deadline,
+                               uint32_t flags, kevy_value *old) {
+  content c;
+  kevy_status status = content_value(s, &c, value);
+  if (status != KEVY_OK) return status;
+  if (p->live == NULL) {
+    set_nil(old);
+    return put(s, p, &c, deadline, flags);
+  }
+  /* Memory for the old value first: after the change nothing may fail. */
+  if (store_scratch_reserve(s, BLOB_THRESHOLD) != KEVY_OK) {
+    content_drop(s, &c);
+    return KEVY_EOOM;
+  }
+  /* The new value may lie in what an earlier result lent, so it is put before anything is lent anew. */
+  char kept[BLOB_THRESHOLD];
+  content held = probe_share(s, p->live);
+  probe_value(s, p->live, old);
+  if (held.form == ENTRY_RAW) memcpy(kept, held.as.ptr, held.len);
+  status = put(s, p, &c, deadline, flags);
+  if (status != KEVY_OK) {
+    content_drop(s, &held);
+    return status;
+  }
+  if (held.form == ENTRY_RAW) {
+    old->as.ptr = memcpy(store_scratch(s, held.len), kept, held.len);
+  } else if (held.form == ENTRY_BLOB) {
+    store_lend_blob(s, held.as.word);
+  }
+  return KEVY_OK;
+}
+
+kevy_status string_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
+                       int64_t deadline, uint32_t flags, kevy_value *old) {
+  kevy_status status = store_write(s);
+  if (UNLIKELY(status != KEVY_OK) || UNLIKELY((status = check_key(klen)) != KEVY_OK)) return status;
+  if (UNLIKELY((flags & KEVY_NX) && (flags & KEVY_XX))) return KEVY_EARG;
+  probe p;
+  probe_find(s, &p, key, klen);
+  if (old != NULL && p.live != NULL && !is_string(p.live)) return KEVY_EWRONGTYPE;
+  if (UNLIKELY(flags & (KEVY_NX | KEVY_XX)) && !(flags & KEVY_NX) == (p.live == NULL)) {
+    if (old == NULL) return KEVY_UNMET;
+    if (p.live != NULL) probe_value(s, p.live, old);
+    else set_nil(old);
+    return KEVY_UNMET;
+  }
+  if (flags & KEVY_KEEPTTL) deadline = live_deadline(&p);
+  if (has_come(s, deadline)) {
+    if (value->kind == KEVY_FLOAT && isnan(value->as.d)) return KEVY_EARG;
+    if (old != NULL) {
+      set_nil(old);
+      if (p.live != NULL && (status = probe_lend(s, p.live, old)) != KEVY_OK) return status;
+    }
+    if (p.slot != NULL) probe_remove(s, &p);
+    return KEVY_OK;
+  }
+  if (old != NULL) return set_and_get(s, &p, value, deadline, flags, old);
+  return assign(s, &p, value, deadline, flags, true);
+}
+
+kevy_status string_getdel(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
+  kevy_status status = store_write(s);
+  if (status != KEVY_OK) return status;
+  probe p;
+  status = read_string(s, &p, key, klen);
+  if (status != KEVY_OK || (status = probe_lend(s, p.live, out)) != KEVY_OK) return status;
+  probe_remove(s, &p);
+  return KEVY_OK;
+}
+
+kevy_status string_getex(kevy_store *s, const char *key, size_t klen, int64_t deadline,
+                         uint32_t flags, kevy_value *out) {
+  bool changes = deadline != KEVY_NO_TTL || (flags & KEVY_PERSIST);
+  kevy_status status = changes ? store_write(s) : KEVY_OK;
+  if (status != KEVY_OK) return status;
+  probe p;
+  status = read_string(s, &p, key, klen);
+  if (status != KEVY_OK) return status;
+  if (changes) {
+    if ((status = probe_lend(s, p.live, out)) != KEVY_OK) return status;
+    return probe_set_deadline(s, &p, flags & KEVY_PERSIST ? KEVY_NO_TTL : deadline);
+  }
+  probe_value(s, p.live, out);
+  return KEVY_OK;
+}
+
+/* ---- numbers ---- */
+
+/* Finds a string for a change: absent is KEVY_OK with p->live NULL. */
+static kevy_status find_for_change(kevy_store *s, probe *p, const char *key, size_t klen) {
+  kevy_status status = store_write(s);
+  if (status != KEVY_OK || (status = check_key(klen)) != KEVY_OK) return status;
+  probe_find(s, p, key, klen);
+  return p->live == NULL || is_string(p->live) ? KEVY_OK : KEVY_EWRONGTYPE;
+}
+
+/* Replaces a number, in place where there already is one. */
+static kevy_status put_number(kevy_store *s, probe *p, const content *c, uint32_t flags) {
+  entry *e = p->live;
+  if (e != NULL && (entry_flags(e) & ENTRY_CONTENT) == ENTRY_NUM && probe_in_place(s, p)) {
+    entry_set_content(e, c);
+    return KEVY_OK;
+  }
+  return put(s, p, c, live_deadline(p), flags);
+}
+
+kevy_status string_incr(kevy_store *s, const char *key, size_t klen, int64_t by, uint32_t flags,
+                        int64_t *out) {
+  probe p;
+  kevy_status status = find_for_change(s, &p, key, klen);
+  if (status != KEVY_OK) return status;
+  int64_t before = 0, after;
+  if (p.live != NULL) {
+    kevy_value v;
+    probe_value(s, p.live, &v);
+    if (LIKELY(v.kind == KEVY_INT)) {
+      before = v.as.i;
+    } else {
+      char buf[NUMBER_FLOAT_MAX];
+      const char *ptr;
+      size_t len;
+      byte_form(&v, buf, &ptr, &len);
+      if (!number_parse_int(ptr, len, &before)) return KEVY_ENOTINT;
+    }
+  }
+  if (__builtin_add_overflow(before, by, &after)) return KEVY_EOVERFLOW;
+  content c = content_int(after);
+  status = put_number(s, &p, &c, flags);
+  if (status == KEVY_OK) *out = after;
+  return status;
+}
+
+kevy_status string_incr_float(kevy_store *s, const char *key, size_t klen, double by,
+                              uint32_t flags, double *out) {
+  probe p;
+  kevy_status status = find_for_change(s, &p, key, klen);
+  if (status != KEVY_OK) return status;
+  double before = 0;
+  if (p.live != NULL) {
+    kevy_value v;
+    probe_value(s, p.live, &v);
+    if (v.kind == KEVY_FLOAT) before = v.as.d;
+    else if (v.kind == KEVY_INT) before = (double)v.as.i;
+    else if (!number_parse_float(v.as.ptr, v.len, &before)) return KEVY_ENOTFLOAT;
+  }
+  double after = before + by;
+  if (isnan(after) || isinf(after)) return KEVY_ENAN;
+  content c = content_float(after);
+  status = put_number(s, &p, &c, flags);
+  if (status == KEVY_OK) *out = after;
+  return status;
+}
+
+kevy_status string_incr_text(kevy_store *s, const char *key, size_t klen, long double by,
+                             uint32_t flags, kevy_value *out) {
+  probe p;
+  kevy_status status = find_for_change(s, &p, key, klen);
+  if (status != KEVY_OK) return status;
+  long double before = 0;
+  if (p.live != NULL) {
+    kevy_value v;
+    char buf[NUMBER_FLOAT_MAX];
+    const char *ptr;
+    size_t len;
+    probe_value(s, p.live, &v);
+    byte_form(&v, buf, &ptr, &len);
+    if (!number_parse_long_double(ptr, len, &before)) return KEVY_ENOTFLOAT;
+  }
+  long double after = before + by;
+  if (isnan(after) || isinf(after)) return KEVY_ENAN;
+  char text[NUMBER_LONG_DOUBLE_MAX];
+  size_t len = number_format_long_double(after, text);
+  content c;
+  status = content_bytes(s, &c, text, len, KEVY_BYTES);
+  if (status == KEVY_OK) status = put(s, &p, &c, live_deadline(&p), flags);
+  if (status == KEVY_OK) probe_value(s, p.live, out);
+  return status;
+}
+
+/* ---- pieces ---- */
+
+/* The found entry's blob, when it may be changed in place and holds up to `len` bytes; else NULL. */
+static blob *growable(kevy_store *s, const probe *p, size_t len) {
+  if (p->live == NULL || (entry_flags(p->live) & ENTRY_CONTENT) != ENTRY_BLOB) return NULL;
+  blob *b = blob_at(s->base, load64(entry_content(p->live)));
+  if (b->owners != 1 || len > b->capacity - sizeof(blob) || !probe_in_place(s, p)) return NULL;
+  return b;
+}
+
+/* Makes the found key's value the bytes `old` (cut or zero-padded to len) with `piece` at offset. */
+static kevy_status splice(kevy_store *s, probe *p, const char *old, size_t oldlen, size_t len,
+                          size_t offset, const char *piece, size_t plen, uint32_t kind,
+                          uint32_t flags) {
+  char small[BLOB_THRESHOLD];
+  content c = {ENTRY_RAW, kind, len, {.ptr = small}};
+  char *to = small;
+  if (len > BLOB_THRESHOLD) {
+    ref r = blob_new(&s->sp->mem, len, oldlen != 0 ? len / 4 : 0);
+    if (r == 0) return KEVY_EOOM;
+    s->sp->blobs += blob_at(s->base, r)->capacity;
+    to = blob_at(s->base, r)->bytes;
+    c.form = ENTRY_BLOB;
+    c.as.word = r;
+  }
+  if (oldlen != 0) memcpy(to, old, oldlen);
+  if (len > oldlen) memset(to + oldlen, 0, len - oldlen);
+  if (plen != 0) memcpy(to + offset, piece, plen);
+  return put(s, p, &c, live_deadline(p), flags);
+}
+
+/* Writes a piece at offset into the found key's value. */
+static kevy_status write_piece(kevy_store *s, probe *p, const kevy_value *old, size_t offset,
+                               const char *piece, size_t plen, uint32_t kind, uint32_t flags,
+                               uint64_t *length) {
+  char buf[NUMBER_FLOAT_MAX];
+  const char *ptr;
+  size_t oldlen;
+  byte_form(old, buf, &ptr, &oldlen);
+  if (plen > KEVY_MAX_LEN || offset > KEVY_MAX_LEN - plen) return KEVY_ETOOBIG;
+  size_t len = offset + plen > oldlen ? offset + plen : oldlen;
+  blob *b = growable(s, p, len);
+  if (b != NULL) {
+    if (offset > b->len) memset(b->bytes + b->len, 0, offset - b->len);
+    memmove(b->bytes + offset, piece, plen);
+    b->len = len;
+    p->live->kinds = (uint8_t)((p->live->kinds & 0x30u) | kind);
+  } else {
+    kevy_status status = splice(s, p, ptr, oldlen, len, offset, piece, plen, kind, flags);
+    if (status != KEVY_OK) return status;
+  }
+  if (length != NULL) *length = len;
+  return KEVY_OK;
+}
+
+kevy_status string_append(kevy_store *s, const char *key, size_t klen, const kevy_value *tail,
+                          uint32_t flags, uint64_t *length) {
+  probe p;
+  kevy_status status = find_for_change(s, &p, key, klen);
+  if (status != KEVY_OK) return status;
+  if (tail->kind > KEVY_FLOAT || (tail->kind == KEVY_FLOAT && isnan(tail->as.d))) return KEVY_EARG;
+  char tail_buf[NUMBER_FLOAT_MAX], old_buf[NUMBER_FLOAT_MAX];
+  const char *piece, *old_ptr;
+  size_t plen, oldlen;
+  byte_form(tail, tail_buf, &piece, &plen);
+  kevy_value old = {KEVY_BYTES, 0, 0, {.ptr = ""}};
+  if (p.live != NULL) probe_value(s, p.live, &old);
+  byte_form(&old, old_buf, &old_ptr, &oldlen);
+  bool text = tail->kind == KEVY_TEXT && (p.live == NULL || old.kind == KEVY_TEXT);
+  return write_piece(s, &p, &old, oldlen, piece, plen, text ? KEVY_TEXT : KEVY_BYTES, flags,
+                     length);
+}
+
+kevy_status string_setrange(kevy_store *s, const char *key, size_t klen, int64_t offset,
+                            const char *piece, size_t len, uint32_t flags, uint64_t *length) {
+  if (offset < 0) return KEVY_ERANGE;
+  probe p;
+  kevy_status status = find_for_change(s, &p, key, klen);
+  if (status != KEVY_OK) return status;
+  kevy_value old = {KEVY_BYTES, 0, 0, {.ptr = ""}};
+  if (p.live != NULL) probe_value(s, p.live, &old);
+  if (len == 0) {
+    char buf[NUMBER_FLOAT_MAX];
+    const char *ptr;
+    size_t oldlen;
+    byte_form(&old, buf, &ptr, &oldlen);
+    if (length != NULL) *length = oldlen;
+    return KEVY_OK;
+  }
+  if ((uint64_t)offset > KEVY_MAX_LEN) return KEVY_ETOOBIG;
+  return write_piece(s, &p, &old, (size_t)offset, piece, len, KEVY_BYTES, flags, length);
+}
+
+/* ---- many keys ---- */
+
+#define BATCH 16
+
+/* A key given as a scalar: bytes and text as they are, an int in decimal. */
+static bool key_form(const kevy_value *v, char buf[NUMBER_FLOAT_MAX], const char **ptr,
+                     size_t *len) {
+  if (v->kind > KEVY_INT) return false;
+  byte_form(v, buf, ptr, len);
+  return *len <= KEVY_MAX_LEN;
+}
+
+static void get_batch(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out) {
+  char bufs[BATCH][NUMBER_FLOAT_MAX];
+  const char *ptr[BATCH];
+  size_t len[BATCH];
+  uint64_t hash[BATCH];
+  for (size_t i = 0; i < k; i++) {
+    key_form(&keys[i], bufs[i], &ptr[i], &len[i]);
+    hash[i] = probe_hash(s, ptr[i], len[i]);
+    table_prefetch(s->base, s->keys, hash[i]);
+  }
+  for (size_t i = 0; i < k; i++) table_prefetch_entry(s->base, s->keys, hash[i]);
+  for (size_t i = 0; i < k; i++) {
+    probe p;
+    entry *e = probe_read_hashed(s, &p, ptr[i], len[i], hash[i]);
+    if (e != NULL) probe_value(s, e, &out[i]);
+    else set_nil(&out[i]);
+  }
+}
+
+kevy_status string_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out) {
+  for (size_t i = 0; i < k; i++)
+    if (keys[i].kind > KEVY_INT) return KEVY_EARG;
+  for (size_t i = 0; i < k; i += BATCH)
+    get_batch(s, k - i < BATCH ? k - i : BATCH, keys + i, out + i);
+  return KEVY_OK;
+}
+
+/* What MSET has made ready for one key: a block that only needs to be linked in. */
+typedef struct staged {
+  const char *key;
+  size_t klen;
+  content c;
+  ref block;
+  char digits[NUMBER_INT_MAX];
+} staged;
+
+static kevy_status stage(kevy_store *s, staged *st, const kevy_value *key, const kevy_value *value,
+                         int64_t deadline) {
+  char buf[NUMBER_FLOAT_MAX];
+  if (!key_form(key, buf, &st->key, &st->klen)) return key->kind > KEVY_INT ? KEVY_EARG : KEVY_ETOOBIG;
+  if (key->kind == KEVY_INT) {
+    memcpy(st->digits, buf, st->klen);
+    st->key = st->digits;
+  }
+  kevy_status status = content_value(s, &st->c, value);
+  if (status != KEVY_OK) return status;
+  st->block = probe_build(s, KEVY_TYPE_STRING, st->key, st->klen,
+                          key->kind == KEVY_TEXT ? KEVY_TEXT : KEVY_BYTES, &st->c, deadline);
+  if (st->block != 0) return KEVY_OK;
+  content_drop(s, &st->c);
+  return KEVY_EOOM;
+}
+
+static bool any_exists(kevy_store *s, size_t k, const kevy_value *keys) {
+  for (size_t i = 0; i < k; i++) {
+    char buf[NUMBER_FLOAT_MAX];
+    const char *ptr;
+    size_t len;
+    probe p;
+    if (key_form(&keys[i], buf, &ptr, &len) && probe_find(s, &p, ptr, len) != NULL) return true;
+  }
+  return false;
+}
+
+/* All blocks exist before the first is linked in, and linking draws on the reserve: all or none. */
+kevy_status string_mset(kevy_store *s, size_t k, const kevy_value *keys, const kevy_value *values,
+                        int64_t deadline, uint32_t flags) {
+  kevy_status status = store_write(s);
+  if (status != KEVY_OK || k == 0) return status;
+  if (has_come(s, deadline)) return KEVY_EEXPIRE;
+  if ((flags & KEVY_NX) && any_exists(s, k, keys)) return KEVY_UNMET;
+  if (deadline != KEVY_NO_TTL && !expire_prepare(s)) return KEVY_EOOM;
+  staged *all = malloc(k * sizeof *all);
+  if (all == NULL) return KEVY_EOOM;
+  size_t done = 0;
+  while (done < k && (status = stage(s, &all[done], &keys[done], &values[done], deadline)) == KEVY_OK)
+    done++;
+  for (size_t i = 0; i < done; i++) {
+    if (status != KEVY_OK) {
+      probe_discard(s, all[i].block);
+      continue;
+    }
+    probe p;
+    probe_find(s, &p, all[i].key, all[i].klen);
+    probe_link(s, &p, all[i].block, true);
+  }
+  free(all);
+  return status;
+}

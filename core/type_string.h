@@ -1,0 +1,37 @@
+/* type_string: the string type: scalars under a key. Every function finds its key once.
+ *
+ * Callers hold the store's lock and have checked that it is open (abi.c and the command handlers do).
+ * Flags, kinds and ownership are those of kevy.h; times are deadlines (Unix ms) or KEVY_NO_TTL. A deadline in
+ * the past deletes the key at once, as in Redis. Writers on a snapshot answer KEVY_EREADONLY. */
+#ifndef KEVY_TYPE_STRING_H
+#define KEVY_TYPE_STRING_H
+
+#include "kevy_types.h"
+
+typedef struct kevy_store kevy_store;
+
+kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out);
+kevy_status string_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
+                       int64_t deadline, uint32_t flags, kevy_value *old);
+kevy_status string_getdel(kevy_store *s, const char *key, size_t klen, kevy_value *out);
+kevy_status string_getex(kevy_store *s, const char *key, size_t klen, int64_t deadline,
+                         uint32_t flags, kevy_value *out);
+kevy_status string_incr(kevy_store *s, const char *key, size_t klen, int64_t by, uint32_t flags,
+                        int64_t *out);
+kevy_status string_incr_float(kevy_store *s, const char *key, size_t klen, double by,
+                              uint32_t flags, double *out);
+/* INCRBYFLOAT: adds in long double, stores and lends the text it answers (kind bytes). */
+kevy_status string_incr_text(kevy_store *s, const char *key, size_t klen, long double by,
+                             uint32_t flags, kevy_value *out);
+kevy_status string_append(kevy_store *s, const char *key, size_t klen, const kevy_value *tail,
+                          uint32_t flags, uint64_t *length);
+kevy_status string_strlen(kevy_store *s, const char *key, size_t klen, uint64_t *length);
+kevy_status string_getrange(kevy_store *s, const char *key, size_t klen, int64_t first,
+                            int64_t last, kevy_value *out);
+kevy_status string_setrange(kevy_store *s, const char *key, size_t klen, int64_t offset,
+                            const char *piece, size_t len, uint32_t flags, uint64_t *length);
+kevy_status string_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out);
+kevy_status string_mset(kevy_store *s, size_t k, const kevy_value *keys, const kevy_value *values,
+                        int64_t deadline, uint32_t flags);
+
+#endif
