@@ -31,7 +31,7 @@ ref node_new(space *sp, uint32_t size, bool must) {
   return r;
 }
 
-bool node_writable(const space *sp, const node *n) { return n->birth > sp->newest; }
+FLAT bool node_writable(const space *sp, const node *n) { return n->birth > sp->newest; }
 
 ref node_own(space *sp, ref r, bool must) {
   node *n = at(sp, r);

@@ -5,11 +5,11 @@
 #include "expire.h"
 #include "hashing.h"
 
-uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen) {
+FLAT uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen) {
   return hash_bytes(s->sp->secret, key, klen);
 }
 
-static inline entry *find_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
+static FLAT entry *find_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
                                  uint64_t hash) {
   p->key = key;
   p->klen = klen;
@@ -26,24 +26,30 @@ entry *probe_find(kevy_store *s, probe *p, const char *key, size_t klen) {
   return find_hashed(s, p, key, klen, probe_hash(s, key, klen));
 }
 
-static inline void note_access(const kevy_store *s, entry *e) {
+static FLAT void note_access(const kevy_store *s, entry *e) {
   uint32_t word = entry_flags(e);
   if ((word & ENTRY_ACCESS) != s->access)
     __atomic_store_n(&e->access_flags, (word & ~ENTRY_ACCESS) | s->access, __ATOMIC_RELAXED);
 }
 
-entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen, uint64_t hash) {
+/* A read that found nothing, or something expired: that goes. */
+COLD entry *probe_missed(kevy_store *s, const probe *p) {
+  s->misses++;
+  if (p->slot != NULL && s->frozen == NULL) probe_expire(s, slot_ref(*p->slot));
+  return NULL;
+}
+
+FLAT entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
+                              uint64_t hash) {
   if (LIKELY(find_hashed(s, p, key, klen, hash) != NULL)) {
     s->hits++;
     note_access(s, p->live);
     return p->live;
   }
-  s->misses++;
-  if (UNLIKELY(p->slot != NULL) && s->frozen == NULL) probe_expire(s, slot_ref(*p->slot));
-  return NULL;
+  return probe_missed(s, p);
 }
 
-entry *probe_read(kevy_store *s, probe *p, const char *key, size_t klen) {
+FLAT entry *probe_read(kevy_store *s, probe *p, const char *key, size_t klen) {
   return probe_read_hashed(s, p, key, klen, probe_hash(s, key, klen));
 }
 
@@ -149,7 +155,7 @@ kevy_status probe_set_deadline(kevy_store *s, probe *p, int64_t deadline) {
   return status;
 }
 
-void entry_value(const char *base, const entry *e, kevy_value *out) {
+FLAT void entry_value(const char *base, const entry *e, kevy_value *out) {
   uint32_t flags = entry_flags(e);
   char *at = entry_content(e);
   out->reserved = 0;

@@ -24,6 +24,9 @@ entry *probe_find(kevy_store *s, probe *p, const char *key, size_t klen);
 /* The same for readers: counts a hit or a miss, notes the access, and removes what it finds expired. */
 entry *probe_read(kevy_store *s, probe *p, const char *key, size_t klen);
 
+/* The rest of a read that found nothing: counts the miss and removes what has expired. NULL. */
+entry *probe_missed(kevy_store *s, const probe *p);
+
 /* Both halves apart, for batches that prefetch in between. */
 uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen);
 entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen, uint64_t hash);

@@ -24,7 +24,7 @@ static inline uintptr_t this_thread(void) {
   return (uintptr_t)&self;
 }
 
-static void lock_wait(store_lock *l, uintptr_t me) {
+static COLD void lock_wait(store_lock *l, uintptr_t me) {
   for (unsigned spins = 0;; spins++) {
     uintptr_t nobody = 0;
     if (atomic_load_explicit(&l->owner, memory_order_relaxed) == 0 &&
@@ -56,18 +56,18 @@ static inline void lock_give(store_lock *l) {
   else atomic_store_explicit(&l->owner, 0, memory_order_release);
 }
 
-bool store_enter(kevy_store *s) {
+FLAT bool store_enter(kevy_store *s) {
   if (UNLIKELY(s->locked)) lock_take(&s->lock);
   if (LIKELY(!s->closed)) return true;
   if (s->locked) lock_give(&s->lock);
   return false;
 }
 
-void store_leave(kevy_store *s) {
+FLAT void store_leave(kevy_store *s) {
   if (UNLIKELY(s->locked)) lock_give(&s->lock);
 }
 
-static void store_pay(kevy_store *s) {
+COLD void store_pay(kevy_store *s) {
   if (s->lent != 0) {
     node_release_blob(s->sp, s->lent);
     s->lent = 0;
@@ -76,7 +76,7 @@ static void store_pay(kevy_store *s) {
   if (s->until_pay <= 0) s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
 }
 
-void store_settle(kevy_store *s) {
+FLAT void store_settle(kevy_store *s) {
   if (UNLIKELY(s->until_pay <= 0 || s->lent != 0)) store_pay(s);
   store_leave(s);
 }

@@ -52,6 +52,7 @@ void store_leave(kevy_store *s);
 /* The same at the end of a call that lends nothing: first pays a slice of upkeep, when writes have made
  * one due, and lets go of what an earlier result borrowed. */
 void store_settle(kevy_store *s);
+void store_pay(kevy_store *s);
 
 /* What every writer calls first: KEVY_EREADONLY on a snapshot. */
 static inline kevy_status store_write(kevy_store *s) {

@@ -8,14 +8,15 @@ typedef struct bucket {
   uint64_t slots[TABLE_WAYS];
 } bucket;
 
-typedef struct segment {
+struct segment {
   node head;
   uint32_t depth; /* hash bits all its keys share */
   uint32_t count; /* entries in this segment alone */
   ref next;       /* chain */
   uint64_t unused[4];
   bucket buckets[TABLE_BUCKETS];
-} segment;
+};
+typedef struct segment segment;
 
 typedef struct dir_page {
   node head;
@@ -181,9 +182,8 @@ bool table_open(space *sp, table *t) {
 /* ---- lookup ---- */
 
 /* The slot whose entry has this key, or, with key NULL, is this block. */
-static inline __attribute__((always_inline)) uint64_t *chain_find(const char *base, segment *s,
-                                                              uint64_t hash, const char *key,
-                                                              size_t klen, ref block) {
+COLD uint64_t *table_find_chained(const char *base, struct segment *s, uint64_t hash, const char *key,
+                                  size_t klen, ref block) {
   unsigned home = home_of(hash);
   uint64_t tag = tag_of(hash);
   for (;;) {
@@ -204,13 +204,26 @@ static inline __attribute__((always_inline)) uint64_t *chain_find(const char *ba
   }
 }
 
-uint64_t *table_find(const char *base, const table *t, uint64_t hash, const char *key,
-                     size_t klen) {
-  return chain_find(base, segment_head(base, t, hash), hash, key, klen, 0);
+/* Nearly always the first lane of the home bucket that has the tag decides; the rest is for
+ * table_find_chained. */
+FLAT uint64_t *table_find(const char *base, const table *t, uint64_t hash, const char *key,
+                          size_t klen) {
+  segment *s = segment_head(base, t, hash);
+  bucket *b = &s->buckets[home_of(hash)];
+  uint64_t m = lanes_equal(b->tags, tag_of(hash));
+  if (LIKELY(m != 0)) {
+    uint64_t *slot = &b->slots[lane_first(m)];
+    if (LIKELY(((*slot ^ hash) >> 40) == 0) &&
+        LIKELY(entry_is(mem_ptr(base, slot_ref(*slot)), key, klen)))
+      return slot;
+  } else if (LIKELY((b->tags >> OV_SHIFT) == 0)) {
+    return NULL;
+  }
+  return table_find_chained(base, s, hash, key, klen, 0);
 }
 
 uint64_t *table_find_ref(const char *base, const table *t, uint64_t hash, ref block) {
-  return chain_find(base, segment_head(base, t, hash), hash, NULL, 0, block);
+  return table_find_chained(base, segment_head(base, t, hash), hash, NULL, 0, block);
 }
 
 void table_prefetch(const char *base, const table *t, uint64_t hash) {

@@ -58,6 +58,11 @@ bool table_open(space *sp, table *t);
 /* The slot of the key, NULL when it is not there. */
 uint64_t *table_find(const char *base, const table *t, uint64_t hash, const char *key, size_t klen);
 
+/* The rest of table_find: displaced slots, tags that deceive, chains. With key NULL it looks for a block. */
+struct segment;
+uint64_t *table_find_chained(const char *base, struct segment *s, uint64_t hash, const char *key,
+                             size_t klen, ref block);
+
 /* The slot that holds this very block, NULL when none does. */
 uint64_t *table_find_ref(const char *base, const table *t, uint64_t hash, ref block);
 

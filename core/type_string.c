@@ -86,12 +86,12 @@ static int64_t live_deadline(const probe *p) {
 /* ---- reading ---- */
 
 /* Finds a string for reading: KEVY_MISSING, KEVY_EWRONGTYPE. */
-static inline kevy_status read_string(kevy_store *s, probe *p, const char *key, size_t klen) {
+static FLAT kevy_status read_string(kevy_store *s, probe *p, const char *key, size_t klen) {
   if (probe_read(s, p, key, klen) == NULL) return KEVY_MISSING;
   return LIKELY(is_string(p->live)) ? KEVY_OK : KEVY_EWRONGTYPE;
 }
 
-kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
+FLAT kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
   probe p;
   kevy_status status = read_string(s, &p, key, klen);
   if (LIKELY(status == KEVY_OK)) probe_value(s, p.live, out);
