@@ -140,11 +140,12 @@ void kevy_unlock(kevy_store *s) { store_leave(s); }
 
 kevy_status kevy_tick(kevy_store *s, uint64_t budget_us, uint64_t *reclaimed) {
   ENTER(s);
-  uint64_t count = 0, until = clock_ticks() + (budget_us == 0 ? 100 : budget_us) * 1000;
+  if (budget_us == 0) budget_us = 100;
+  uint64_t count = 0, start = clock_ticks();
   bool done = false;
   while (!done) {
     done = store_upkeep(s, 32, &count);
-    if (clock_ticks() >= until) break;
+    if ((clock_ticks() - start) / 1000 >= budget_us) break;
   }
   if (reclaimed != NULL) *reclaimed = count;
   return lending(s, done ? KEVY_OK : KEVY_UNMET);
@@ -177,9 +178,9 @@ kevy_status kevy_get_into(kevy_store *s, const char *key, size_t klen, char *buf
 
 kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
                      int64_t ttl, uint32_t flags, kevy_value *old) {
-  if (!flags_allowed(flags, KEVY_NX | KEVY_XX | KEVY_KEEPTTL | KEVY_AT | KEVY_TEXT_KEY))
-    return noted(s, KEVY_EARG);
   ENTER(s);
+  if (!flags_allowed(flags, KEVY_NX | KEVY_XX | KEVY_KEEPTTL | KEVY_AT | KEVY_TEXT_KEY))
+    return lending(s, KEVY_EARG);
   int64_t deadline;
   kevy_status status = deadline_of(s, ttl, flags, &deadline);
   if (LIKELY(status == KEVY_OK))
@@ -194,8 +195,8 @@ kevy_status kevy_getdel(kevy_store *s, const char *key, size_t klen, kevy_value 
 
 kevy_status kevy_getex(kevy_store *s, const char *key, size_t klen, int64_t ttl, uint32_t flags,
                        kevy_value *out) {
-  if (!flags_allowed(flags, KEVY_AT | KEVY_PERSIST)) return noted(s, KEVY_EARG);
   ENTER(s);
+  if (!flags_allowed(flags, KEVY_AT | KEVY_PERSIST)) return lending(s, KEVY_EARG);
   int64_t deadline;
   kevy_status status = deadline_of(s, ttl, flags, &deadline);
   if (status == KEVY_OK) status = string_getex(s, key, klen, deadline, flags, out);
@@ -205,6 +206,7 @@ kevy_status kevy_getex(kevy_store *s, const char *key, size_t klen, int64_t ttl,
 kevy_status kevy_incr(kevy_store *s, const char *key, size_t klen, int64_t by, uint32_t flags,
                       int64_t *out) {
   ENTER(s);
+  if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   int64_t after;
   kevy_status status = string_incr(s, key, klen, by, flags, &after);
   if (status == KEVY_OK && out != NULL) *out = after;
@@ -214,6 +216,7 @@ kevy_status kevy_incr(kevy_store *s, const char *key, size_t klen, int64_t by, u
 kevy_status kevy_incr_float(kevy_store *s, const char *key, size_t klen, double by,
                             uint32_t flags, double *out) {
   ENTER(s);
+  if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   double after;
   kevy_status status = string_incr_float(s, key, klen, by, flags, &after);
   if (status == KEVY_OK && out != NULL) *out = after;
@@ -223,6 +226,7 @@ kevy_status kevy_incr_float(kevy_store *s, const char *key, size_t klen, double 
 kevy_status kevy_append(kevy_store *s, const char *key, size_t klen, const kevy_value *tail,
                         uint32_t flags, uint64_t *length) {
   ENTER(s);
+  if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   return settled(s, string_append(s, key, klen, tail, flags, length));
 }
 
@@ -240,6 +244,7 @@ kevy_status kevy_getrange(kevy_store *s, const char *key, size_t klen, int64_t f
 kevy_status kevy_setrange(kevy_store *s, const char *key, size_t klen, int64_t offset,
                           const char *piece, size_t len, uint32_t flags, uint64_t *length) {
   ENTER(s);
+  if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   return settled(s, string_setrange(s, key, klen, offset, piece, len, flags, length));
 }
 
@@ -250,8 +255,8 @@ kevy_status kevy_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_valu
 
 kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys, const kevy_value *values,
                       int64_t ttl, uint32_t flags) {
-  if (!flags_allowed(flags, KEVY_NX | KEVY_AT)) return noted(s, KEVY_EARG);
   ENTER(s);
+  if (!flags_allowed(flags, KEVY_NX | KEVY_AT)) return lending(s, KEVY_EARG);
   int64_t deadline;
   kevy_status status = deadline_of(s, ttl, flags, &deadline);
   if (status == KEVY_OK) status = string_mset(s, k, keys, values, deadline, flags);
@@ -288,12 +293,14 @@ const char *kevy_type_name(int32_t type) {
 kevy_status kevy_rename(kevy_store *s, const char *key, size_t klen, const char *to, size_t tolen,
                         uint32_t flags) {
   ENTER(s);
+  if (!flags_allowed(flags, KEVY_NX | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   return settled(s, keyspace_rename(s, key, klen, to, tolen, flags));
 }
 
 kevy_status kevy_copy(kevy_store *s, const char *key, size_t klen, const char *to, size_t tolen,
                       uint32_t flags) {
   ENTER(s);
+  if (!flags_allowed(flags, KEVY_REPLACE | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   return settled(s, keyspace_copy(s, key, klen, to, tolen, flags));
 }
 
@@ -333,11 +340,11 @@ kevy_status kevy_ttl(kevy_store *s, const char *key, size_t klen, int64_t *ttl) 
 
 kevy_status kevy_expire(kevy_store *s, const char *key, size_t klen, int64_t ttl, uint32_t flags) {
   const uint32_t conditions = KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT;
+  ENTER(s);
   if (!flags_allowed(flags, conditions | KEVY_AT) ||
       ((flags & KEVY_NX) && (flags & conditions) != KEVY_NX) ||
       ((flags & KEVY_GT) && (flags & KEVY_LT)))
-    return noted(s, KEVY_EARG);
-  ENTER(s);
+    return lending(s, KEVY_EARG);
   int64_t deadline;
   kevy_status status = ttl == KEVY_NO_TTL ? KEVY_EEXPIRE : deadline_of(s, ttl, flags, &deadline);
   if (status == KEVY_OK) status = keyspace_expire(s, key, klen, deadline, flags);
@@ -368,9 +375,9 @@ struct kevy_iter {
 
 kevy_status kevy_iter_open(kevy_store *s, const char *pattern, size_t plen, int32_t type,
                            kevy_iter **out) {
-  if (type < KEVY_TYPE_NONE || type > KEVY_TYPE_STREAM) return noted(s, KEVY_EARG);
-  if (plen > KEVY_MAX_LEN) return noted(s, KEVY_ETOOBIG);
   ENTER(s);
+  if (type < KEVY_TYPE_NONE || type > KEVY_TYPE_STREAM) return lending(s, KEVY_EARG);
+  if (plen > KEVY_MAX_LEN) return lending(s, KEVY_ETOOBIG);
   kevy_iter *it = calloc(1, sizeof *it + plen);
   if (it != NULL) {
     it->m = s->frozen != NULL ? snapshot_share(s->frozen) : snapshot_open(s->sp, store_now(s));
@@ -448,9 +455,7 @@ static kevy_pin *pin_blob(kevy_store *s, const entry *e) {
   kevy_pin *p = malloc(sizeof *p);
   if (p == NULL) return NULL;
   p->sp = s->sp;
-  p->node.blob = probe_share(s, e).as.word;
-  s->sp->pins++;
-  space_ref(s->sp);
+  snapshot_pin(s->sp, &p->node, probe_share(s, e).as.word);
   return p;
 }
 
@@ -514,7 +519,7 @@ kevy_status kevy_memory_usage(kevy_store *s, const char *key, size_t klen, uint6
 kevy_status kevy_debug_clock(kevy_store *s, int64_t now) {
   ENTER(s);
   if (s->frozen != NULL) return lending(s, KEVY_EREADONLY);
-  if (now < 0 && now != KEVY_NO_TTL) return lending(s, KEVY_EARG);
+  if ((now < 0 && now != KEVY_NO_TTL) || now >= CLOCK_END) return lending(s, KEVY_EARG);
   store_set_clock(s, now);
   return lending(s, KEVY_OK);
 }

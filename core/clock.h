@@ -9,6 +9,8 @@
 #include "base.h"
 #include "kevy_types.h"
 
+#define CLOCK_END ((INT64_C(1) << 48) - 1) /* no present reaches this, some 8,900 years from the epoch */
+
 typedef struct timeline {
   int64_t offset; /* Unix time minus boot time, ms */
   int64_t fixed;  /* the tests' present, KEVY_NO_TTL for the system's */

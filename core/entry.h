@@ -39,6 +39,9 @@ static_assert(sizeof(entry) == 8, "the header is one word");
 #define ENTRY_NUM (1u << 29)
 #define ENTRY_BLOB (2u << 29)
 
+/* The flags of the commonest entry: a string of bytes with narrow lengths and no deadline. */
+#define ENTRY_PLAIN (((uint32_t)KEVY_TYPE_STRING << ENTRY_TYPE_SHIFT) | ENTRY_RAW)
+
 #define ENTRY_TTL_BYTES 18
 #define ENTRY_WIDE_BYTES 8
 

@@ -13,8 +13,14 @@ static inline XXH64_hash_t XXH3_64bits_withSecret(const void *, size_t, const vo
     __attribute__((always_inline));
 #endif
 
-static FLAT uint64_t hash_bytes(const unsigned char *secret, const char *p, size_t n) {
+static __attribute__((noinline)) uint64_t hash_long(const unsigned char *secret, const char *p,
+                                                    size_t n) {
   return XXH3_64bits_withSecret(p, n, secret, 192);
+}
+
+/* Inlined for short keys only: the bound lets the compiler drop XXH3's longer forms. */
+static FLAT uint64_t hash_bytes(const unsigned char *secret, const char *p, size_t n) {
+  return LIKELY(n <= 16) ? XXH3_64bits_withSecret(p, n, secret, 192) : hash_long(secret, p, n);
 }
 
 #endif

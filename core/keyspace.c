@@ -54,9 +54,11 @@ kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const c
   if (target.slot == source.slot) return KEVY_OK;
   /* A new name has the kind it is given now, also where an old key of that name goes. */
   target.live = NULL;
+  ref block = slot_ref(*source.slot);
   status = put_elsewhere(s, &source, &target, flags);
   if (status != KEVY_OK) return status;
-  probe_find(s, &source, key, klen);
+  /* The put may have moved the slot, and freed an old value that `key` borrowed from. */
+  source.slot = table_find_ref(s->base, s->keys, source.hash, block);
   probe_remove(s, &source);
   return KEVY_OK;
 }

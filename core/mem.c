@@ -17,19 +17,32 @@ typedef struct mem_page {
     };
     uint32_t length; /* run: pages */
   };
-  uint16_t fresh; /* span: blocks from here on were never handed out, / 8; free run: 1 if dirty */
+  uint16_t fresh; /* span: blocks from here on were never handed out, / 8 */
   uint8_t kind;   /* PAGE_... */
   uint8_t back;   /* span: pages to its first one */
 } mem_page;
 
+typedef struct mem_chunk {
+  uint16_t free;  /* pages in free runs */
+  uint16_t dirty; /* of them, those that may be resident, at most */
+  uint16_t huge;  /* 1 where the chunk was prepared as a huge page */
+} mem_chunk;
+
 static_assert(sizeof(mem_page) == 16, "a page costs 16 bytes of description");
 static_assert(sizeof(mem_root) <= MEM_PAGE, "the root is one page");
 
-enum { PAGE_NONE = 0, PAGE_FREE = 1, PAGE_RUN = 2, PAGE_SPAN = 3 /* + class */ };
+enum {
+  PAGE_NONE = 0,
+  PAGE_FREE = 1,
+  PAGE_RUN = 2,
+  PAGE_SPAN = 3, /* + class */
+  PAGE_KEPT = 255 /* by mem_keep */
+};
 
 #define FREE_END UINT16_MAX
 #define MEM_CHUNK ((uint64_t)MEM_CHUNK_PAGES * MEM_PAGE)
 #define MEM_SLACK ((uint64_t)1 << 20) /* dirty free bytes always kept */
+#define MEM_WORTH 16                  /* dirty pages that are worth a system call */
 
 #if defined(KEVY_ASAN) || defined(KEVY_TSAN)
 #define MEM_RESERVE_LEAST ((uint64_t)4 << 30)
@@ -78,18 +91,16 @@ static unsigned bin_of(uint32_t length) {
   return b < MEM_BINS ? b : MEM_BINS - 1;
 }
 
-static void bin_insert(mem *m, uint32_t first, uint32_t length, bool dirty) {
+static void bin_insert(mem *m, uint32_t first, uint32_t length) {
   mem_page *p = &m->pages[first], *last = &m->pages[first + length - 1];
   unsigned b = bin_of(length);
   last->kind = p->kind = PAGE_FREE;
   last->length = p->length = length;
-  last->fresh = p->fresh = dirty;
   p->prev = 0;
   p->next = m->root->bins[b];
   if (p->next != 0) m->pages[p->next].prev = first;
   m->root->bins[b] = first;
   m->root->bins_set[b >> 6] |= UINT64_C(1) << (b & 63);
-  if (dirty) m->root->dirty += (uint64_t)length * MEM_PAGE;
 }
 
 static void bin_remove(mem *m, uint32_t first) {
@@ -99,7 +110,6 @@ static void bin_remove(mem *m, uint32_t first) {
   else m->root->bins[b] = p->next;
   if (p->next != 0) m->pages[p->next].prev = p->prev;
   if (m->root->bins[b] == 0) m->root->bins_set[b >> 6] &= ~(UINT64_C(1) << (b & 63));
-  if (p->fresh) m->root->dirty -= (uint64_t)p->length * MEM_PAGE;
 }
 
 /* The first bin from b on that holds a run, MEM_BINS for none. */
@@ -112,46 +122,67 @@ static unsigned bin_next(const mem *m, unsigned b) {
   return MEM_BINS;
 }
 
-/* Gives a free run's memory back to the system where that does not cost a huge page: all of a plain
- * chunk's run, whole chunks of a prepared one. The prepared ones become plain: a later touch of a
- * missing huge page would stall its caller. */
-static void run_release(mem *m, uint32_t first, uint32_t length) {
-  uint64_t from = first, to = (uint64_t)first + length;
-  if (m->chunk_huge[first / MEM_CHUNK_PAGES])
-    from = (from + MEM_CHUNK_PAGES - 1) & ~(uint64_t)(MEM_CHUNK_PAGES - 1);
-  if (m->chunk_huge[(to - 1) / MEM_CHUNK_PAGES]) to &= ~(uint64_t)(MEM_CHUNK_PAGES - 1);
-  if (from >= to) return;
-  for (uint64_t c = from / MEM_CHUNK_PAGES; c <= (to - 1) / MEM_CHUNK_PAGES; c++) {
-    if (!m->chunk_huge[c]) continue;
-    m->chunk_huge[c] = 0;
-    (void)madvise(m->base + c * MEM_CHUNK, MEM_CHUNK, MADV_NOHUGEPAGE);
+/* Joins a run with its free neighbours and adds it to the free ones. */
+static void run_join(mem *m, uint32_t *first, uint32_t *length) {
+  POISON(page_address(m, *first), (size_t)*length * MEM_PAGE);
+  const mem_page *after = &m->pages[*first + *length];
+  if (after->kind == PAGE_FREE) {
+    uint32_t joined = after->length;
+    bin_remove(m, *first + *length);
+    *length += joined;
   }
-  (void)madvise(m->base + from * MEM_PAGE, (size_t)(to - from) * MEM_PAGE, MADV_DONTNEED);
+  const mem_page *before = &m->pages[*first - 1];
+  if (before->kind == PAGE_FREE) {
+    uint32_t joined = before->length;
+    *first -= joined;
+    bin_remove(m, *first);
+    *length += joined;
+  }
+  bin_insert(m, *first, *length);
 }
 
-/* Adds a run to the free ones, joined with its free neighbours. */
-static void run_free(mem *m, uint32_t first, uint32_t length, bool dirty) {
-  POISON(page_address(m, first), (size_t)length * MEM_PAGE);
-  mem_page *after = &m->pages[first + length];
-  if (after->kind == PAGE_FREE) {
-    dirty |= after->fresh;
-    uint32_t joined = after->length;
-    bin_remove(m, first + length);
-    length += joined;
+/* The pages that [*from, to) has in the chunk of *from; moves *from behind them. */
+static uint32_t pages_in_chunk(uint32_t *from, uint32_t to) {
+  uint32_t end = *from - *from % MEM_CHUNK_PAGES + MEM_CHUNK_PAGES, start = *from;
+  *from = end < to ? end : to;
+  return *from - start;
+}
+
+static void chunk_set_dirty(mem *m, mem_chunk *c, uint32_t pages) {
+  m->root->dirty += ((uint64_t)pages - c->dirty) * MEM_PAGE;
+  c->dirty = (uint16_t)pages;
+}
+
+/* Gives back to the system what a free run has of one chunk, when that is worth a call and more than
+ * the slack is dirty. A prepared chunk goes as a whole, and becomes plain: a later touch of a missing
+ * huge page would stall its caller. */
+static void chunk_release(mem *m, uint32_t chunk, uint32_t first, uint32_t length) {
+  mem_chunk *c = &m->chunks[chunk];
+  if (m->root->dirty <= MEM_SLACK + m->root->used / 32) return;
+  uint32_t start = chunk * MEM_CHUNK_PAGES, from = first > start ? first : start;
+  uint32_t to = first + length < start + MEM_CHUNK_PAGES ? first + length : start + MEM_CHUNK_PAGES;
+  bool whole = to - from == MEM_CHUNK_PAGES;
+  if (!whole && (c->huge || to - from < MEM_WORTH || c->dirty < MEM_WORTH)) return;
+  if (c->huge) {
+    c->huge = 0;
+    (void)madvise(page_address(m, from), MEM_CHUNK, MADV_NOHUGEPAGE);
   }
-  mem_page *before = &m->pages[first - 1];
-  if (before->kind == PAGE_FREE) {
-    dirty |= before->fresh;
-    uint32_t joined = before->length;
-    bin_remove(m, first - joined);
-    first -= joined;
-    length += joined;
+  (void)madvise(page_address(m, from), (size_t)(to - from) * MEM_PAGE, MADV_DONTNEED);
+  uint32_t rest = c->free - (to - from);
+  if (c->dirty > rest) chunk_set_dirty(m, c, rest);
+}
+
+/* Frees a run that was in use. */
+static void run_free(mem *m, uint32_t first, uint32_t length) {
+  uint32_t whole = first, joined = length;
+  run_join(m, &whole, &joined);
+  for (uint32_t from = first, to = first + length; from < to;) {
+    uint32_t chunk = from / MEM_CHUNK_PAGES, pages = pages_in_chunk(&from, to);
+    mem_chunk *c = &m->chunks[chunk];
+    c->free = (uint16_t)(c->free + pages);
+    chunk_set_dirty(m, c, c->dirty + pages);
+    chunk_release(m, chunk, whole, joined);
   }
-  if (dirty && length >= 16 && m->root->dirty > MEM_SLACK + m->root->used / 32) {
-    run_release(m, first, length);
-    dirty = false;
-  }
-  bin_insert(m, first, length, dirty);
 }
 
 /* Takes chunks into use so that a run of `length` pages exists. */
@@ -160,13 +191,18 @@ static bool mem_expand(mem *m, uint32_t length) {
   bool huge = false;
   if (chunks == 1 ? !grow_take(&m->grow, &first, &huge) : !grow_take_many(&m->grow, chunks, &first))
     return false;
-  if (huge) m->chunk_huge[first] = 1;
+  if (huge) {
+    m->chunks[first].huge = 1;
+    chunk_set_dirty(m, &m->chunks[first], MEM_CHUNK_PAGES);
+  }
+  for (uint64_t c = first; c < first + chunks; c++) m->chunks[c].free = MEM_CHUNK_PAGES;
   m->root->top += chunks;
   if (m->root->top > 1) {
     uint64_t ahead = m->root->top / 64 + 1;
     grow_ahead(&m->grow, ahead < GROW_AHEAD ? (uint32_t)ahead : GROW_AHEAD);
   }
-  run_free(m, (uint32_t)(first * MEM_CHUNK_PAGES), (uint32_t)(chunks * MEM_CHUNK_PAGES), huge);
+  uint32_t page = (uint32_t)(first * MEM_CHUNK_PAGES), pages = (uint32_t)(chunks * MEM_CHUNK_PAGES);
+  run_join(m, &page, &pages);
   return true;
 }
 
@@ -190,9 +226,13 @@ static uint32_t run_take(mem *m, uint32_t length) {
     if (first == 0) return 0;
   }
   uint32_t whole = m->pages[first].length;
-  bool dirty = m->pages[first].fresh != 0;
   bin_remove(m, first);
-  if (whole > length) bin_insert(m, first + length, whole - length, dirty);
+  if (whole > length) bin_insert(m, first + length, whole - length);
+  for (uint32_t from = first, to = first + length; from < to;) {
+    mem_chunk *c = &m->chunks[from / MEM_CHUNK_PAGES];
+    c->free = (uint16_t)(c->free - pages_in_chunk(&from, to));
+    if (c->dirty > c->free) chunk_set_dirty(m, c, c->free);
+  }
   m->pages[first].kind = m->pages[first + length - 1].kind = PAGE_RUN;
   return first;
 }
@@ -267,7 +307,7 @@ static void span_free(mem *m, ref block, unsigned c) {
    * back. */
   if (UNLIKELY(p->live == 0) && !(m->root->partial[c] == first && p->next == 0)) {
     partial_remove(m, c, first);
-    run_free(m, first, span_pages(class_size(c)), true);
+    run_free(m, first, span_pages(class_size(c)));
   }
 }
 
@@ -293,8 +333,9 @@ bool mem_open(mem *m, uint64_t limit) {
   m->base = (char *)(((uintptr_t)m->mapping + MEM_CHUNK - 1) & ~(uintptr_t)(MEM_CHUNK - 1));
   m->root = (mem_root *)(void *)m->base;
   m->pages = (mem_page *)(void *)(m->base + MEM_PAGE);
-  m->chunk_huge = (uint8_t *)(m->pages + reserved / MEM_PAGE + 1);
-  uint64_t described = (uint64_t)((char *)m->chunk_huge - m->base) + reserved / MEM_CHUNK;
+  m->chunks = (mem_chunk *)(void *)(m->pages + reserved / MEM_PAGE + 1);
+  uint64_t described =
+      (uint64_t)((char *)m->chunks - m->base) + reserved / MEM_CHUNK * sizeof(mem_chunk);
   m->first_chunk = (described + MEM_CHUNK - 1) / MEM_CHUNK;
   m->limit = limit == 0 ? UINT64_MAX : limit;
   grow_open(&m->grow, m->base, m->first_chunk, reserved / MEM_CHUNK);
@@ -303,7 +344,7 @@ bool mem_open(mem *m, uint64_t limit) {
 
 void mem_close(mem *m) {
   grow_close(&m->grow);
-  UNPOISON(m->mapping, m->mapped);
+  UNPOISON(m->base, atomic_load(&m->grow.next) * MEM_CHUNK);
   munmap(m->mapping, m->mapped);
 }
 
@@ -339,5 +380,22 @@ void mem_free(mem *m, ref block, size_t size) {
     return;
   }
   uint32_t length = (uint32_t)((size + MEM_PAGE - 1) / MEM_PAGE);
-  run_free(m, (uint32_t)(block / MEM_PAGE), length, true);
+  run_free(m, (uint32_t)(block / MEM_PAGE), length);
+}
+
+void mem_keep(mem *m, ref block, size_t size) {
+  for (uint64_t page = block / MEM_PAGE; page <= (block + size - 1) / MEM_PAGE; page++)
+    m->pages[page].kind = PAGE_KEPT;
+}
+
+void mem_discard_rest(mem *m) {
+  uint64_t page = m->first_chunk * MEM_CHUNK_PAGES;
+  uint64_t end = atomic_load(&m->grow.next) * MEM_CHUNK_PAGES;
+  while (page < end) {
+    uint64_t from = page;
+    while (page < end && m->pages[page].kind != PAGE_KEPT) page++;
+    if (page > from)
+      (void)madvise(m->base + from * MEM_PAGE, (size_t)(page - from) * MEM_PAGE, MADV_DONTNEED);
+    while (page < end && m->pages[page].kind == PAGE_KEPT) page++;
+  }
 }

@@ -3,7 +3,7 @@
  * A region is one reservation of address space, used in 2 MiB chunks of 4 KiB pages:
  *
  *     base                                                            base + reserved
- *     | mem_root | page descriptors | chunk flags | chunk | chunk | chunk | ... untouched
+ *     | mem_root | page descriptors | chunk descriptors | chunk | chunk | chunk | ... untouched
  *
  * Blocks up to 16 KiB come in 72 size classes: steps of 8 bytes to 128, then eight steps per
  * doubling, so that a block wastes less than 8 bytes or 12.5 %, whichever is larger. A class cuts
@@ -44,7 +44,7 @@ typedef struct mem {
   char *base;
   mem_root *root;
   struct mem_page *pages; /* one descriptor per page of the reservation */
-  uint8_t *chunk_huge;    /* 1 where the chunk was prepared as a huge page */
+  struct mem_chunk *chunks; /* and one per chunk */
   uint64_t limit;         /* bytes; UINT64_MAX for none */
   uint64_t fail_in;       /* the n-th allocation from now fails; 0 for none */
   uint64_t first_chunk;   /* index of the first chunk behind the descriptors */
@@ -68,6 +68,11 @@ ref mem_alloc_reserved(mem *m, size_t size);
 
 /* size is what mem_alloc was asked for. O(1). */
 void mem_free(mem *m, ref block, size_t size);
+
+/* For a region that nothing is allocated from any more: mem_keep marks the pages of a block that is still
+ * read, mem_discard_rest gives all others back to the system. O(pages). */
+void mem_keep(mem *m, ref block, size_t size);
+void mem_discard_rest(mem *m);
 
 /* What a block of this size takes. */
 size_t mem_round(size_t size);

@@ -26,31 +26,34 @@ entry *probe_find(kevy_store *s, probe *p, const char *key, size_t klen) {
   return find_hashed(s, p, key, klen, probe_hash(s, key, klen));
 }
 
-static FLAT void note_access(const kevy_store *s, entry *e) {
+FLAT void probe_note_access(const kevy_store *s, entry *e) {
   uint32_t word = entry_flags(e);
   if ((word & ENTRY_ACCESS) != s->access)
     __atomic_store_n(&e->access_flags, (word & ~ENTRY_ACCESS) | s->access, __ATOMIC_RELAXED);
 }
 
-/* A read that found nothing, or something expired: that goes. */
-COLD entry *probe_missed(kevy_store *s, const probe *p) {
-  s->misses++;
-  if (p->slot != NULL && s->frozen == NULL) probe_expire(s, slot_ref(*p->slot));
-  return NULL;
-}
+
 
 FLAT entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
                               uint64_t hash) {
   if (LIKELY(find_hashed(s, p, key, klen, hash) != NULL)) {
     s->hits++;
-    note_access(s, p->live);
+    probe_note_access(s, p->live);
     return p->live;
   }
-  return probe_missed(s, p);
+  s->misses++;
+  return NULL;
+}
+
+/* What a read finds expired goes. */
+COLD entry *probe_missed(kevy_store *s, const probe *p) {
+  if (p->slot != NULL && s->frozen == NULL) probe_expire(s, slot_ref(*p->slot));
+  return NULL;
 }
 
 FLAT entry *probe_read(kevy_store *s, probe *p, const char *key, size_t klen) {
-  return probe_read_hashed(s, p, key, klen, probe_hash(s, key, klen));
+  if (LIKELY(probe_read_hashed(s, p, key, klen, probe_hash(s, key, klen)) != NULL)) return p->live;
+  return probe_missed(s, p);
 }
 
 bool probe_in_place(const kevy_store *s, const probe *p) {
@@ -149,6 +152,8 @@ kevy_status probe_set_deadline(kevy_store *s, probe *p, int64_t deadline) {
     expire_add(s, block);
     return KEVY_OK;
   }
+  /* The caller's key may lie where the value was lent; the entry's own is there until it is replaced. */
+  p->key = entry_key(e);
   content c = probe_share(s, e);
   kevy_status status = probe_put(s, p, entry_type(e), &c, deadline, 0);
   if (status != KEVY_OK) content_drop(s, &c);

@@ -27,9 +27,13 @@ entry *probe_read(kevy_store *s, probe *p, const char *key, size_t klen);
 /* The rest of a read that found nothing: counts the miss and removes what has expired. NULL. */
 entry *probe_missed(kevy_store *s, const probe *p);
 
-/* Both halves apart, for batches that prefetch in between. */
+/* Both halves apart, for batches that prefetch in between; what is found expired stays, so that nothing
+ * a batch has read goes before its end. */
 uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen);
 entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen, uint64_t hash);
+
+/* Notes a read in the entry's access bits. */
+void probe_note_access(const kevy_store *s, entry *e);
 
 /* True when the found block may be changed where it stands: no snapshot can see it. */
 bool probe_in_place(const kevy_store *s, const probe *p);

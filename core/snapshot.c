@@ -50,14 +50,36 @@ void snapshot_close(moment *m) {
   space_unref(sp);
 }
 
+void snapshot_pin(space *sp, pin_node *p, ref held) {
+  p->blob = held;
+  p->prev = NULL;
+  p->next = sp->pinned;
+  if (p->next != NULL) p->next->prev = p;
+  sp->pinned = p;
+  sp->pins++;
+  space_ref(sp);
+}
+
 void snapshot_unpin(space *sp, pin_node *p) {
-  p->next = atomic_load(&sp->unpinned);
-  while (!atomic_compare_exchange_weak(&sp->unpinned, &p->next, p)) continue;
+  p->next_unpinned = atomic_load(&sp->unpinned);
+  while (!atomic_compare_exchange_weak(&sp->unpinned, &p->next_unpinned, p)) continue;
   space_unref(sp);
 }
 
-/* Takes a released moment out of the live ones and hands its dead list to the drain. */
+static void collect_pin(space *sp, pin_node *p) {
+  if (p->next != NULL) p->next->prev = p->prev;
+  if (p->prev != NULL) p->prev->next = p->next;
+  else sp->pinned = p->next;
+  node_release_blob(sp, p->blob);
+  sp->pins--;
+  free(p);
+}
+
+/* Takes a released moment out of the live ones and hands its dead list to the drain. When the newest goes,
+ * the one that takes its place was opened before writes that `written` no longer tells of, unless both are
+ * of one epoch. */
 static void retire_moment(space *sp, moment *m) {
+  if (m->newer == NULL && m->older != NULL && m->older->epoch != m->epoch) sp->written = true;
   if (m->newer != NULL) m->newer->older = m->older;
   else sp->moments = m->older;
   if (m->older != NULL) m->older->newer = m->newer;
@@ -78,10 +100,8 @@ void snapshot_collect(space *sp) {
   if (atomic_load_explicit(&sp->unpinned, memory_order_relaxed) != NULL) {
     pin_node *p = atomic_exchange(&sp->unpinned, NULL);
     while (p != NULL) {
-      pin_node *next = p->next;
-      node_release_blob(sp, p->blob);
-      sp->pins--;
-      free(p);
+      pin_node *next = p->next_unpinned;
+      collect_pin(sp, p);
       p = next;
     }
   }

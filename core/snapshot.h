@@ -20,7 +20,10 @@ void snapshot_close(moment *m);
 /* Takes released moments and pins off their lists. Owner only. O(released). */
 void snapshot_collect(space *sp);
 
-/* Lets go of a pinned blob's owner count (any thread); the node is freed when collected. */
+/* Pins a blob; the caller's owner count of it becomes p's. Owner only. */
+void snapshot_pin(space *sp, pin_node *p, ref held);
+
+/* Lets go of a pin, from any thread; the node is freed when it is collected. */
 void snapshot_unpin(space *sp, pin_node *p);
 
 #endif

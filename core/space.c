@@ -5,6 +5,9 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "blob.h"
+#include "snapshot.h"
+
 /* getrandom does not fail for 192 bytes on a system that has booted; the clock is there for one that
  * forbids the call. */
 static void secret_fill(unsigned char *secret) {
@@ -59,7 +62,7 @@ void space_unref(space *sp) {
   if (atomic_fetch_sub_explicit(&sp->refs, 1, memory_order_acq_rel) != 1) return;
   free_moments(sp->moments, next_older);
   free_moments(sp->draining, next_released);
-  pin_node *p = atomic_load(&sp->unpinned);
+  pin_node *p = sp->pinned; /* all let go of, or the space would be referenced */
   while (p != NULL) {
     pin_node *next = p->next;
     free(p);
@@ -67,4 +70,14 @@ void space_unref(space *sp) {
   }
   mem_close(&sp->mem);
   free(sp);
+}
+
+void space_abandon(space *sp) {
+  snapshot_collect(sp);
+  if (sp->moments == NULL && sp->pinned != NULL) {
+    for (const pin_node *p = sp->pinned; p != NULL; p = p->next)
+      mem_keep(&sp->mem, p->blob, blob_at(sp->mem.base, p->blob)->capacity);
+    mem_discard_rest(&sp->mem);
+  }
+  space_unref(sp);
 }

@@ -27,8 +27,11 @@ typedef struct moment {
   struct moment *next_released;
 } moment;
 
+/* One owner's count of a blob, held by a pin. On the owner's list while it lives; on `unpinned`, too, once
+ * it was let go of. */
 typedef struct pin_node {
-  struct pin_node *next;
+  struct pin_node *next, *prev;
+  struct pin_node *next_unpinned;
   ref blob;
 } pin_node;
 
@@ -48,6 +51,7 @@ struct space {
   _Atomic uint64_t refs;
   _Atomic(moment *) released;
   _Atomic(pin_node *) unpinned;
+  pin_node *pinned;
   uint64_t pins;
   unsigned char secret[SPACE_SECRET];
 };
@@ -56,5 +60,9 @@ struct space {
 space *space_open(uint64_t limit);
 void space_ref(space *sp);
 void space_unref(space *sp);
+
+/* The owner lets go of its reference. Snapshots and iterators keep the space whole; where only pins are
+ * left, all pages but those of their blobs go at once. */
+void space_abandon(space *sp);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "background.h"
+#include "blob.h"
 #include "expire.h"
 #include "snapshot.h"
 #include "store_open.h"
@@ -24,6 +25,14 @@ static inline uintptr_t this_thread(void) {
   return (uintptr_t)&self;
 }
 
+static inline void spin_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
 static COLD void lock_wait(store_lock *l, uintptr_t me) {
   for (unsigned spins = 0;; spins++) {
     uintptr_t nobody = 0;
@@ -32,7 +41,7 @@ static COLD void lock_wait(store_lock *l, uintptr_t me) {
                                               memory_order_relaxed))
       return;
     if (spins < 64) {
-      __builtin_ia32_pause();
+      spin_pause();
     } else if (spins < 256) {
       sched_yield();
     } else {
@@ -56,12 +65,15 @@ static inline void lock_give(store_lock *l) {
   else atomic_store_explicit(&l->owner, 0, memory_order_release);
 }
 
-FLAT bool store_enter(kevy_store *s) {
-  if (UNLIKELY(s->locked)) lock_take(&s->lock);
-  if (LIKELY(!s->closed)) return true;
-  if (s->locked) lock_give(&s->lock);
+COLD bool store_enter_guarded(kevy_store *s) {
+  if (s->closed) return false;
+  lock_take(&s->lock);
+  if (!s->closed) return true;
+  lock_give(&s->lock);
   return false;
 }
+
+FLAT bool store_enter(kevy_store *s) { return LIKELY(s->guard == 0) || store_enter_guarded(s); }
 
 FLAT void store_leave(kevy_store *s) {
   if (UNLIKELY(s->locked)) lock_give(&s->lock);
@@ -100,10 +112,12 @@ kevy_status store_fail(kevy_store *s, kevy_status status, const char *format, ..
   return status;
 }
 
+/* The first piece is large enough for whatever is below the bulk threshold, so that it does not move while
+ * a caller passes a borrowed part of it back. */
 kevy_status store_scratch_reserve(kevy_store *s, size_t len) {
   bool oversized = s->scratch_size > SCRATCH_KEPT && len <= SCRATCH_KEPT;
   if (len <= s->scratch_size && !oversized) return KEVY_OK;
-  size_t size = len < 256 ? 256 : len;
+  size_t size = len < BLOB_THRESHOLD ? BLOB_THRESHOLD : len;
   char *p = realloc(s->scratch, size);
   if (p == NULL) return len <= s->scratch_size ? KEVY_OK : KEVY_EOOM;
   s->scratch = p;
@@ -204,7 +218,7 @@ kevy_store *store_freeze(kevy_store *s) {
 
 void store_free(kevy_store *s) {
   if (s->frozen != NULL) snapshot_close(s->frozen);
-  else space_unref(s->sp);
+  else space_abandon(s->sp);
   free(s->scratch);
   free(s->name);
   free(s);
@@ -215,7 +229,7 @@ kevy_status store_clear(kevy_store *s) {
   if (sp == NULL) return KEVY_EOOM;
   store_attach(s, sp);
   s->lent = 0;
-  space_unref(old);
+  space_abandon(old);
   return KEVY_OK;
 }
 

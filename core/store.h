@@ -25,8 +25,13 @@ typedef struct kevy_store {
   int64_t next_due;  /* no expiry work before this time */
   int32_t until_pay; /* writes until the next slice of upkeep */
   uint32_t access;   /* what a read stores into an entry's access field */
-  bool locked;       /* carries a lock */
-  bool closed;
+  union {
+    struct {
+      bool locked; /* carries a lock */
+      bool closed;
+    };
+    uint16_t guard; /* both at once: 0 lets calls in without further ado */
+  };
   uint32_t flags;    /* KEVY_THREADS, KEVY_BACKGROUND */
   store_lock lock;
   uint64_t hits, misses, expired, evicted;
@@ -45,6 +50,7 @@ typedef struct kevy_store {
 
 /* Takes the lock, where there is one. False, and nothing taken, when the store is closed. */
 bool store_enter(kevy_store *s);
+bool store_enter_guarded(kevy_store *s);
 
 /* Gives the lock back. */
 void store_leave(kevy_store *s);

@@ -59,6 +59,12 @@ static inline uint64_t lanes_equal(uint64_t tags, uint64_t tag) {
   uint64_t x = tags ^ (tag * UINT64_C(0x0101010101010101));
   return ~(((x & low7) + low7) | x | low7) & TAG_LANES;
 }
+/* The same in fewer steps: exact up to and including the first lane that equals, not behind it. */
+static inline uint64_t lanes_first_equal(uint64_t tags, uint64_t tag) {
+  const uint64_t ones = UINT64_C(0x0101010101010101);
+  uint64_t x = tags ^ (tag * ones);
+  return (x - ones) & ~x & TAG_LANES;
+}
 static inline unsigned lane_first(uint64_t lanes) {
   return (unsigned)__builtin_ctzll(lanes) >> 3;
 }
@@ -104,7 +110,7 @@ static inline uint32_t *page_cell(const char *base, uint64_t cell, uint64_t hash
               ->cells[top_bits(hash << cell_prefix(cell), cell_width(cell))];
 }
 static inline segment *segment_at(const char *base, ref r) { return mem_ptr(base, r); }
-static inline segment *segment_head(const char *base, const table *t, uint64_t hash) {
+static FLAT segment *segment_head(const char *base, const table *t, uint64_t hash) {
   return segment_at(base, (ref)*page_cell(base, root_cell(base, t, hash), hash) << 12);
 }
 static inline segment *segment_of(uint64_t *slot) {
@@ -202,6 +208,14 @@ COLD uint64_t *table_find_chained(const char *base, struct segment *s, uint64_t 
     if (LIKELY(!(overflow & OV_CHAINED))) return NULL;
     s = segment_at(base, s->next);
   }
+}
+
+FLAT entry *table_guess(const char *base, const table *t, uint64_t hash) {
+  bucket *b = &segment_head(base, t, hash)->buckets[home_of(hash)];
+  uint64_t m = lanes_first_equal(b->tags, tag_of(hash));
+  if (UNLIKELY(m == 0)) return NULL;
+  uint64_t slot = b->slots[lane_first(m)];
+  return LIKELY(((slot ^ hash) >> 40) == 0) ? mem_ptr(base, slot_ref(slot)) : NULL;
 }
 
 /* Nearly always the first lane of the home bucket that has the tag decides; the rest is for
@@ -537,27 +551,25 @@ static bool absorb(space *sp, segment *s, const segment *from) {
   return true;
 }
 
-/* Joins the owned head segment of this hash with its sibling when both are sparse. */
-static void merge(space *sp, table *t, uint64_t hash, segment *s) {
+/* Joins the owned head segment of this hash with its sibling when both are sparse. False when they stay
+ * apart. */
+static bool merge(space *sp, table *t, uint64_t hash, segment *s) {
   const char *base = sp->mem.base;
   uint32_t depth = s->depth;
-  if (depth == 0 || s->next != 0) return;
+  if (depth == 0 || s->next != 0) return false;
   uint64_t bit = UINT64_C(1) << (64 - depth);
   segment *sibling = segment_head(base, t, hash ^ bit);
   if (sibling->depth != depth || sibling->next != 0 || s->count + sibling->count > MERGE_AT)
-    return;
+    return false;
   uint64_t cell = root_cell(base, t, hash), other = root_cell(base, t, hash ^ bit);
-  bool two_pages = depth == cell_prefix(cell);
-  if (two_pages && (cell_width(cell) != 0 || cell_width(other) != 0 ||
-                    cell_prefix(other) != depth))
-    return;
-  if (!absorb(sp, s, sibling)) return;
+  bool two_pages = depth == cell_prefix(cell); /* each is all that its page leads to */
+  if (!absorb(sp, s, sibling)) return false;
   t->depths[depth] -= 2;
   t->depths[depth - 1]++;
   s->depth = depth - 1;
   if (two_pages) {
     cell_page(base, cell)->prefix = depth - 1;
-    cell = cell_make(cell & REF_MASK, depth - 1, 0);
+    cell = cell_make(cell & REF_MASK, depth - 1, cell_width(cell));
     root_set(base, t, hash, cell);
     table_retire(sp, t, other & REF_MASK);
   }
@@ -565,6 +577,7 @@ static void merge(space *sp, table *t, uint64_t hash, segment *s) {
   table_retire(sp, t, segment_ref(base, sibling));
   t->segments--;
   directory_shrink(sp, t, hash);
+  return true;
 }
 
 /* Takes an emptied segment out of its chain. */
@@ -588,10 +601,11 @@ void table_remove(space *sp, table *t, uint64_t hash, uint64_t *slot) {
   if (distance != 0) ov_sub(&s->buckets[wrap((unsigned)line + TABLE_BUCKETS - distance)]);
   s->count--;
   t->count--;
-  if (UNLIKELY(s->count == 0) && s != segment_head(sp->mem.base, t, hash))
-    chain_unlink(sp, t, hash, s);
-  else if (s->count <= MERGE_AT / 2 && (s->count & 7) == 0)
-    merge(sp, t, hash, segment_head(sp->mem.base, t, hash));
+  if (LIKELY(s->count > MERGE_AT / 2 || (s->count & 7) != 0)) return;
+  segment *head = segment_head(sp->mem.base, t, hash);
+  if (s->count == 0 && s != head) chain_unlink(sp, t, hash, s);
+  /* Siblings that emptied earlier, while this one was deeper, go with it; all that join hold few. */
+  while (merge(sp, t, hash, head)) continue;
 }
 
 /* ---- order: scan, walk, random ---- */

@@ -58,6 +58,10 @@ bool table_open(space *sp, table *t);
 /* The slot of the key, NULL when it is not there. */
 uint64_t *table_find(const char *base, const table *t, uint64_t hash, const char *key, size_t klen);
 
+/* The entry of the first lane in the hash's home bucket that agrees with 32 of its bits: nearly always the
+ * key's, when the key is there. NULL when no lane does; says nothing about the key then. */
+entry *table_guess(const char *base, const table *t, uint64_t hash);
+
 /* The rest of table_find: displaced slots, tags that deceive, chains. With key NULL it looks for a block. */
 struct segment;
 uint64_t *table_find_chained(const char *base, struct segment *s, uint64_t hash, const char *key,

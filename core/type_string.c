@@ -17,7 +17,7 @@ static kevy_status check_key(size_t klen) {
   return LIKELY(klen <= KEVY_MAX_LEN) ? KEVY_OK : KEVY_ETOOBIG;
 }
 
-/* The bytes as content; past the threshold they go to a blob of their own, with room to grow. */
+/* The bytes as content; past the threshold they go to a blob of their own. */
 static kevy_status content_bytes(kevy_store *s, content *c, const char *ptr, size_t len,
                                  uint32_t kind) {
   if (len > KEVY_MAX_LEN) return KEVY_ETOOBIG;
@@ -47,13 +47,18 @@ static content content_float(double d) {
   return c;
 }
 
+/* A kind that there is, and not NaN. */
+static bool acceptable(const kevy_value *v) {
+  return v->kind < KEVY_FLOAT || (v->kind == KEVY_FLOAT && !isnan(v->as.d));
+}
+
 static inline kevy_status content_value(kevy_store *s, content *c, const kevy_value *v) {
   if (LIKELY(v->kind <= KEVY_TEXT)) return content_bytes(s, c, v->as.ptr, v->len, v->kind);
   if (v->kind == KEVY_INT) {
     *c = content_int(v->as.i);
     return KEVY_OK;
   }
-  if (v->kind != KEVY_FLOAT || isnan(v->as.d)) return KEVY_EARG;
+  if (!acceptable(v)) return KEVY_EARG;
   *c = content_float(v->as.d);
   return KEVY_OK;
 }
@@ -91,11 +96,33 @@ static FLAT kevy_status read_string(kevy_store *s, probe *p, const char *key, si
   return LIKELY(is_string(p->live)) ? KEVY_OK : KEVY_EWRONGTYPE;
 }
 
-FLAT kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
+__attribute__((noinline)) kevy_status string_get_hashed(kevy_store *s, const char *key,
+                                                        size_t klen, uint64_t hash,
+                                                        kevy_value *out) {
   probe p;
-  kevy_status status = read_string(s, &p, key, klen);
-  if (LIKELY(status == KEVY_OK)) probe_value(s, p.live, out);
-  return status;
+  if (probe_read_hashed(s, &p, key, klen, hash) == NULL) {
+    probe_missed(s, &p);
+    return KEVY_MISSING;
+  }
+  if (!is_string(p.live)) return KEVY_EWRONGTYPE;
+  probe_value(s, p.live, out);
+  return KEVY_OK;
+}
+
+/* A plain entry in the first place looked at is answered here, with one test of its flags. */
+FLAT kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
+  uint64_t hash = probe_hash(s, key, klen);
+  entry *e = table_guess(s->base, s->keys, hash);
+  if (UNLIKELY(e == NULL) || (entry_flags(e) & ~ENTRY_ACCESS) != ENTRY_PLAIN || e->klen != klen ||
+      !bytes_equal((const char *)(e + 1), key, klen))
+    return string_get_hashed(s, key, klen, hash, out);
+  s->hits++;
+  probe_note_access(s, e);
+  out->kind = entry_value_kind(e);
+  out->reserved = 0;
+  out->len = e->vlen;
+  out->as.ptr = (const char *)(e + 1) + klen;
+  return KEVY_OK;
 }
 
 kevy_status string_strlen(kevy_store *s, const char *key, size_t klen, uint64_t *length) {
@@ -245,7 +272,7 @@ kevy_status string_set(kevy_store *s, const char *key, size_t klen, const kevy_v
   }
   if (flags & KEVY_KEEPTTL) deadline = live_deadline(&p);
   if (has_come(s, deadline)) {
-    if (value->kind == KEVY_FLOAT && isnan(value->as.d)) return KEVY_EARG;
+    if (!acceptable(value)) return KEVY_EARG;
     if (old != NULL) {
       set_nil(old);
       if (p.live != NULL && (status = probe_lend(s, p.live, old)) != KEVY_OK) return status;
@@ -420,7 +447,7 @@ static kevy_status write_piece(kevy_store *s, probe *p, const kevy_value *old, s
   blob *b = growable(s, p, len);
   if (b != NULL) {
     if (offset > b->len) memset(b->bytes + b->len, 0, offset - b->len);
-    memmove(b->bytes + offset, piece, plen);
+    if (plen != 0) memmove(b->bytes + offset, piece, plen);
     b->len = len;
     p->live->kinds = (uint8_t)((p->live->kinds & 0x30u) | kind);
   } else {
@@ -436,7 +463,7 @@ kevy_status string_append(kevy_store *s, const char *key, size_t klen, const kev
   probe p;
   kevy_status status = find_for_change(s, &p, key, klen);
   if (status != KEVY_OK) return status;
-  if (tail->kind > KEVY_FLOAT || (tail->kind == KEVY_FLOAT && isnan(tail->as.d))) return KEVY_EARG;
+  if (!acceptable(tail)) return KEVY_EARG;
   char tail_buf[NUMBER_FLOAT_MAX], old_buf[NUMBER_FLOAT_MAX];
   const char *piece, *old_ptr;
   size_t plen, oldlen;
@@ -508,29 +535,20 @@ kevy_status string_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_va
   return KEVY_OK;
 }
 
-/* What MSET has made ready for one key: a block that only needs to be linked in. */
-typedef struct staged {
-  const char *key;
-  size_t klen;
-  content c;
-  ref block;
-  char digits[NUMBER_INT_MAX];
-} staged;
-
-static kevy_status stage(kevy_store *s, staged *st, const kevy_value *key, const kevy_value *value,
+/* Makes ready for one key of MSET a block that only needs to be linked in. */
+static kevy_status stage(kevy_store *s, ref *block, const kevy_value *key, const kevy_value *value,
                          int64_t deadline) {
   char buf[NUMBER_FLOAT_MAX];
-  if (!key_form(key, buf, &st->key, &st->klen)) return key->kind > KEVY_INT ? KEVY_EARG : KEVY_ETOOBIG;
-  if (key->kind == KEVY_INT) {
-    memcpy(st->digits, buf, st->klen);
-    st->key = st->digits;
-  }
-  kevy_status status = content_value(s, &st->c, value);
+  const char *ptr;
+  size_t len;
+  content c;
+  if (!key_form(key, buf, &ptr, &len)) return key->kind > KEVY_INT ? KEVY_EARG : KEVY_ETOOBIG;
+  kevy_status status = content_value(s, &c, value);
   if (status != KEVY_OK) return status;
-  st->block = probe_build(s, KEVY_TYPE_STRING, st->key, st->klen,
-                          key->kind == KEVY_TEXT ? KEVY_TEXT : KEVY_BYTES, &st->c, deadline);
-  if (st->block != 0) return KEVY_OK;
-  content_drop(s, &st->c);
+  *block = probe_build(s, KEVY_TYPE_STRING, ptr, len, key->kind == KEVY_TEXT ? KEVY_TEXT : KEVY_BYTES,
+                       &c, deadline);
+  if (*block != 0) return KEVY_OK;
+  content_drop(s, &c);
   return KEVY_EOOM;
 }
 
@@ -553,19 +571,22 @@ kevy_status string_mset(kevy_store *s, size_t k, const kevy_value *keys, const k
   if (has_come(s, deadline)) return KEVY_EEXPIRE;
   if ((flags & KEVY_NX) && any_exists(s, k, keys)) return KEVY_UNMET;
   if (deadline != KEVY_NO_TTL && !expire_prepare(s)) return KEVY_EOOM;
-  staged *all = malloc(k * sizeof *all);
+  ref *all = malloc(k * sizeof *all);
   if (all == NULL) return KEVY_EOOM;
   size_t done = 0;
   while (done < k && (status = stage(s, &all[done], &keys[done], &values[done], deadline)) == KEVY_OK)
     done++;
   for (size_t i = 0; i < done; i++) {
     if (status != KEVY_OK) {
-      probe_discard(s, all[i].block);
+      probe_discard(s, all[i]);
       continue;
     }
+    /* The key is read from the block: the caller's may lie in an entry that an earlier link replaced. */
+    entry *e = mem_ptr(s->base, all[i]);
     probe p;
-    probe_find(s, &p, all[i].key, all[i].klen);
-    probe_link(s, &p, all[i].block, true);
+    if (probe_find(s, &p, entry_key(e), entry_klen(e)) != NULL)
+      e->kinds = (uint8_t)((e->kinds & 7u) | (p.live->kinds & 0x30u));
+    probe_link(s, &p, all[i], true);
   }
   free(all);
   return status;

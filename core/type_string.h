@@ -11,6 +11,9 @@
 typedef struct kevy_store kevy_store;
 
 kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out);
+/* The same under a hash the caller has: what string_get does when its first guess fails. */
+kevy_status string_get_hashed(kevy_store *s, const char *key, size_t klen, uint64_t hash,
+                              kevy_value *out);
 kevy_status string_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
                        int64_t deadline, uint32_t flags, kevy_value *old);
 kevy_status string_getdel(kevy_store *s, const char *key, size_t klen, kevy_value *out);
