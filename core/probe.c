@@ -195,7 +195,7 @@ kevy_status probe_lend(kevy_store *s, const entry *e, kevy_value *out) {
     store_lend_blob(s, probe_share(s, e).as.word);
     return KEVY_OK;
   }
-  char *copy = store_scratch(s, out->len);
+  char *copy = store_scratch(s);
   if (copy == NULL) return KEVY_EOOM;
   if (out->len != 0) memmove(copy, out->as.ptr, out->len);
   out->as.ptr = copy;

@@ -15,7 +15,6 @@
 #define PAY_EVERY 64 /* writes between two slices of upkeep */
 #define PAY_SOON 4   /* ... while more is due */
 #define PAY_ITEMS 32 /* what a slice frees or moves at most: some ten microseconds */
-#define SCRATCH_KEPT ((size_t)1 << 20)
 
 /* ---- the lock ----
  * Held for the length of one operation, so waiting is short: spin, then yield. Its owner may enter again. */
@@ -114,19 +113,9 @@ kevy_status store_fail(kevy_store *s, kevy_status status, const char *format, ..
 
 /* The first piece is large enough for whatever is below the bulk threshold, so that it does not move while
  * a caller passes a borrowed part of it back. */
-kevy_status store_scratch_reserve(kevy_store *s, size_t len) {
-  bool oversized = s->scratch_size > SCRATCH_KEPT && len <= SCRATCH_KEPT;
-  if (len <= s->scratch_size && !oversized) return KEVY_OK;
-  size_t size = len < BLOB_THRESHOLD ? BLOB_THRESHOLD : len;
-  char *p = realloc(s->scratch, size);
-  if (p == NULL) return len <= s->scratch_size ? KEVY_OK : KEVY_EOOM;
-  s->scratch = p;
-  s->scratch_size = size;
-  return KEVY_OK;
-}
-
-char *store_scratch(kevy_store *s, size_t len) {
-  return store_scratch_reserve(s, len) == KEVY_OK ? s->scratch : NULL;
+char *store_scratch(kevy_store *s) {
+  if (UNLIKELY(s->scratch == NULL)) s->scratch = malloc(BLOB_THRESHOLD);
+  return s->scratch;
 }
 
 void store_lend_blob(kevy_store *s, ref held) {

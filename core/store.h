@@ -37,7 +37,6 @@ typedef struct kevy_store {
   uint64_t hits, misses, expired, evicted;
   ref lent;          /* a blob held for the last result, 0 for none */
   char *scratch;     /* what other results point into */
-  size_t scratch_size;
   uint64_t random;   /* state of store_random */
   uint64_t maxmemory;
   kevy_status last_status;
@@ -79,10 +78,9 @@ static inline int64_t store_now(const kevy_store *s) {
 __attribute__((format(printf, 3, 4))) kevy_status store_fail(kevy_store *s, kevy_status status,
                                                             const char *format, ...);
 
-/* len bytes of the store's scratch memory, valid until the next result; NULL: no memory, which cannot
- * be where that much was reserved. */
-char *store_scratch(kevy_store *s, size_t len);
-kevy_status store_scratch_reserve(kevy_store *s, size_t len);
+/* Memory for one result of at most BLOB_THRESHOLD bytes, valid until the next result. It never moves, so that
+ * an argument may lie in it. NULL: no memory, and only where it was never used before. */
+char *store_scratch(kevy_store *s);
 
 /* Keeps one owner's count of a blob for the result that borrows it; the blob lent before is let go. */
 void store_lend_blob(kevy_store *s, ref held);

@@ -164,7 +164,7 @@ kevy_status string_getrange(kevy_store *s, const char *key, size_t klen, int64_t
   byte_form(&v, buf, &ptr, &len);
   if (!clamp_range(&first, &last, len)) return KEVY_OK;
   if (ptr == buf) {
-    char *copy = store_scratch(s, len);
+    char *copy = store_scratch(s);
     if (copy == NULL) return KEVY_EOOM;
     memcpy(copy, buf, len);
     ptr = copy;
@@ -234,7 +234,7 @@ static kevy_status set_and_get(kevy_store *s, probe *p, const kevy_value *value,
     return put(s, p, &c, deadline, flags);
   }
   /* Memory for the old value first: after the change nothing may fail. */
-  if (store_scratch_reserve(s, BLOB_THRESHOLD) != KEVY_OK) {
+  if (store_scratch(s) == NULL) {
     content_drop(s, &c);
     return KEVY_EOOM;
   }
@@ -249,7 +249,7 @@ static kevy_status set_and_get(kevy_store *s, probe *p, const kevy_value *value,
     return status;
   }
   if (held.form == ENTRY_RAW) {
-    old->as.ptr = memcpy(store_scratch(s, held.len), kept, held.len);
+    old->as.ptr = memcpy(store_scratch(s), kept, held.len);
   } else if (held.form == ENTRY_BLOB) {
     store_lend_blob(s, held.as.word);
   }
