@@ -43,7 +43,7 @@ const char *kevy_errmsg(kevy_store *s) {
 }
 
 /* Notes a failure for kevy_errmsg; detail that the engine recorded for it stays. */
-static inline kevy_status noted(kevy_store *s, kevy_status status) {
+static FLAT kevy_status noted(kevy_store *s, kevy_status status) {
   if (LIKELY(status >= 0)) return status;
   if (s->last_status != status) s->message[0] = '\0';
   s->last_status = status;
@@ -51,12 +51,12 @@ static inline kevy_status noted(kevy_store *s, kevy_status status) {
 }
 
 /* The end of a call that lends nothing, and of one whose result borrows from the store. */
-static inline kevy_status settled(kevy_store *s, kevy_status status) {
+static FLAT kevy_status settled(kevy_store *s, kevy_status status) {
   status = noted(s, status);
   store_settle(s);
   return status;
 }
-static inline kevy_status lending(kevy_store *s, kevy_status status) {
+static FLAT kevy_status lending(kevy_store *s, kevy_status status) {
   status = noted(s, status);
   store_leave(s);
   return status;
@@ -66,7 +66,7 @@ static inline kevy_status lending(kevy_store *s, kevy_status status) {
   if (UNLIKELY(!store_enter(s))) return KEVY_ECLOSED
 
 /* Turns a ttl into a deadline. */
-static inline kevy_status deadline_of(kevy_store *s, int64_t ttl, uint32_t flags,
+static FLAT kevy_status deadline_of(kevy_store *s, int64_t ttl, uint32_t flags,
                                       int64_t *deadline) {
   *deadline = ttl;
   if (LIKELY(ttl == KEVY_NO_TTL) && !(flags & KEVY_AT)) return KEVY_OK;

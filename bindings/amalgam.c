@@ -20,3 +20,7 @@
 #include "abi.c"
 #include "reply.c"
 #include "command.c"
+#include "cmd_string.c"
+#include "cmd_key.c"
+#include "cmd_server.c"
+#include "cmd_command.c"

@@ -98,6 +98,17 @@ static FLAT bool bytes_equal(const char *a, const char *b, size_t n) {
   return n == 0 || (a[0] == b[0] && a[n - 1] == b[n - 1] && a[n >> 1] == b[n >> 1]);
 }
 
+/* memmove for short values, without the call. */
+static FLAT void bytes_move(char *to, const char *from, size_t n) {
+  if (LIKELY(n >= 8 && n <= 16)) {
+    uint64_t first = load64(from), last = load64(from + n - 8);
+    store64(to, first);
+    store64(to + n - 8, last);
+  } else if (n != 0) {
+    memmove(to, from, n);
+  }
+}
+
 static FLAT bool entry_is(const entry *e, const char *key, size_t klen) {
   uint32_t flags = entry_flags(e);
   if (LIKELY(!(flags & ENTRY_WIDE)))

@@ -113,6 +113,7 @@ void grow_open(grow_region *g, char *base, uint64_t first, uint64_t chunks) {
 
 void grow_close(grow_region *g) {
   if (!atomic_load(&g->pending)) return;
+  atomic_store(&g->want, 0);
   pthread_mutex_lock(&grower.lock);
   for (grow_region **link = &grower.queue; *link != NULL; link = &(*link)->queued) {
     if (*link != g) continue;
@@ -146,7 +147,7 @@ void grow_ahead(grow_region *g, uint32_t want) {
   if (grow_ready(g) >= want || atomic_load(&g->pending)) return;
   pthread_mutex_lock(&grower.lock);
   if (grow_start()) {
-    g->want = want;
+    atomic_store(&g->want, want);
     atomic_store(&g->pending, true);
     g->queued = grower.queue;
     grower.queue = g;

@@ -25,7 +25,7 @@ typedef struct grow_region {
   _Atomic uint64_t next;       /* first chunk nobody has claimed */
   _Atomic uint32_t ready_head; /* ring of prepared chunks: the helper pushes */
   _Atomic uint32_t ready_tail; /* ... the owner takes */
-  uint32_t want;               /* how many to hold ready */
+  _Atomic uint32_t want;       /* how many to hold ready; 0 calls the helper off */
   _Atomic uint32_t ready[GROW_AHEAD];
   struct grow_region *queued; /* the helper's list */
   _Atomic bool pending;       /* on that list or being worked on */
@@ -33,7 +33,7 @@ typedef struct grow_region {
 
 void grow_open(grow_region *g, char *base, uint64_t first, uint64_t chunks);
 
-/* Waits for the helper to leave this region; it does not come back. */
+/* Calls the helper off and waits for it to leave this region, for one chunk at most; it does not come back. */
 void grow_close(grow_region *g);
 
 /* Claims one chunk. *huge tells whether the helper prepared it. False when the reservation is used up. */

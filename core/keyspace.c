@@ -16,7 +16,9 @@ kevy_status keyspace_delete(kevy_store *s, const char *key, size_t klen) {
 
 kevy_status keyspace_exists(kevy_store *s, const char *key, size_t klen) {
   probe p;
-  return probe_find(s, &p, key, klen) != NULL ? KEVY_OK : KEVY_MISSING;
+  if (probe_find(s, &p, key, klen) != NULL) return KEVY_OK;
+  probe_missed(s, &p);
+  return KEVY_MISSING;
 }
 
 kevy_status keyspace_touch(kevy_store *s, const char *key, size_t klen) {

@@ -52,11 +52,12 @@ static bool number_parse_digits(const char *s, size_t len, uint64_t *out) {
 }
 
 bool number_parse_int(const char *s, size_t len, int64_t *out) {
+  if (len == 0) return false;
   if (len == 1 && s[0] == '0') {
     *out = 0;
     return true;
   }
-  bool negative = len > 0 && s[0] == '-';
+  bool negative = s[0] == '-';
   uint64_t n;
   if (!number_parse_digits(s + negative, len - negative, &n)) return false;
   if (n > (uint64_t)INT64_MAX + negative) return false;

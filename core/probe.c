@@ -9,8 +9,8 @@ FLAT uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen) {
   return hash_bytes(s->sp->secret, key, klen);
 }
 
-static FLAT entry *find_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
-                                 uint64_t hash) {
+FLAT entry *probe_find_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
+                              uint64_t hash) {
   p->key = key;
   p->klen = klen;
   p->hash = hash;
@@ -23,7 +23,7 @@ static FLAT entry *find_hashed(kevy_store *s, probe *p, const char *key, size_t 
 }
 
 entry *probe_find(kevy_store *s, probe *p, const char *key, size_t klen) {
-  return find_hashed(s, p, key, klen, probe_hash(s, key, klen));
+  return probe_find_hashed(s, p, key, klen, probe_hash(s, key, klen));
 }
 
 FLAT void probe_note_access(const kevy_store *s, entry *e) {
@@ -36,7 +36,7 @@ FLAT void probe_note_access(const kevy_store *s, entry *e) {
 
 FLAT entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
                               uint64_t hash) {
-  if (LIKELY(find_hashed(s, p, key, klen, hash) != NULL)) {
+  if (LIKELY(probe_find_hashed(s, p, key, klen, hash) != NULL)) {
     s->hits++;
     probe_note_access(s, p->live);
     return p->live;

@@ -17,6 +17,12 @@ moment *snapshot_share(moment *m);
 /* Lets go of one hold. Any thread. */
 void snapshot_close(moment *m);
 
+/* True when there is something to collect. */
+static inline bool snapshot_waiting(const space *sp) {
+  return atomic_load_explicit(&sp->released, memory_order_relaxed) != NULL ||
+         atomic_load_explicit(&sp->unpinned, memory_order_relaxed) != NULL;
+}
+
 /* Takes released moments and pins off their lists. Owner only. O(released). */
 void snapshot_collect(space *sp);
 

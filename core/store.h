@@ -9,7 +9,7 @@
 #include <pthread.h>
 
 #include "clock.h"
-#include "space.h"
+#include "snapshot.h"
 
 typedef struct store_lock {
   _Atomic uintptr_t owner; /* a thread's own address, 0 for nobody */
@@ -59,9 +59,11 @@ void store_leave(kevy_store *s);
 void store_settle(kevy_store *s);
 void store_pay(kevy_store *s);
 
-/* What every writer calls first: KEVY_EREADONLY on a snapshot. */
+/* What every writer calls first: KEVY_EREADONLY on a snapshot. What pins and snapshots let go of is taken
+ * back before anything is asked for. */
 static inline kevy_status store_write(kevy_store *s) {
   if (UNLIKELY(s->frozen != NULL)) return KEVY_EREADONLY;
+  if (UNLIKELY(snapshot_waiting(s->sp))) snapshot_collect(s->sp);
   s->sp->written = true;
   s->until_pay--;
   return KEVY_OK;

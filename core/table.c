@@ -210,9 +210,10 @@ COLD uint64_t *table_find_chained(const char *base, struct segment *s, uint64_t 
   }
 }
 
-FLAT entry *table_guess(const char *base, const table *t, uint64_t hash) {
+FLAT entry *table_guess(const char *base, const table *t, uint64_t hash, bool *absent) {
   bucket *b = &segment_head(base, t, hash)->buckets[home_of(hash)];
   uint64_t m = lanes_first_equal(b->tags, tag_of(hash));
+  *absent = m == 0 && (b->tags >> OV_SHIFT) == 0;
   if (UNLIKELY(m == 0)) return NULL;
   uint64_t slot = b->slots[lane_first(m)];
   return LIKELY(((slot ^ hash) >> 40) == 0) ? mem_ptr(base, slot_ref(slot)) : NULL;
@@ -240,11 +241,11 @@ uint64_t *table_find_ref(const char *base, const table *t, uint64_t hash, ref bl
   return table_find_chained(base, segment_head(base, t, hash), hash, NULL, 0, block);
 }
 
-void table_prefetch(const char *base, const table *t, uint64_t hash) {
+FLAT void table_prefetch(const char *base, const table *t, uint64_t hash) {
   __builtin_prefetch(&segment_head(base, t, hash)->buckets[home_of(hash)]);
 }
 
-void table_prefetch_entry(const char *base, const table *t, uint64_t hash) {
+FLAT void table_prefetch_entry(const char *base, const table *t, uint64_t hash) {
   bucket *b = &segment_head(base, t, hash)->buckets[home_of(hash)];
   uint64_t m = lanes_equal(b->tags, tag_of(hash));
   if (m == 0) return;

@@ -1,0 +1,356 @@
+/* cmd_command.c: COMMAND and its subcommands, and HELP: the rows of commands.def as replies.
+ *
+ * Lists in a row are words separated by spaces; they are walked, never split into memory. */
+#include "command.h"
+
+#include "glob.h"
+
+/* ---- Words ------------------------------------------------------------------------------------- */
+
+/* The next word of a list, from *at on; false at the end or at a remark in parentheses. */
+static bool word_next(const char **at, kevy_value *word) {
+  while (**at == ' ') ++*at;
+  if (**at == '\0' || **at == ';' || **at == '(') return false;
+  size_t len = strcspn(*at, " ;(");
+  *word = kevy_bytes(*at, len);
+  *at += len;
+  return true;
+}
+
+static size_t word_count(const char *list) {
+  size_t count = 0;
+  kevy_value word;
+  while (word_next(&list, &word)) count++;
+  return count;
+}
+
+static bool word_in(const char *list, const char *wanted) {
+  kevy_value word;
+  while (word_next(&list, &word))
+    if (command_is(&word, wanted)) return true;
+  return false;
+}
+
+static void word_status(sink *out, const kevy_value *word) {
+  out->ops->status(out, word->as.ptr, word->len);
+}
+
+static void word_answer_statuses(sink *out, const char *list) {
+  kevy_value word;
+  sink_set(out, word_count(list));
+  while (word_next(&list, &word)) word_status(out, &word);
+}
+
+static void word_answer_text(sink *out, const char *text) { sink_bytes(out, text, strlen(text)); }
+
+/* ---- Categories -------------------------------------------------------------------------------- */
+
+/* In the order in which Redis lists them. */
+static const char *const acl_categories[] = {
+    "keyspace", "read",   "write", "set",    "sortedset", "list",     "hash",
+    "string",   "bitmap", "hyperloglog",     "geo",       "stream",   "pubsub",
+    "admin",    "fast",   "slow",  "blocking", "dangerous", "connection", "transaction",
+    "scripting",
+};
+
+#define ACL_CATEGORIES (sizeof acl_categories / sizeof acl_categories[0])
+
+/* Flags imply some categories, the string group one, and what is not fast is slow. */
+static bool acl_has(const command *row, const char *category) {
+  if (strcmp(category, "read") == 0) return word_in(row->about.flags, "readonly");
+  if (strcmp(category, "write") == 0) return word_in(row->about.flags, "write");
+  if (strcmp(category, "fast") == 0) return word_in(row->about.flags, "fast");
+  if (strcmp(category, "slow") == 0) return !word_in(row->about.flags, "fast");
+  if (strcmp(category, "string") == 0) return strcmp(row->about.group, "string") == 0;
+  return word_in(row->categories, category);
+}
+
+static void acl_answer(sink *out, const command *row) {
+  size_t count = 0;
+  for (size_t i = 0; i < ACL_CATEGORIES; i++) count += acl_has(row, acl_categories[i]);
+  sink_set(out, count);
+  for (size_t i = 0; i < ACL_CATEGORIES; i++) {
+    if (!acl_has(row, acl_categories[i])) continue;
+    char word[24] = "@";
+    sink_status(out, strcat(word, acl_categories[i]));
+  }
+}
+
+/* ---- Key specifications ------------------------------------------------------------------------ */
+
+static void spec_answer_begin(sink *out, int64_t index) {
+  sink_map(out, 2);
+  word_answer_text(out, "type");
+  word_answer_text(out, "index");
+  word_answer_text(out, "spec");
+  sink_map(out, 1);
+  word_answer_text(out, "index");
+  sink_integer(out, index);
+}
+
+static void spec_answer_range(sink *out, int64_t last, int64_t step) {
+  sink_map(out, 2);
+  word_answer_text(out, "type");
+  word_answer_text(out, "range");
+  word_answer_text(out, "spec");
+  sink_map(out, 3);
+  word_answer_text(out, "lastkey");
+  sink_integer(out, last);
+  word_answer_text(out, "keystep");
+  sink_integer(out, step);
+  word_answer_text(out, "limit");
+  sink_integer(out, 0);
+}
+
+/* One specification: its words, the remark among them, the position of its first key, and the last
+ * one as Redis counts it: from the first, or, negative, from the end. */
+static void spec_answer(sink *out, const char *words, int64_t index, int64_t last, int64_t step) {
+  const char *end = words + strcspn(words, ";");
+  const char *remark = memchr(words, '(', (size_t)(end - words));
+  sink_map(out, remark != NULL ? 4 : 3);
+  if (remark != NULL) {
+    word_answer_text(out, "notes");
+    sink_bytes(out, remark + 1, strcspn(remark + 1, ")"));
+  }
+  word_answer_text(out, "flags");
+  word_answer_statuses(out, words);
+  word_answer_text(out, "begin_search");
+  spec_answer_begin(out, index);
+  word_answer_text(out, "find_keys");
+  spec_answer_range(out, last, step);
+}
+
+/* An array, as hosts build sets of what can be compared, which a map is not. */
+static void spec_answer_all(sink *out, const command *row) {
+  const char *words = row->key_specs;
+  const kevy_command_row *about = &row->about;
+  if (about->first_key == 0) {
+    sink_array(out, 0);
+  } else if (strchr(words, ';') == NULL) {
+    int32_t last = about->last_key < 0 ? about->last_key : about->last_key - about->first_key;
+    sink_array(out, 1);
+    spec_answer(out, words, about->first_key, last, about->key_step);
+  } else {
+    sink_array(out, (size_t)(about->last_key - about->first_key + 1));
+    for (int32_t key = about->first_key; key <= about->last_key; key++) {
+      spec_answer(out, words, key, 0, 1);
+      words += strcspn(words, ";");
+      words += *words == ';';
+    }
+  }
+}
+
+/* ---- Rows as replies --------------------------------------------------------------------------- */
+
+/* The rows of one level: subcommands of a container, or with NULL the commands themselves. */
+static const command *level_next(const command *container, size_t *index) {
+  for (const command *row; (row = command_at(*index)) != NULL;) {
+    ++*index;
+    bool here = container != NULL ? command_is_sub(row, container) : !command_is_sub(row, NULL);
+    if (here) return row;
+  }
+  return NULL;
+}
+
+static size_t level_count(const command *container) {
+  size_t count = 0;
+  for (size_t index = 0; level_next(container, &index) != NULL;) count++;
+  return count;
+}
+
+static void row_answer_info(sink *out, const command *row, bool with_subs) {
+  const kevy_command_row *about = &row->about;
+  sink_array(out, 10);
+  word_answer_text(out, command_full_name(row));
+  sink_integer(out, about->arity);
+  word_answer_statuses(out, about->flags);
+  sink_integer(out, about->first_key);
+  sink_integer(out, about->last_key);
+  sink_integer(out, about->key_step);
+  acl_answer(out, row);
+  sink_set(out, word_count(row->tips));
+  kevy_value tip;
+  for (const char *tips = row->tips; word_next(&tips, &tip);) sink_bulk(out, &tip);
+  spec_answer_all(out, row);
+  sink_array(out, with_subs ? level_count(row) : 0);
+  const command *sub;
+  for (size_t index = 0; with_subs && (sub = level_next(row, &index)) != NULL;)
+    row_answer_info(out, sub, false);
+}
+
+static void row_answer_pair(sink *out, const char *name, const char *text) {
+  word_answer_text(out, name);
+  word_answer_text(out, text);
+}
+
+/* A row's name, and what there is to read about it. */
+static void row_answer_docs(sink *out, const command *row, bool with_subs) {
+  size_t subs = with_subs ? level_count(row) : 0;
+  word_answer_text(out, command_full_name(row));
+  sink_map(out, subs > 0 ? 5 : 4);
+  row_answer_pair(out, "summary", row->about.summary);
+  row_answer_pair(out, "since", row->about.since);
+  row_answer_pair(out, "group", row->about.group);
+  row_answer_pair(out, "complexity", row->complexity);
+  if (subs == 0) return;
+  word_answer_text(out, "subcommands");
+  sink_map(out, subs);
+  const command *sub;
+  for (size_t index = 0; (sub = level_next(row, &index)) != NULL;)
+    row_answer_docs(out, sub, false);
+}
+
+static const command *row_of(const kevy_value *name) {
+  return name->len > 0 ? command_find(name->as.ptr, name->len) : NULL;
+}
+
+/* ---- COMMAND ----------------------------------------------------------------------------------- */
+
+void cmd_command(command_call *c) {
+  sink_array(c->out, level_count(NULL));
+  const command *row;
+  for (size_t index = 0; (row = level_next(NULL, &index)) != NULL;)
+    row_answer_info(c->out, row, true);
+}
+
+void cmd_command_count(command_call *c) { sink_integer(c->out, (int64_t)level_count(NULL)); }
+
+void cmd_command_info(command_call *c) {
+  if (c->argc == 2) {
+    cmd_command(c);
+    return;
+  }
+  sink_array(c->out, c->argc - 2);
+  for (size_t i = 2; i < c->argc; i++) {
+    const command *row = row_of(&c->argv[i]);
+    if (row != NULL) row_answer_info(c->out, row, true);
+    else sink_nil(c->out);
+  }
+}
+
+/* Names that are unknown are left out. */
+void cmd_command_docs(command_call *c) {
+  const command *row;
+  if (c->argc == 2) {
+    sink_map(c->out, level_count(NULL));
+    for (size_t index = 0; (row = level_next(NULL, &index)) != NULL;)
+      row_answer_docs(c->out, row, true);
+    return;
+  }
+  size_t known = 0;
+  for (size_t i = 2; i < c->argc; i++) known += row_of(&c->argv[i]) != NULL;
+  sink_map(c->out, known);
+  for (size_t i = 2; i < c->argc; i++)
+    if ((row = row_of(&c->argv[i])) != NULL) row_answer_docs(c->out, row, true);
+}
+
+/* ---- COMMAND LIST ------------------------------------------------------------------------------ */
+
+typedef struct list_filter {
+  bool (*wants)(const command *row, const kevy_value *arg);
+  const kevy_value *arg;
+} list_filter;
+
+static bool list_wants_all(const command *row, const kevy_value *arg) {
+  (void)row;
+  (void)arg;
+  return true;
+}
+
+/* There are no modules. */
+static bool list_wants_module(const command *row, const kevy_value *arg) {
+  (void)row;
+  (void)arg;
+  return false;
+}
+
+static bool list_wants_category(const command *row, const kevy_value *arg) {
+  for (size_t i = 0; i < ACL_CATEGORIES; i++)
+    if (command_is(arg, acl_categories[i])) return acl_has(row, acl_categories[i]);
+  return false;
+}
+
+static bool list_wants_pattern(const command *row, const kevy_value *arg) {
+  const char *name = command_full_name(row);
+  return glob_match(arg->as.ptr, arg->len, name, strlen(name), true);
+}
+
+/* FILTERBY and its two arguments, at most once; false on anything else. */
+static bool list_read_filter(const command_call *c, list_filter *filter) {
+  *filter = (list_filter){list_wants_all, NULL};
+  if (c->argc == 2) return true;
+  if (c->argc != 5 || !command_is(&c->argv[2], "FILTERBY")) return false;
+  filter->arg = &c->argv[4];
+  if (command_is(&c->argv[3], "MODULE")) filter->wants = list_wants_module;
+  else if (command_is(&c->argv[3], "ACLCAT")) filter->wants = list_wants_category;
+  else if (command_is(&c->argv[3], "PATTERN")) filter->wants = list_wants_pattern;
+  else return false;
+  return true;
+}
+
+void cmd_command_list(command_call *c) {
+  list_filter filter;
+  if (!list_read_filter(c, &filter)) {
+    command_fail(c, COMMAND_SYNTAX);
+    return;
+  }
+  size_t count = 0;
+  const command *row;
+  for (size_t i = 0; (row = command_at(i)) != NULL; i++) count += filter.wants(row, filter.arg);
+  sink_set(c->out, count);
+  for (size_t i = 0; (row = command_at(i)) != NULL; i++)
+    if (filter.wants(row, filter.arg)) word_answer_text(c->out, command_full_name(row));
+}
+
+/* ---- COMMAND GETKEYS --------------------------------------------------------------------------- */
+
+void cmd_command_getkeys(command_call *c) {
+  size_t argc = c->argc - 2;
+  const kevy_value *argv = c->argv + 2;
+  const command *row = command_lookup(argc, argv);
+  if (row == NULL) {
+    command_fail(c, "ERR Invalid command specified");
+  } else if (row->about.first_key == 0) {
+    command_fail(c, "ERR The command has no key arguments");
+  } else if (!command_arity_fits(row, argc)) {
+    command_fail(c, "ERR Invalid number of arguments specified for command");
+  } else {
+    size_t first = (size_t)row->about.first_key;
+    size_t step = (size_t)row->about.key_step;
+    size_t last = row->about.last_key < 0 ? argc - (size_t)-row->about.last_key
+                                          : (size_t)row->about.last_key;
+    sink_array(c->out, (last - first) / step + 1);
+    for (size_t i = first; i <= last; i += step) sink_bulk(c->out, &argv[i]);
+  }
+}
+
+/* ---- HELP -------------------------------------------------------------------------------------- */
+
+static void help_answer_lines(sink *out, const char *name, const char *syntax,
+                              const char *summary) {
+  command_text line = {.len = 0};
+  command_text_add(&line, name);
+  if (syntax[0] != '\0') command_text_add(&line, " ");
+  command_text_add(&line, syntax);
+  out->ops->status(out, line.bytes, line.len);
+  line.len = 0;
+  command_text_add(&line, "    ");
+  command_text_add(&line, summary);
+  out->ops->status(out, line.bytes, line.len);
+}
+
+/* The subcommands of the container that was asked, HELP itself last. */
+void cmd_help(command_call *c) {
+  size_t len = strcspn(c->row->about.name, "|");
+  const command *container = command_find(c->row->about.name, len);
+  command_text title = {.len = 0};
+  command_text_add(&title, container->about.name);
+  command_text_add(&title, " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+  sink_array(c->out, 1 + 2 * level_count(container));
+  c->out->ops->status(c->out, title.bytes, title.len);
+  const command *row;
+  for (size_t index = 0; (row = level_next(container, &index)) != NULL;)
+    if (row != c->row)
+      help_answer_lines(c->out, row->about.name + len + 1, row->about.syntax, row->about.summary);
+  help_answer_lines(c->out, "HELP", "", "Print this help.");
+}

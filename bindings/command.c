@@ -1,0 +1,317 @@
+/* command.c: rows, dispatch, and the helpers that handlers share.
+ *
+ * Rows are found by a small open-addressing table over their lower-case names, built once: a lookup
+ * hashes the name as it lowers it, allocates nothing, and touches one row. A subcommand is found
+ * under its whole name, "object|freq". */
+#include "command.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "store.h"
+
+/* ---- Rows ------------------------------------------------------------------------------------ */
+
+static const command command_rows[] = {
+#define COMMAND(name, handler, arity, flags, first_key, last_key, key_step, key_specs, categories, \
+                tips, group, since, syntax, summary, complexity)                                   \
+  {{name, arity, first_key, last_key, key_step, flags, group, since, syntax, summary},             \
+   handler, key_specs, categories, tips, complexity},
+#include "commands.def"
+#undef COMMAND
+};
+
+#define COMMAND_ROWS (sizeof command_rows / sizeof command_rows[0])
+#define COMMAND_NAME_MAX 32 /* longest whole name, terminator included */
+#define COMMAND_SLOTS 256   /* a power of two, well above the number of rows */
+
+typedef struct command_name {
+  size_t len;
+  char bytes[COMMAND_NAME_MAX];
+} command_name;
+
+static pthread_once_t command_once = PTHREAD_ONCE_INIT;
+static command_name command_names[COMMAND_ROWS];
+static bool command_contains[COMMAND_ROWS]; /* whether the row has subcommands */
+static uint8_t command_slots[COMMAND_SLOTS]; /* index of a row + 1; 0 is free */
+
+_Static_assert(COMMAND_ROWS < UINT8_MAX && COMMAND_ROWS < COMMAND_SLOTS / 2,
+               "the slots hold every row with room to spare");
+
+static char command_lower(char ch) {
+  return ch >= 'A' && ch <= 'Z' ? (char)(ch + ('a' - 'A')) : ch;
+}
+
+/* Appends bytes in lower case; false when the name becomes longer than any row's. */
+static bool command_name_add(command_name *name, const char *bytes, size_t len) {
+  if (len >= COMMAND_NAME_MAX - name->len) return false;
+  for (size_t i = 0; i < len; i++) name->bytes[name->len++] = command_lower(bytes[i]);
+  return true;
+}
+
+/* FNV-1a. */
+static size_t command_hash(const command_name *name) {
+  uint32_t hash = 2166136261u;
+  for (size_t i = 0; i < name->len; i++) hash = (hash ^ (unsigned char)name->bytes[i]) * 16777619u;
+  return (hash ^ hash >> 16) % COMMAND_SLOTS;
+}
+
+static bool command_same_name(const command_name *a, const command_name *b) {
+  return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+/* The slot that holds the name, or the free one where it would be. */
+static size_t command_slot(const command_name *name) {
+  size_t slot = command_hash(name);
+  while (command_slots[slot] != 0 &&
+         !command_same_name(&command_names[command_slots[slot] - 1], name))
+    slot = (slot + 1) % COMMAND_SLOTS;
+  return slot;
+}
+
+static const command *command_named(const command_name *name) {
+  uint8_t found = command_slots[command_slot(name)];
+  return found != 0 ? &command_rows[found - 1] : NULL;
+}
+
+static void command_build(void) {
+  for (size_t i = 0; i < COMMAND_ROWS; i++) {
+    const char *name = command_rows[i].about.name;
+    command_name_add(&command_names[i], name, strlen(name));
+    command_slots[command_slot(&command_names[i])] = (uint8_t)(i + 1);
+  }
+  for (size_t i = 0; i < COMMAND_ROWS; i++)
+    for (size_t j = 0; j < COMMAND_ROWS; j++)
+      if (command_is_sub(&command_rows[j], &command_rows[i])) command_contains[i] = true;
+}
+
+static size_t command_index(const command *row) { return (size_t)(row - command_rows); }
+
+const command *command_at(size_t index) {
+  return index < COMMAND_ROWS ? &command_rows[index] : NULL;
+}
+
+KEVY_API const kevy_command_row *kevy_command(size_t index) {
+  return index < COMMAND_ROWS ? &command_rows[index].about : NULL;
+}
+
+const char *command_full_name(const command *row) {
+  pthread_once(&command_once, command_build);
+  return command_names[command_index(row)].bytes;
+}
+
+bool command_is_sub(const command *row, const command *container) {
+  const char *bar = strchr(row->about.name, '|');
+  if (bar == NULL || container == NULL) return bar != NULL;
+  size_t len = (size_t)(bar - row->about.name);
+  return strlen(container->about.name) == len &&
+         memcmp(container->about.name, row->about.name, len) == 0;
+}
+
+const command *command_find(const char *name, size_t len) {
+  pthread_once(&command_once, command_build);
+  command_name whole = {.len = 0};
+  return command_name_add(&whole, name, len) ? command_named(&whole) : NULL;
+}
+
+const command *command_lookup(size_t argc, const kevy_value *argv) {
+  const char *name = argv[0].as.ptr;
+  if (argv[0].len == 0 || memchr(name, '|', argv[0].len) != NULL) return NULL;
+  const command *row = command_find(name, argv[0].len);
+  if (row == NULL || argc == 1 || !command_contains[command_index(row)]) return row;
+  command_name whole = command_names[command_index(row)];
+  bool fits = command_name_add(&whole, "|", 1) &&
+              command_name_add(&whole, argv[1].as.ptr, argv[1].len);
+  return fits ? command_named(&whole) : NULL;
+}
+
+bool command_arity_fits(const command *row, size_t argc) {
+  int32_t arity = row->about.arity;
+  return arity < 0 ? argc >= (size_t)-arity : argc == (size_t)arity;
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+void command_text_add(command_text *t, const char *text) {
+  kevy_value arg = kevy_bytes(text, strlen(text));
+  command_text_add_arg(t, &arg, arg.len);
+}
+
+void command_text_add_arg(command_text *t, const kevy_value *arg, size_t most) {
+  for (size_t i = 0; i < arg->len && i < most && t->len < sizeof t->bytes; i++) {
+    char ch = arg->as.ptr[i];
+    if (ch == '\0') break;
+    t->bytes[t->len++] = ch == '\r' || ch == '\n' ? ' ' : ch;
+  }
+}
+
+void command_fail_text(command_call *c, const command_text *t) {
+  sink_error(c->out, t->bytes, t->len);
+}
+
+void command_fail(command_call *c, const char *text) { sink_error(c->out, text, strlen(text)); }
+
+void command_error(command_call *c, kevy_status status) {
+  static const char *const replies[] = {
+#define ERROR(name, python, python_base, reply) [-KEVY_##name] = reply,
+#include "errors.def"
+#undef ERROR
+  };
+  size_t row = (size_t)-status;
+  bool known = row < sizeof replies / sizeof replies[0] && replies[row] != NULL;
+  command_fail(c, known ? replies[row] : replies[-KEVY_EARG]);
+}
+
+static void command_fail_about(command_call *c, const char *before, const char *after) {
+  command_text t = {.len = 0};
+  command_text_add(&t, before);
+  command_text_add(&t, command_full_name(c->row));
+  command_text_add(&t, after);
+  command_fail_text(c, &t);
+}
+
+void command_fail_arity(command_call *c) {
+  command_fail_about(c, "ERR wrong number of arguments for '", "' command");
+}
+
+void command_fail_expire(command_call *c) {
+  command_fail_about(c, "ERR invalid expire time in '", "' command");
+}
+
+void command_fail_option(command_call *c, const kevy_value *option) {
+  command_text t = {.len = 0};
+  command_text_add(&t, "ERR Unsupported option ");
+  command_text_add_arg(&t, option, option->len);
+  command_fail_text(c, &t);
+}
+
+/* ---- Arguments ------------------------------------------------------------------------------- */
+
+bool command_is(const kevy_value *arg, const char *word) {
+  size_t i = 0;
+  for (; i < arg->len && word[i] != '\0'; i++)
+    if (command_lower(arg->as.ptr[i]) != command_lower(word[i])) return false;
+  return i == arg->len && word[i] == '\0';
+}
+
+bool command_int(command_call *c, const kevy_value *arg, int64_t *out) {
+  if (number_parse_int(arg->as.ptr, arg->len, out)) return true;
+  command_error(c, KEVY_ENOTINT);
+  return false;
+}
+
+/* ---- Dispatch -------------------------------------------------------------------------------- */
+
+static void command_unknown(command_call *c) {
+  command_text t = {.len = 0};
+  command_text_add(&t, "ERR unknown command '");
+  command_text_add_arg(&t, &c->argv[0], 128);
+  command_text_add(&t, "', with args beginning with: ");
+  size_t begin = t.len;
+  for (size_t i = 1; i < c->argc && t.len - begin < 128; i++) {
+    size_t most = 128 - (t.len - begin);
+    command_text_add(&t, "'");
+    command_text_add_arg(&t, &c->argv[i], most);
+    command_text_add(&t, "' ");
+  }
+  command_fail_text(c, &t);
+}
+
+static void command_unknown_sub(command_call *c, const command *container) {
+  command_text t = {.len = 0};
+  command_text_add(&t, "ERR unknown subcommand '");
+  command_text_add_arg(&t, &c->argv[1], 128);
+  command_text_add(&t, "'. Try ");
+  command_text_add(&t, container->about.name);
+  command_text_add(&t, " HELP.");
+  command_fail_text(c, &t);
+}
+
+/* A container has no answer of its own: without a subcommand its arity fails. */
+void cmd_container(command_call *c) { command_fail_arity(c); }
+
+static void command_dispatch(command_call *c) {
+  c->row = command_lookup(c->argc, c->argv);
+  if (c->row == NULL) {
+    const command *container = command_lookup(1, c->argv);
+    if (container == NULL) command_unknown(c);
+    else command_unknown_sub(c, container);
+  } else if (!command_arity_fits(c->row, c->argc)) {
+    command_fail_arity(c);
+  } else {
+    c->row->handler(c);
+  }
+}
+
+#define COMMAND_FEW 8 /* arguments whose numbers are printed into the caller's frame */
+
+/* Prints the numbers among the arguments once, for all handlers. */
+static kevy_status command_run_numbers(command_call *c) {
+  kevy_value few[COMMAND_FEW];
+  char few_scratch[COMMAND_FEW][NUMBER_FLOAT_MAX];
+  kevy_value *argv = few;
+  char(*scratch)[NUMBER_FLOAT_MAX] = few_scratch;
+  if (c->argc > COMMAND_FEW) {
+    size_t each = sizeof *argv + sizeof *scratch;
+    argv = c->argc <= SIZE_MAX / each ? malloc(c->argc * each) : NULL;
+    if (argv == NULL) return KEVY_EOOM;
+    scratch = (char(*)[NUMBER_FLOAT_MAX])(void *)(argv + c->argc);
+  }
+  for (size_t i = 0; i < c->argc; i++) argv[i] = reply_byte_form(&c->argv[i], scratch[i]);
+  c->argv = argv;
+  command_dispatch(c);
+  if (argv != few) free(argv);
+  return KEVY_OK;
+}
+
+kevy_status command_run(kevy_store *s, size_t argc, const kevy_value *argv, sink *out) {
+  if (argc == 0) return KEVY_EARG;
+  bool numbers = false;
+  for (size_t i = 0; i < argc; i++) {
+    if (argv[i].kind > KEVY_FLOAT) return KEVY_EARG;
+    numbers |= argv[i].kind >= KEVY_INT;
+  }
+  command_call c = {.store = s, .argc = argc, .argv = argv, .out = out};
+  if (numbers) return command_run_numbers(&c);
+  command_dispatch(&c);
+  return KEVY_OK;
+}
+
+/* ---- The ABI --------------------------------------------------------------------------------- */
+
+static kevy_status command_answer(kevy_store *s, size_t argc, const kevy_value *argv,
+                                  kevy_reply *r) {
+  kevy_status status = command_run(s, argc, argv, &r->sink);
+  return status == KEVY_OK && r->failed ? KEVY_EOOM : status;
+}
+
+KEVY_API kevy_status kevy_call(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r) {
+  reply_start(r, REPLY_FLAT);
+  if (!store_enter(s)) return KEVY_ECLOSED;
+  kevy_status status = command_answer(s, argc, argv, r);
+  if (status == KEVY_OK && r->error) {
+    kevy_item item;
+    kevy_reply_next(r, &item);
+    r->at = 0;
+    status = store_fail(s, KEVY_ECOMMAND, "%.*s", (int)item.value.len, item.value.as.ptr);
+  } else if (status != KEVY_OK) {
+    store_fail(s, status, "%s", "");
+  }
+  store_settle(s);
+  return status;
+}
+
+KEVY_API kevy_status kevy_call_resp(kevy_store *s, size_t argc, const kevy_value *argv,
+                                    kevy_reply *r, const char **bytes, size_t *len) {
+  reply_start(r, REPLY_RESP);
+  if (!store_enter(s)) return KEVY_ECLOSED;
+  kevy_status status = command_answer(s, argc, argv, r);
+  if (status == KEVY_OK) {
+    *bytes = r->bytes;
+    *len = r->len;
+  } else {
+    store_fail(s, status, "%s", "");
+  }
+  store_settle(s);
+  return status;
+}

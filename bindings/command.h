@@ -1,0 +1,99 @@
+/* command: the Redis dialect over the engine: rows, dispatch, and what a handler needs.
+ *
+ * A command runs with the store's lock held, from its first argument to the last byte of its
+ * answer; no code of the host program runs in between. command_run finds the row and checks the
+ * arity once for all handlers; a handler then reads its arguments, calls the engine, and writes
+ * exactly one answer to the sink: a value, or an error after which nothing has changed. */
+#ifndef KEVY_COMMAND_H
+#define KEVY_COMMAND_H
+
+#include "kevy.h"
+#include "reply.h"
+
+typedef struct command_call command_call;
+
+typedef struct command {
+  kevy_command_row about;
+  void (*handler)(command_call *c);
+  const char *key_specs;            /* see commands.def */
+  const char *categories;
+  const char *tips;
+  const char *complexity;
+} command;
+
+struct command_call {
+  kevy_store *store;
+  const command *row;
+  size_t argc;            /* counts the name */
+  const kevy_value *argv; /* strings, of kind bytes or text, which mean the same to a command */
+  sink *out;
+};
+
+/* Runs a command and answers to out. The caller holds the lock of an open store. Returns KEVY_OK when
+ * there is an answer, errors included; KEVY_EARG when there is no command or an argument is of no
+ * scalar kind; KEVY_EOOM when the arguments could not be prepared. */
+kevy_status command_run(kevy_store *s, size_t argc, const kevy_value *argv, sink *out);
+
+/* ---- Rows ------------------------------------------------------------------------------------ */
+
+/* The row at index, NULL past the last. */
+const command *command_at(size_t index);
+
+/* The row that a command line means, the subcommand's where there is one; NULL when unknown. */
+const command *command_lookup(size_t argc, const kevy_value *argv);
+
+/* The row of a whole name, "get" or "object|freq", in any case; NULL when unknown. */
+const command *command_find(const char *name, size_t len);
+
+/* The lower-case name that replies and messages use, "object|freq". Static. */
+const char *command_full_name(const command *row);
+
+/* Whether the row is a subcommand, and of this container when one is given. */
+bool command_is_sub(const command *row, const command *container);
+
+/* Whether argc arguments, the name included, suit the row. */
+bool command_arity_fits(const command *row, size_t argc);
+
+/* ---- Arguments ------------------------------------------------------------------------------- */
+
+/* Whether an argument is this word, in any case. word is upper-case. */
+bool command_is(const kevy_value *arg, const char *word);
+
+/* Reads an integer; false, having answered the error, when it is none. */
+bool command_int(command_call *c, const kevy_value *arg, int64_t *out);
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+/* Answers the error that errors.def has for a status. */
+void command_error(command_call *c, kevy_status status);
+
+/* Answers an error by its whole text, code word included. */
+void command_fail(command_call *c, const char *text);
+
+#define COMMAND_SYNTAX "ERR syntax error"
+
+/* "ERR wrong number of arguments for 'get' command" and "ERR invalid expire time in 'set' command". */
+void command_fail_arity(command_call *c);
+void command_fail_expire(command_call *c);
+
+/* "ERR Unsupported option FOO" */
+void command_fail_option(command_call *c, const kevy_value *option);
+
+/* Error texts made of pieces. What a user sent is cut at its first zero byte and at most bytes, and
+ * loses its line ends, so that an error always is one line. */
+typedef struct command_text {
+  size_t len;
+  char bytes[REPLY_ROOM - 128];
+} command_text;
+
+void command_text_add(command_text *t, const char *text);
+void command_text_add_arg(command_text *t, const kevy_value *arg, size_t most);
+void command_fail_text(command_call *c, const command_text *t);
+
+/* ---- Handlers: cmd_string.c, cmd_key.c, cmd_server.c, cmd_command.c --------------------------- */
+
+#define COMMAND(name, handler, ...) void handler(command_call *c);
+#include "commands.def"
+#undef COMMAND
+
+#endif

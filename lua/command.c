@@ -1,0 +1,158 @@
+/* command: Redis commands and their replies as Lua values.
+ *
+ * A reply is memory of its own, so that reading it may allocate: it only must not be used by a nested
+ * command meanwhile. A store keeps one for its commands; a command that finds it in use makes another,
+ * which the collector frees. */
+#include "module.h"
+
+/* Owns a reply that is not a store's. */
+typedef struct lua_reply {
+  kevy_reply *reply;
+} lua_reply;
+
+static int reply_gc(lua_State *L) {
+  lua_reply *box = lua_touserdata(L, 1);
+  kevy_reply_free(box->reply);
+  box->reply = NULL;
+  return 0;
+}
+
+const luaL_Reg reply_metamethods[] = {{"__gc", reply_gc}, {NULL, NULL}};
+
+/* The store's reply, marked busy, or a new one on the stack. */
+static kevy_reply *reply_take(lua_State *L, lua_store *self) {
+  kevy_reply *reply;
+  if (!self->reply_busy) {
+    if (self->reply == NULL) self->reply = kevy_reply_new();
+    reply = self->reply;
+    self->reply_busy = reply != NULL;
+  } else {
+    lua_reply *box = compat_new_userdata(L, sizeof *box);
+    box->reply = NULL;
+    luaL_setmetatable(L, REPLY_CLASS);
+    reply = box->reply = kevy_reply_new();
+  }
+  if (reply == NULL) luaL_error(L, "%s", kevy_strerror(KEVY_EOOM));
+  return reply;
+}
+
+static void reply_give_back(lua_store *self, const kevy_reply *reply) {
+  if (reply == self->reply) self->reply_busy = false;
+}
+
+static void reply_push(lua_State *L, kevy_reply *reply);
+
+/* Pushes a table of count items, or of pairs of them. */
+static void reply_push_items(lua_State *L, kevy_reply *reply, uint64_t count, bool pairs) {
+  luaL_checkstack(L, 4, "reply nested too deeply");
+  int hint = count < 1 << 20 ? (int)count : 1 << 20;
+  lua_createtable(L, pairs ? 0 : hint, pairs ? hint : 0);
+  for (uint64_t i = 1; i <= count; i++) {
+    reply_push(L, reply);
+    if (!pairs) {
+      lua_rawseti(L, -2, (int)i);
+      continue;
+    }
+    reply_push(L, reply);
+    lua_rawset(L, -3);
+  }
+}
+
+/* Pushes {err = message}, an error within an array. */
+static void reply_push_error(lua_State *L, const kevy_value *message) {
+  lua_createtable(L, 0, 1);
+  value_push(L, message);
+  lua_setfield(L, -2, "err");
+}
+
+static void reply_push_item(lua_State *L, kevy_reply *reply, const kevy_item *item) {
+  switch (item->type) {
+    case KEVY_REPLY_VALUE:
+    case KEVY_REPLY_STATUS: value_push(L, &item->value); break;
+    case KEVY_REPLY_ERROR: reply_push_error(L, &item->value); break;
+    case KEVY_REPLY_ARRAY:
+    case KEVY_REPLY_SET: reply_push_items(L, reply, item->count, false); break;
+    case KEVY_REPLY_MAP: reply_push_items(L, reply, item->count, true); break;
+    case KEVY_REPLY_BOOL: lua_pushboolean(L, item->value.as.i != 0); break;
+    default: lua_pushvalue(L, STORE_NULL); break;
+  }
+}
+
+static void reply_push(lua_State *L, kevy_reply *reply) {
+  kevy_item item;
+  kevy_reply_next(reply, &item);
+  reply_push_item(L, reply, &item);
+}
+
+/* The whole reply: a nil is nil and an error is nil, message, as only inside a table they cannot be. */
+static int reply_push_all(lua_State *L, kevy_reply *reply) {
+  kevy_item item;
+  kevy_reply_next(reply, &item);
+  if (item.type == KEVY_REPLY_ERROR) {
+    lua_pushnil(L);
+    value_push(L, &item.value);
+    return 2;
+  }
+  if (item.type == KEVY_REPLY_NIL)
+    lua_pushnil(L);
+  else
+    reply_push_item(L, reply, &item);
+  return 1;
+}
+
+/* Reads the arguments from index 2 on into a block owned by the stack. */
+static const kevy_value *command_arguments(lua_State *L, size_t *argc) {
+  int top = lua_gettop(L);
+  arg_string(L, 2, "a string as the command's name");
+  *argc = (size_t)top - 1;
+  kevy_value *argv = compat_new_userdata(L, *argc * sizeof *argv);
+  for (int i = 2; i <= top; i++) argv[i - 2] = arg_value(L, i, i);
+  return argv;
+}
+
+/* command(name, ...): the reply; nil, message when it is an error. */
+static int command_call(lua_State *L) {
+  size_t argc;
+  lua_store *self = arg_store(L);
+  const kevy_value *argv = command_arguments(L, &argc);
+  arg_handle(L);
+  kevy_reply *reply = reply_take(L, self);
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_call(s, argc, argv, reply);
+  if (status < 0 && status != KEVY_ECOMMAND) {
+    reply_give_back(self, reply);
+    return push_failure(L, s, status);
+  }
+  kevy_unlock(s);
+  int results = reply_push_all(L, reply);
+  reply_give_back(self, reply);
+  return results;
+}
+
+/* command_resp(name, ...): the bytes that Redis would answer. */
+static int command_resp(lua_State *L) {
+  size_t argc, len = 0;
+  const char *bytes = NULL;
+  lua_store *self = arg_store(L);
+  const kevy_value *argv = command_arguments(L, &argc);
+  arg_handle(L);
+  kevy_reply *reply = reply_take(L, self);
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_call_resp(s, argc, argv, reply, &bytes, &len);
+  if (status < 0) {
+    reply_give_back(self, reply);
+    return push_failure(L, s, status);
+  }
+  kevy_unlock(s);
+  lua_pushlstring(L, bytes, len);
+  reply_give_back(self, reply);
+  return 1;
+}
+
+const luaL_Reg command_methods[] = {
+    {"command", command_call},
+    {"command_resp", command_resp},
+    {NULL, NULL},
+};

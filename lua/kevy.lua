@@ -1,0 +1,78 @@
+-- kevy: Redis data types inside your process.
+--
+--   local kevy = require "kevy"
+--   local s = kevy.open{ maxmemory = "64mb" }
+--   s:set("user:1", "alice", 60)
+--   print(s:get("user:1"), s:ttl("user:1"))
+--
+-- Two doors lead to the same engine and behave the same: kevy.ffi, through LuaJIT's ffi, where the JIT
+-- compiler is on, and kevy.core, a C module, everywhere else. The environment variable KEVY_LUA_DOOR
+-- (ffi or core) chooses one by name. kevy.door says which it is.
+
+local function choose()
+  local named = os.getenv "KEVY_LUA_DOOR"
+  if named == "ffi" or named == "core" then return named end
+  if named and named ~= "" then
+    error("KEVY_LUA_DOOR is '" .. named .. "': it can be ffi or core", 0)
+  end
+  return jit and jit.status() and "ffi" or "core"
+end
+
+local door = require("kevy." .. choose())
+
+local UNITS = {
+  [""] = 1, b = 1, k = 1000, kb = 1024, m = 1000 ^ 2, mb = 1024 ^ 2, g = 1000 ^ 3, gb = 1024 ^ 3,
+}
+local MOST_BYTES = 2 ^ 53
+
+-- Bytes from 67108864 or "64mb", in Redis's units; nil where it cannot be read.
+local function read_bytes(size)
+  local digits, unit = tostring(size):lower():match "^(%d+)%.?0?(%a*)$"
+  local bytes = digits and UNITS[unit] and tonumber(digits) * UNITS[unit]
+  return bytes and bytes <= MOST_BYTES and math.floor(bytes) or nil
+end
+
+local KNOWN = { url = "string", path = "string", policy = "string" }
+
+local function check(options)
+  for name, value in pairs(options) do
+    if name ~= "maxmemory" and not KNOWN[name] then
+      error(("bad argument #1 to 'open' (unknown option '%s')"):format(tostring(name)), 3)
+    elseif KNOWN[name] and type(value) ~= KNOWN[name] then
+      error(("bad argument #1 to 'open' (%s is a string)"):format(name), 3)
+    end
+  end
+  if options.url and options.path then
+    error("bad argument #1 to 'open' (url and path exclude each other)", 3)
+  end
+end
+
+-- The engine reads these names up to a zero byte.
+local function open(url, bytes, policy)
+  if (url and url:find("\0", 1, true)) or (policy and policy:find("\0", 1, true)) then
+    return nil, "a zero byte in a url or policy"
+  end
+  return door.open(url, bytes, policy)
+end
+
+local kevy = { null = door.null, version = door.version, door = door.door }
+
+-- Opens a store: of its own, or the one that a url ("mem://name") names. options is a url or a table
+-- {url=, path=, maxmemory=, policy=}. A store; nil and why not.
+function kevy.open(options)
+  if options == nil or type(options) == "string" then return open(options) end
+  if type(options) ~= "table" then
+    error("bad argument #1 to 'open' (a url or a table of options expected, not " .. type(options) .. ")", 2)
+  end
+  check(options)
+  local bytes
+  if options.maxmemory ~= nil then
+    bytes = read_bytes(options.maxmemory)
+    if not bytes then
+      return nil, "maxmemory is a number of bytes, or one with a unit, such as '64mb'"
+    end
+  end
+  return open(options.url or options.path and "file://" .. options.path, bytes, options.policy)
+end
+
+return kevy

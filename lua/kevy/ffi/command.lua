@@ -1,0 +1,109 @@
+-- command: Redis commands and their replies as Lua values.
+--
+-- A reply is memory of its own, so reading it may allocate: a nested command works on an alias, which has
+-- another. Inside a table nil is kevy.null and an error is {err = message}.
+
+local ffi = require "ffi"
+local C = require "kevy.library"
+local face = require "kevy.cdef"
+local handle = require "kevy.ffi.handle"
+local values = require "kevy.ffi.values"
+
+local K = face.constants
+local ECOMMAND = K.KEVY_ECOMMAND
+local NIL, VALUE, STATUS, ERROR = K.KEVY_REPLY_NIL, K.KEVY_REPLY_VALUE, K.KEVY_REPLY_STATUS, K.KEVY_REPLY_ERROR
+local ARRAY, SET, MAP, BOOL = K.KEVY_REPLY_ARRAY, K.KEVY_REPLY_SET, K.KEVY_REPLY_MAP, K.KEVY_REPLY_BOOL
+local enter, leave, fail = handle.enter, handle.leave, handle.fail
+local scalar, kind_of, fill = values.scalar, values.kind_of, values.fill
+local values_t = ffi.typeof "kevy_value[?]"
+
+local command = {}
+
+local null = newproxy(true)
+getmetatable(null).__tostring = function() return "kevy.null" end
+
+local read
+
+local function read_items(s, count, paired)
+  local items = {}
+  for i = 1, count do
+    local item = read(s)
+    if paired then items[item] = read(s) else items[i] = item end
+  end
+  return items
+end
+
+-- The item that s.item is, with what follows of it.
+local function read_item(s)
+  local item = s.item
+  local kind = item.type
+  if kind == VALUE or kind == STATUS then return scalar(item.value) end
+  if kind == ARRAY or kind == SET then return read_items(s, tonumber(item.count), false) end
+  if kind == MAP then return read_items(s, tonumber(item.count), true) end
+  if kind == BOOL then return item.value.as.i ~= 0 end
+  if kind == ERROR then return { err = scalar(item.value) } end
+  return null
+end
+
+read = function(s)
+  C.kevy_reply_next(s.reply, s.item)
+  return read_item(s)
+end
+
+-- The arguments of a command as kevy_values that borrow from the list.
+local function arguments(list, n, method)
+  local argv = ffi.new(values_t, n)
+  if type(list[1]) ~= "string" then values.bad(method, 1, "a string as the command's name", list[1]) end
+  for i = 1, n do fill(argv[i - 1], kind_of(list[i], method, i), list[i]) end
+  return argv
+end
+
+-- Enters, and makes the reply.
+local function enter_with_reply(self)
+  local s = enter(self)
+  if s.reply == nil then s.reply = C.kevy_reply_new() end
+  if s.reply == nil then
+    leave(s)
+    error(ffi.string(C.kevy_strerror(K.KEVY_EOOM)), 3)
+  end
+  return s
+end
+
+-- command(name, ...): the reply; nil, message when it is an error.
+function command:command(...)
+  local list, n = { ... }, select("#", ...)
+  local argv = arguments(list, n, "command")
+  local s = enter_with_reply(self)
+  local status = C.kevy_call(s.handle, n, argv, s.reply)
+  if status < 0 and status ~= ECOMMAND then return fail(s, status, list) end
+  C.kevy_reply_next(s.reply, s.item)
+  local kind, message = s.item.type, nil
+  local reply = nil
+  if kind == ERROR then
+    message = scalar(s.item.value)
+  elseif kind ~= NIL then
+    reply = read_item(s)
+  end
+  leave(s, list)
+  if message then return nil, message end
+  return reply
+end
+
+-- random_key(): any key, or nil when there is none. The command answers memory of its own; kevy_random_key lends.
+function command:random_key()
+  return self:command "RANDOMKEY"
+end
+
+-- command_resp(name, ...): the bytes that Redis would answer.
+function command:command_resp(...)
+  local list, n = { ... }, select("#", ...)
+  local argv = arguments(list, n, "command_resp")
+  local s = enter_with_reply(self)
+  local status = C.kevy_call_resp(s.handle, n, argv, s.reply, s.text_out, s.length_out)
+  if status < 0 then return fail(s, status, list) end
+  local bytes = ffi.string(s.text_out[0], tonumber(s.length_out[0]))
+  leave(s, list)
+  return bytes
+end
+
+return { null = null, methods = command }

@@ -1,0 +1,140 @@
+-- store: the life of a store or snapshot, its clock, and what can be watched about it.
+
+local ffi = require "ffi"
+local C = require "kevy.library"
+local face = require "kevy.cdef"
+local handle = require "kevy.ffi.handle"
+local values = require "kevy.ffi.values"
+
+local K = face.constants
+local OK, MISSING = K.KEVY_OK, K.KEVY_MISSING
+local enter, leave, fail = handle.enter, handle.leave, handle.fail
+local integer = values.integer
+local store_t, options_t = handle.store_t, ffi.typeof "kevy_options"
+local handle_out = ffi.typeof "kevy_store **"
+local CLOSED = 2
+
+local store = { close = handle.close }
+
+-- An object whose handle the engine will fill in, and where: it has an owner at once.
+local function new()
+  local s = ffi.new(store_t)
+  s.busy = CLOSED
+  return s, ffi.cast(handle_out, s)
+end
+
+-- Keeps strings reachable up to the call.
+local function keep() end
+
+-- A url (or nil), bytes and the name of a policy (or nil each): a store; nil, why not.
+local function open(url, maxmemory, policy)
+  local options = ffi.new(options_t)
+  options.size = ffi.sizeof(options_t)
+  options.url, options.policy, options.maxmemory = url, policy, maxmemory or 0
+  local s, out = new()
+  local status = C.kevy_open(options, out)
+  keep(url, policy)
+  if status < 0 then return nil, ffi.string(C.kevy_errmsg(nil)) end
+  s.busy = 0
+  return s
+end
+
+-- snapshot(): a read-only store of this moment.
+function store:snapshot()
+  local moment, out = new()
+  local s = enter(self)
+  local status = C.kevy_snapshot(s.handle, out)
+  if status < 0 then return fail(s, status) end
+  moment.busy = 0
+  leave(s)
+  return moment
+end
+
+-- tick(seconds): reclaims what expired for at most that long (nil: one short slice); how many keys went, and
+-- whether nothing is left to do.
+function store:tick(seconds)
+  seconds = seconds or 0
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds < 1e9) then
+    error("bad argument #1 to 'tick' (a number of seconds expected)", 2)
+  end
+  local s = enter(self)
+  local status = C.kevy_tick(s.handle, seconds * 1e6, s.count_out)
+  if status < 0 then return fail(s, status) end
+  local reclaimed = tonumber(s.count_out[0])
+  leave(s)
+  return reclaimed, status == OK
+end
+
+-- now(): the store's present, in Unix seconds.
+function store:now()
+  local s = enter(self)
+  local status = C.kevy_now(s.handle, s.integer_out)
+  if status < 0 then return fail(s, status) end
+  local ms = tonumber(s.integer_out[0])
+  leave(s)
+  return ms / 1000
+end
+
+-- info(): {name = figure, ...}.
+function store:info()
+  local figures, i = {}, 0
+  local s = enter(self)
+  local status = C.kevy_info(s.handle, i, s.text_out, s.value)
+  while status == OK do
+    figures[ffi.string(s.text_out[0])] = values.scalar(s.value)
+    i = i + 1
+    status = C.kevy_info(s.handle, i, s.text_out, s.value)
+  end
+  if status < 0 then return fail(s, status) end
+  leave(s)
+  return figures
+end
+
+-- reset_stats(): true; hits, misses and other counters are 0 again.
+function store:reset_stats()
+  local s = enter(self)
+  local status = C.kevy_reset_stats(s.handle)
+  if status < 0 then return fail(s, status) end
+  leave(s)
+  return true
+end
+
+-- used_memory(): bytes, exactly.
+function store:used_memory()
+  local s = enter(self)
+  local bytes = tonumber(C.kevy_used_memory(s.handle))
+  leave(s)
+  return bytes
+end
+
+-- memory_usage(key): the bytes that go when the key goes; nil, "no such key".
+function store:memory_usage(key)
+  values.check_key(key, "memory_usage", 1)
+  local s = enter(self)
+  local status = C.kevy_memory_usage(s.handle, key, #key, s.count_out)
+  if status < 0 then return fail(s, status) end
+  local bytes = tonumber(s.count_out[0])
+  leave(s)
+  if status == MISSING then return nil, "no such key" end
+  return bytes
+end
+
+-- ---- For tests ----------------------------------------------------------------------------------
+
+-- _debug_clock(ms): stops the clock there; nil lets it go.
+function store:_debug_clock(ms)
+  local s = enter(self)
+  local status = C.kevy_debug_clock(s.handle, ms or K.KEVY_NO_TTL)
+  leave(s)
+  return status == OK
+end
+
+-- _debug_fail_alloc(n): the n-th allocation from now fails.
+function store:_debug_fail_alloc(n)
+  local s = enter(self)
+  local status = C.kevy_debug_fail_alloc(s.handle, n or 0)
+  leave(s)
+  return status == OK
+end
+
+return { open = open, methods = store }

@@ -1,0 +1,103 @@
+/* module: kevy.core, the module itself: opening stores, and the classes of its objects.
+ *
+ * `require "kevy"` is what users load: kevy.lua chooses this module or the FFI door, and gives both the
+ * open() that reads {path=, maxmemory=, policy=}. */
+#include <stdio.h>
+#include <string.h>
+
+#include "module.h"
+
+/* open(url, maxmemory, policy), each of them or nil: a store; nil, why not. */
+static int module_open(lua_State *L) {
+  kevy_options options = KEVY_OPTIONS_INIT;
+  options.url = luaL_optstring(L, 1, NULL);
+  int64_t maxmemory = arg_int_or(L, 2, 0);
+  luaL_argcheck(L, maxmemory >= 0, 2, "bytes expected");
+  options.maxmemory = (uint64_t)maxmemory;
+  options.policy = luaL_optstring(L, 3, NULL);
+  lua_store *self = store_new(L, STORE_META);
+  kevy_status status = kevy_open(&options, &self->handle);
+  if (status == KEVY_OK) return 1;
+  char message[512];
+  snprintf(message, sizeof message, "%s", kevy_errmsg(NULL));
+  return push_no(L, message);
+}
+
+static int null_tostring(lua_State *L) {
+  lua_pushliteral(L, "kevy.null");
+  return 1;
+}
+
+/* Pushes kevy.null: what stands for nil inside the tables of a reply. */
+static void push_null(lua_State *L) {
+  compat_new_userdata(L, 1);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, null_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_setmetatable(L, -2);
+}
+
+/* Adds functions with the count upvalues found from index upvalues on: names that begin with "__" to
+ * the metatable on top of the stack, others to the table of methods below it. */
+static void add_methods(lua_State *L, const luaL_Reg *list, int upvalues, int count) {
+  for (; list->name != NULL; list++) {
+    for (int i = 0; i < count; i++) lua_pushvalue(L, upvalues + i);
+    lua_pushcclosure(L, list->func, count);
+    lua_setfield(L, strncmp(list->name, "__", 2) == 0 ? -2 : -3, list->name);
+  }
+}
+
+/* Ends a class whose table of methods and metatable are on the stack, and takes them off. A finalizer
+ * is in the metatable only, out of reach of s:method(). */
+static void end_class(lua_State *L, const char *name) {
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "__index");
+  lua_pushstring(L, name);
+  lua_setfield(L, -2, "__metatable");
+  lua_pop(L, 2);
+}
+
+static void new_class(lua_State *L, const char *name, const luaL_Reg *methods) {
+  lua_newtable(L);
+  luaL_newmetatable(L, name);
+  add_methods(L, methods, 0, 0);
+  end_class(L, name);
+}
+
+/* The class of stores, whose metatable is at index upvalues. */
+static void new_store_class(lua_State *L, int upvalues) {
+  const luaL_Reg *lists[] = {store_methods, string_methods,  key_methods,
+                             scan_methods,  command_methods, store_metamethods};
+  lua_newtable(L);
+  lua_pushvalue(L, upvalues);
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    add_methods(L, lists[i], upvalues, STORE_UPVALUES);
+  end_class(L, STORE_CLASS);
+}
+
+COMPAT_EXPORT int luaopen_kevy_core(lua_State *L);
+
+int luaopen_kevy_core(lua_State *L) {
+  if (kevy_abi() != KEVY_ABI)
+    return luaL_error(L, "kevy.core was built for ABI %d of libkevy, and this one has %d", KEVY_ABI,
+                      (int)kevy_abi());
+  lua_settop(L, 0);
+  compat_open(L);
+  luaL_newmetatable(L, STORE_CLASS);
+  lua_pushcfunction(L, held_guard);
+  push_null(L);
+  new_store_class(L, 1);
+  new_class(L, ITER_CLASS, iter_metamethods);
+  new_class(L, REPLY_CLASS, reply_metamethods);
+  lua_newtable(L);
+  for (int i = 1; i <= STORE_UPVALUES; i++) lua_pushvalue(L, i);
+  lua_pushcclosure(L, module_open, STORE_UPVALUES);
+  lua_setfield(L, -2, "open");
+  lua_pushvalue(L, 3);
+  lua_setfield(L, -2, "null");
+  lua_pushstring(L, kevy_version());
+  lua_setfield(L, -2, "version");
+  lua_pushliteral(L, "core");
+  lua_setfield(L, -2, "door");
+  return 1;
+}

@@ -1,0 +1,169 @@
+/* store: the life of a store or snapshot, its clock, and what can be watched about it. */
+#include "module.h"
+
+lua_store *store_new(lua_State *L, int meta) {
+  lua_store *self = compat_new_userdata(L, sizeof *self);
+  self->handle = NULL;
+  self->reply = NULL;
+  self->reply_busy = false;
+  lua_pushvalue(L, meta);
+  lua_setmetatable(L, -2);
+  return self;
+}
+
+/* close(): may be called again. What a method further up the stack still pushes is its own by now. */
+static int store_close(lua_State *L) {
+  lua_store *self = arg_store(L);
+  kevy_store *handle = self->handle;
+  self->handle = NULL;
+  kevy_close(handle);
+  return 0;
+}
+
+static int store_gc(lua_State *L) {
+  lua_store *self = arg_store(L);
+  kevy_reply_free(self->reply);
+  self->reply = NULL;
+  return store_close(L);
+}
+
+static int store_tostring(lua_State *L) {
+  const lua_store *self = arg_store(L);
+  lua_pushfstring(L, self->handle != NULL ? STORE_CLASS ": %p" : STORE_CLASS " (closed)",
+                  (const void *)self);
+  return 1;
+}
+
+/* snapshot(): a read-only store of this moment. */
+static int store_snapshot(lua_State *L) {
+  arg_store(L);
+  lua_store *moment = store_new(L, STORE_META);
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_snapshot(s, &moment->handle);
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  return 1;
+}
+
+/* tick(seconds): reclaims what expired for at most that long (nil: one short slice); how many keys
+ * went, and whether nothing is left to do. */
+static int store_tick(lua_State *L) {
+  uint64_t reclaimed = 0;
+  lua_Number budget = luaL_optnumber(L, 2, 0);
+  luaL_argcheck(L, budget >= 0 && budget < 1e9, 2, "a number of seconds expected");
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_tick(s, (uint64_t)(budget * 1e6), &reclaimed);
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  compat_push_int(L, (int64_t)reclaimed);
+  lua_pushboolean(L, status == KEVY_OK);
+  return 2;
+}
+
+/* now(): the store's present, in Unix seconds. */
+static int store_now(lua_State *L) {
+  int64_t now = 0;
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_now(s, &now);
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  lua_pushnumber(L, (lua_Number)now / 1000);
+  return 1;
+}
+
+/* ---- Watching --------------------------------------------------------------------------------- */
+
+/* The index-th figure, held; a handle is taken for each, as pushing the one before may close the store. */
+static kevy_status store_figure(lua_State *L, size_t index, const char **name, held *h) {
+  kevy_value lent;
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_info(s, index, name, &lent);
+  if (status == KEVY_OK) status = held_copy(h, &lent);
+  kevy_unlock(s);
+  return status;
+}
+
+/* info(): {name = figure, ...}. */
+static int store_info(lua_State *L) {
+  const char *name;
+  held h;
+  kevy_status status;
+  lua_settop(L, 1);
+  lua_newtable(L);
+  for (size_t i = 0; (status = store_figure(L, i, &name, &h)) == KEVY_OK; i++) {
+    held_push(L, &h);
+    lua_setfield(L, 2, name);
+  }
+  if (status < 0) return push_no(L, kevy_strerror(status));
+  return 1;
+}
+
+/* reset_stats(): true; hits, misses and other counters are 0 again. */
+static int store_reset_stats(lua_State *L) {
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_reset_stats(s);
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  return push_bool(L, true);
+}
+
+/* used_memory(): bytes, exactly. */
+static int store_used_memory(lua_State *L) {
+  compat_push_int(L, (int64_t)kevy_used_memory(arg_handle(L)));
+  return 1;
+}
+
+/* memory_usage(key): the bytes that go when the key goes; nil, "no such key". */
+static int store_memory_usage(lua_State *L) {
+  size_t klen;
+  uint64_t bytes = 0;
+  const char *key = arg_key(L, 2, &klen);
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_memory_usage(s, key, klen, &bytes);
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  if (status == KEVY_MISSING) return push_missing(L);
+  compat_push_int(L, (int64_t)bytes);
+  return 1;
+}
+
+/* ---- For tests -------------------------------------------------------------------------------- */
+
+/* _debug_clock(ms): stops the clock there; nil lets it go. */
+static int store_debug_clock(lua_State *L) {
+  int64_t ms = arg_int_or(L, 2, KEVY_NO_TTL);
+  return push_bool(L, kevy_debug_clock(arg_handle(L), ms) == KEVY_OK);
+}
+
+/* _debug_fail_alloc(n): the n-th allocation from now fails. */
+static int store_debug_fail_alloc(lua_State *L) {
+  int64_t n = arg_int_or(L, 2, 0);
+  return push_bool(L, kevy_debug_fail_alloc(arg_handle(L), (uint64_t)n) == KEVY_OK);
+}
+
+const luaL_Reg store_methods[] = {
+    {"close", store_close},
+    {"snapshot", store_snapshot},
+    {"tick", store_tick},
+    {"now", store_now},
+    {"info", store_info},
+    {"reset_stats", store_reset_stats},
+    {"used_memory", store_used_memory},
+    {"memory_usage", store_memory_usage},
+    {"_debug_clock", store_debug_clock},
+    {"_debug_fail_alloc", store_debug_fail_alloc},
+    {NULL, NULL},
+};
+
+const luaL_Reg store_metamethods[] = {
+    {"__gc", store_gc},
+    {"__close", store_close},
+    {"__tostring", store_tostring},
+    {NULL, NULL},
+};

@@ -1,0 +1,100 @@
+/* pyargs: what a call is given, turned into what the engine takes.
+ *
+ * Every argument of a call is converted before the store is looked at: a conversion may run the
+ * caller's code (__bool__, a buffer's exporter, a finalizer), and that code may use or close the store. */
+#ifndef KEVY_PY_ARGS_H
+#define KEVY_PY_ARGS_H
+
+#include "module.h"
+
+/* ---- Shapes of calls ------------------------------------------------------------------------- */
+
+#define PYARGS_MAX 8
+
+typedef struct {
+  const char *function;
+  int required;        /* how many must be given */
+  int positional;      /* how many may be given by position */
+  int positional_only; /* how many have no usable name */
+  const char *names[PYARGS_MAX + 1];
+} Signature;
+
+/* Sorts the arguments of a FASTCALL | KEYWORDS call into out[], borrowed, NULL where not given. */
+bool pyargs_parse(const Signature *signature, PyObject *const *args, Py_ssize_t nargs,
+                  PyObject *kwnames, PyObject **out);
+
+/* ---- Keys and values ------------------------------------------------------------------------- */
+
+/* A key. ptr borrows from the object, or from keep, which the caller releases when the engine is done. */
+typedef struct {
+  const char *ptr;
+  size_t len;
+  uint32_t flags; /* KEVY_TEXT_KEY when it is a str */
+  PyObject *keep;
+} Key;
+
+bool pyargs_key_slow(PyObject *object, Key *key);
+
+/* str, bytes, bytearray or memoryview; else a TypeError that says so. */
+static inline bool pyargs_key(PyObject *object, Key *key) {
+  if (LIKELY(PyUnicode_Check(object) && PyUnicode_IS_COMPACT_ASCII(object))) {
+    key->ptr = (const char *)((PyASCIIObject *)object + 1);
+    key->len = (size_t)((PyASCIIObject *)object)->length;
+    key->flags = KEVY_TEXT_KEY;
+    key->keep = NULL;
+    return true;
+  }
+  return pyargs_key_slow(object, key);
+}
+
+static inline void pyargs_key_done(Key *key) { Py_XDECREF(key->keep); }
+
+/* A scalar as a value: as a key, and int within 64 bits, float but NaN. *keep is owned by the caller. */
+bool pyargs_value(PyObject *object, kevy_value *value, PyObject **keep);
+
+/* Several keys, keys and values, or arguments of a command, for one call of the engine. */
+typedef struct {
+  size_t count;
+  kevy_value *keys; /* or arguments */
+  kevy_value *values; /* NULL unless with_values */
+  PyObject **keeps;   /* 2 per pair */
+} Batch;
+
+bool pyargs_batch_new(Batch *batch, Py_ssize_t count, bool with_values);
+bool pyargs_batch_add(Batch *batch, PyObject *key, PyObject *value); /* value NULL without values */
+bool pyargs_batch_argument(Batch *batch, PyObject *object);
+void pyargs_batch_done(Batch *batch);
+
+/* ---- Numbers, flags, times ------------------------------------------------------------------- */
+
+/* Sets flag in *flags when object (may be NULL) is true. */
+bool pyargs_flag(PyObject *object, uint32_t flag, uint32_t *flags);
+
+bool pyargs_int64(PyObject *object, const char *what, int64_t *out);
+
+/* A TTL in seconds (int, float, timedelta) as milliseconds, rounded up; None (or NULL) is KEVY_NO_TTL. */
+bool pyargs_ttl(PyObject *object, int64_t *ms);
+
+/* A moment (Unix seconds, or an aware datetime) as Unix ms, rounded up. */
+bool pyargs_deadline(PyObject *object, int64_t *ms);
+
+/* Unix ms as an aware datetime in UTC. */
+PyObject *pyargs_datetime(int64_t ms);
+
+/* A size in bytes: an int, or a str such as "256mb" with Redis's units. */
+bool pyargs_memory(PyObject *object, uint64_t *bytes);
+
+/* ---- Results --------------------------------------------------------------------------------- */
+
+/* One scalar as one object, made without running any code of the user: callers may hold the lock. */
+static inline PyObject *pyargs_build(const kevy_value *value) {
+  switch (value->kind) {
+    case KEVY_BYTES: return PyBytes_FromStringAndSize(value->as.ptr, (Py_ssize_t)value->len);
+    case KEVY_TEXT: return PyUnicode_DecodeUTF8(value->as.ptr, (Py_ssize_t)value->len, NULL);
+    case KEVY_INT: return PyLong_FromLongLong(value->as.i);
+    case KEVY_FLOAT: return PyFloat_FromDouble(value->as.d);
+    default: Py_RETURN_NONE;
+  }
+}
+
+#endif

@@ -1,0 +1,399 @@
+/* pystore: the Store type: opening, closing, watching, and the tables that make it a type. What it does
+ * with keys is in pystrings.c, pykeys.c and pymapping.c. */
+#include "pystore.h"
+
+#include <structmember.h>
+
+/* Stores bigger than this are let go of with the GIL released: returning their pages takes a while. */
+#define BIG ((uint64_t)8 << 20)
+
+/* ---- Turns ----------------------------------------------------------------------------------- */
+
+PyObject *pystore_closed(Store *self) {
+  PyErr_SetString(pyerrors_class(self->state, KEVY_ECLOSED), kevy_strerror(KEVY_ECLOSED));
+  return NULL;
+}
+
+PyObject *turn_fail(Turn *turn, kevy_status status) {
+  const char *text = kevy_errmsg(turn->handle);
+  PyObject *message = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+  State *state = turn->store->state;
+  turn_end(turn);
+  return pyerrors_raise(state, status, message);
+}
+
+/* ---- Opening --------------------------------------------------------------------------------- */
+
+/* Where a store is and how big it may grow, as the caller said it. */
+typedef struct {
+  PyObject *url; /* a str, owned */
+  kevy_options options;
+} Opening;
+
+static bool opening_read(Opening *opening, PyObject *maxmemory, PyObject *policy) {
+  kevy_options defaults = KEVY_OPTIONS_INIT;
+  opening->options = defaults;
+  if (maxmemory && !pyargs_memory(maxmemory, &opening->options.maxmemory)) return false;
+  if (policy) {
+    if (!PyUnicode_Check(policy)) {
+      PyErr_Format(PyExc_TypeError, "policy is a str, not %.200s", Py_TYPE(policy)->tp_name);
+      return false;
+    }
+    opening->options.policy = PyUnicode_AsUTF8(policy);
+    if (!opening->options.policy) return false;
+  }
+  Py_ssize_t size;
+  opening->options.url = PyUnicode_AsUTF8AndSize(opening->url, &size);
+  if (!opening->options.url) return false;
+  if (strlen(opening->options.url) == (size_t)size) return true;
+  PyErr_SetString(PyExc_ValueError, "the name of a store must not contain a null character");
+  return false;
+}
+
+static kevy_store *open_handle(State *state, const kevy_options *options) {
+  kevy_store *handle = NULL;
+  kevy_status status;
+  Py_BEGIN_ALLOW_THREADS
+  status = kevy_open(options, &handle);
+  Py_END_ALLOW_THREADS
+  if (status == KEVY_OK) return handle;
+  const char *text = kevy_errmsg(NULL);
+  pyerrors_raise(state, status, PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace"));
+  return NULL;
+}
+
+static bool is_shared(PyObject *url) {
+  return PyUnicode_CompareWithASCIIString(url, "mem://") != 0;
+}
+
+PyObject *pystore_wrap(State *state, kevy_store *handle, bool shared, bool frozen, PyObject *name) {
+  Store *self = name ? (Store *)state->store_type->tp_alloc(state->store_type, 0) : NULL;
+  if (!self) {
+    Py_XDECREF(name);
+    kevy_close(handle);
+    return NULL;
+  }
+  self->state = state;
+  self->handle = handle;
+  self->shared = shared;
+  self->frozen = frozen;
+  self->name = name;
+  return (PyObject *)self;
+}
+
+PyObject *pystore_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
+                       PyObject *kwnames) {
+  static const Signature sig = {"open", 1, 1, 1, {"url", "maxmemory", "policy", NULL}};
+  PyObject *given[PYARGS_MAX];
+  if (!pyargs_parse(&sig, args, nargs, kwnames, given)) return NULL;
+  if (!PyUnicode_Check(given[0])) {
+    PyErr_Format(PyExc_TypeError, "a URL is a str, not %.200s", Py_TYPE(given[0])->tp_name);
+    return NULL;
+  }
+  State *state = PyModule_GetState(module);
+  Opening opening = {.url = given[0]};
+  if (!opening_read(&opening, given[1], given[2])) return NULL;
+  kevy_store *handle = open_handle(state, &opening.options);
+  if (!handle) return NULL;
+  return pystore_wrap(state, handle, is_shared(given[0]), false, Py_NewRef(given[0]));
+}
+
+static PyObject *store_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+  (void)args, (void)kwargs;
+  Store *self = (Store *)type->tp_alloc(type, 0);
+  if (self) self->state = pymodule_state(type);
+  return (PyObject *)self;
+}
+
+/* A path as the URL of its directory; a URL as it is. A new reference. */
+static PyObject *url_of_path(PyObject *path) {
+  if (!path || path == Py_None) return PyUnicode_FromString("mem://");
+  PyObject *text = NULL;
+  if (!PyUnicode_FSDecoder(path, &text)) return NULL;
+  PyObject *mark = PyUnicode_FromString("://");
+  int is_url = mark ? PyUnicode_Contains(text, mark) : -1;
+  Py_XDECREF(mark);
+  PyObject *url = NULL;
+  if (is_url >= 0) url = is_url ? Py_NewRef(text) : PyUnicode_FromFormat("file://%U", text);
+  Py_DECREF(text);
+  return url;
+}
+
+/* Gives a handle back. No lock, and nothing of the object's, is in use here. */
+static void let_go(kevy_store *handle) {
+  if (kevy_used_memory(handle) < BIG) {
+    kevy_close(handle);
+    return;
+  }
+  Py_BEGIN_ALLOW_THREADS
+  kevy_close(handle);
+  Py_END_ALLOW_THREADS
+}
+
+/* Takes the handle away from the object; NULL when it is closed. */
+static kevy_store *take_handle(Store *self) {
+  kevy_store *handle;
+  Py_BEGIN_CRITICAL_SECTION(self);
+  handle = self->handle;
+  self->handle = NULL;
+  Py_END_CRITICAL_SECTION();
+  return handle;
+}
+
+static int store_init(PyObject *object, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"path", "maxmemory", "policy", NULL};
+  Store *self = (Store *)object;
+  PyObject *path = NULL, *maxmemory = NULL, *policy = NULL;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OO:Store", names, &path, &maxmemory, &policy))
+    return -1;
+  Opening opening = {.url = url_of_path(path)};
+  if (!opening.url) return -1;
+  kevy_store *handle = NULL;
+  if (opening_read(&opening, maxmemory, policy)) handle = open_handle(self->state, &opening.options);
+  if (!handle) {
+    Py_DECREF(opening.url);
+    return -1;
+  }
+  kevy_store *before = take_handle(self);
+  PyObject *name = self->name;
+  self->shared = is_shared(opening.url);
+  self->frozen = false;
+  self->name = opening.url;
+  self->handle = handle;
+  Py_XDECREF(name);
+  if (before) let_go(before);
+  return 0;
+}
+
+PyObject *pystore_snapshot(PyObject *object, PyObject *unused) {
+  (void)unused;
+  Store *self = (Store *)object;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, self), *copy = NULL;
+  if (!s) return NULL;
+  kevy_status status = kevy_snapshot(s, &copy);
+  if (status < 0) return turn_fail(&turn, status);
+  turn_end(&turn);
+  return pystore_wrap(self->state, copy, false, true, Py_NewRef(self->name));
+}
+
+/* ---- Closing --------------------------------------------------------------------------------- */
+
+PyObject *pystore_close(PyObject *object, PyObject *unused) {
+  (void)unused;
+  kevy_store *handle = take_handle((Store *)object);
+  if (handle) let_go(handle);
+  Py_RETURN_NONE;
+}
+
+PyObject *pystore_enter(PyObject *object, PyObject *unused) {
+  (void)unused;
+  if (!((Store *)object)->handle) return pystore_closed((Store *)object);
+  return Py_NewRef(object);
+}
+
+PyObject *pystore_exit(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
+  (void)args, (void)nargs;
+  return pystore_close(object, NULL);
+}
+
+/* Clears in two steps: the store lets go of its memory while a snapshot still holds it, and the
+ * snapshot gives it back with the GIL released. */
+PyObject *pystore_clear(PyObject *object, PyObject *unused) {
+  (void)unused;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, (Store *)object), *hold = NULL;
+  if (!s) return NULL;
+  if (kevy_used_memory(s) >= BIG && kevy_snapshot(s, &hold) != KEVY_OK) hold = NULL;
+  kevy_status status = kevy_clear(s);
+  if (status < 0) turn_fail(&turn, status);
+  else turn_end(&turn);
+  if (hold) {
+    Py_BEGIN_ALLOW_THREADS
+    kevy_close(hold);
+    Py_END_ALLOW_THREADS
+  }
+  if (status < 0) return NULL;
+  Py_RETURN_NONE;
+}
+
+static int store_traverse(PyObject *object, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE(object));
+  return 0;
+}
+
+static void store_dealloc(PyObject *object) {
+  Store *self = (Store *)object;
+  PyTypeObject *type = Py_TYPE(object);
+  PyObject_GC_UnTrack(object);
+  if (self->weakrefs) PyObject_ClearWeakRefs(object);
+  kevy_store *handle = take_handle(self);
+  if (handle) let_go(handle);
+  kevy_reply_free(self->reply);
+  Py_XDECREF(self->name);
+  type->tp_free(object);
+  Py_DECREF(type);
+}
+
+PyObject *pystore_reduce(PyObject *object, PyObject *unused) {
+  (void)unused;
+  PyErr_Format(PyExc_TypeError,
+               "a %s cannot be pickled or copied: use snapshot() for a read-only moment of it, or "
+               "dict(store)",
+               Py_TYPE(object)->tp_name);
+  return NULL;
+}
+
+/* ---- Watching -------------------------------------------------------------------------------- */
+
+PyObject *pystore_get_closed(PyObject *object, void *unused) {
+  (void)unused;
+  return PyBool_FromLong(((Store *)object)->handle == NULL);
+}
+
+PyObject *pystore_get_used_memory(PyObject *object, void *unused) {
+  (void)unused;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, (Store *)object);
+  if (!s) return NULL;
+  uint64_t bytes = kevy_used_memory(s);
+  turn_end(&turn);
+  return PyLong_FromUnsignedLongLong(bytes);
+}
+
+/* Whether stats() gives this figure. */
+static bool is_event(const char *name) {
+  static const char *const events[] = {"hits", "misses", "expired", "evicted"};
+  for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+    if (strcmp(name, events[i]) == 0) return true;
+  return false;
+}
+
+static bool add_figure(PyObject *dict, const char *name, const kevy_value *value) {
+  PyObject *built = pyargs_build(value);
+  bool added = built && PyDict_SetItemString(dict, name, built) == 0;
+  Py_XDECREF(built);
+  return added;
+}
+
+/* A dict of figures. It exists before the turn begins, and filling it runs no code of the user. */
+static PyObject *figures(Store *self, bool events_only) {
+  PyObject *dict = PyDict_New();
+  if (!dict) return NULL;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, self);
+  bool filled = s != NULL;
+  const char *name;
+  kevy_value value;
+  for (size_t i = 0; filled && kevy_info(s, i, &name, &value) == KEVY_OK; i++)
+    if (!events_only || is_event(name)) filled = add_figure(dict, name, &value);
+  if (s) turn_end(&turn);
+  if (!filled) Py_CLEAR(dict);
+  return dict;
+}
+
+PyObject *pystore_info(PyObject *self, PyObject *unused) {
+  (void)unused;
+  return figures((Store *)self, false);
+}
+
+PyObject *pystore_stats(PyObject *self, PyObject *unused) {
+  (void)unused;
+  return figures((Store *)self, true);
+}
+
+static PyObject *store_repr(PyObject *object) {
+  Store *self = (Store *)object;
+  const char *kind = self->frozen ? "snapshot of " : "";
+  if (!self->handle) return PyUnicode_FromFormat("<%s closed>", Py_TYPE(object)->tp_name);
+  Py_ssize_t keys = pystore_len(object);
+  if (keys < 0) return NULL;
+  return PyUnicode_FromFormat("<%s %s%U, %zd key%s>", Py_TYPE(object)->tp_name, kind, self->name,
+                              keys, keys == 1 ? "" : "s");
+}
+
+/* ---- For tests ------------------------------------------------------------------------------- */
+
+PyObject *pystore_debug_clock(PyObject *object, PyObject *ms) {
+  int64_t now = KEVY_NO_TTL;
+  if (ms != Py_None && !pyargs_int64(ms, "ms", &now)) return NULL;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, (Store *)object);
+  if (!s) return NULL;
+  kevy_status status = kevy_debug_clock(s, now);
+  if (status < 0) return turn_fail(&turn, status);
+  turn_end(&turn);
+  Py_RETURN_NONE;
+}
+
+PyObject *pystore_debug_fail_alloc(PyObject *object, PyObject *n) {
+  int64_t nth;
+  if (!pyargs_int64(n, "n", &nth)) return NULL;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, (Store *)object);
+  if (!s) return NULL;
+  kevy_status status = kevy_debug_fail_alloc(s, (uint64_t)nth);
+  if (status < 0) return turn_fail(&turn, status);
+  turn_end(&turn);
+  Py_RETURN_NONE;
+}
+
+/* ---- The type -------------------------------------------------------------------------------- */
+
+#define FUNCTION(name, function, call, text, typed, doc)
+#define SLOT(name, typed)
+
+static PyMethodDef methods[] = {
+#define METHOD(name, function, call, text, typed, doc) PYMETHOD(name, function, call, text, doc)
+#define PROPERTY(name, function, typed, doc)
+#include "store.def"
+#undef METHOD
+#undef PROPERTY
+    {NULL, NULL, 0, NULL}};
+
+static PyGetSetDef properties[] = {
+#define METHOD(name, function, call, text, typed, doc)
+#define PROPERTY(name, function, typed, doc) {name, function, NULL, doc, NULL},
+#include "store.def"
+#undef METHOD
+#undef PROPERTY
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static PyMemberDef members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Store, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL}};
+
+static const char doc[] =
+    "Store(path=None, *, maxmemory=0, policy='noeviction')\n--\n\n"
+    "A mapping of keys to values, held by kevy's engine inside this process.\n\n"
+    "Keys are str or bytes, and 'a' and b'a' are one key. Values are str, bytes, int (64 bits) and\n"
+    "float, and read back as what they were. Keys may have a time to live. maxmemory is a number of\n"
+    "bytes, or a str such as '256mb'; policy says what to evict when a write would exceed it.\n\n"
+    "Iterating visits the keys of the moment at which the iterator is made, whatever is written\n"
+    "meanwhile. Any thread may use a store. Use it in a with statement, or close() it.";
+
+static PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)doc},
+                              {Py_tp_new, store_new},
+                              {Py_tp_init, store_init},
+                              {Py_tp_dealloc, store_dealloc},
+                              {Py_tp_traverse, store_traverse},
+                              {Py_tp_repr, store_repr},
+                              {Py_tp_iter, pystore_iter},
+                              {Py_tp_richcompare, pystore_richcompare},
+                              {Py_mp_length, pystore_len},
+                              {Py_mp_subscript, pystore_subscript},
+                              {Py_mp_ass_subscript, pystore_ass_subscript},
+                              {Py_sq_contains, pystore_contains},
+                              {Py_tp_methods, methods},
+                              {Py_tp_getset, properties},
+                              {Py_tp_members, members},
+                              {0, NULL}};
+
+static PyType_Spec spec = {"kevy.Store", sizeof(Store), 0,
+                           Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC |
+                               Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_MAPPING,
+                           slots};
+
+PyTypeObject *pystore_type(PyObject *module) {
+  return (PyTypeObject *)PyType_FromModuleAndSpec(module, &spec, NULL);
+}

@@ -1,0 +1,119 @@
+/* pystore: the Store object, and the turn that every use of it takes.
+ *
+ * One turn is: convert the arguments, begin, call the engine, build scalars from what it lends, end;
+ * lists, dicts and exceptions are made outside of it. No code of the user runs within a turn, and no
+ * thread waits for the GIL within one, so a turn never meets another of the same thread and the
+ * engine's lock never waits for a thread that waits for it.
+ *
+ * What guards a store depends on who can reach it. An anonymous one is reached through this object
+ * only: the GIL serialises its turns (on a free-threaded build the object's critical section does),
+ * and the engine is opened without a lock. A named one may be shared with another interpreter, a
+ * ctypes or a C user: the engine gives it a lock, and a turn enters that too. */
+#ifndef KEVY_PY_STORE_H
+#define KEVY_PY_STORE_H
+
+#include "pyargs.h"
+
+typedef struct {
+  PyObject_HEAD
+  State *state;
+  kevy_store *handle; /* NULL when closed */
+  bool shared;        /* the engine's store has a lock of its own */
+  bool frozen;        /* a snapshot */
+  kevy_reply *reply;  /* kept for the next command; NULL while one uses it */
+  PyObject *name;     /* the URL, for repr */
+  PyObject *weakrefs;
+} Store;
+
+/* ---- Turns ----------------------------------------------------------------------------------- */
+
+typedef struct {
+  Store *store;
+  kevy_store *handle;
+#ifdef Py_GIL_DISABLED
+  PyCriticalSection section;
+#endif
+} Turn;
+
+/* Raises ClosedError. Always returns NULL. */
+PyObject *pystore_closed(Store *self);
+
+static inline void turn_end(Turn *turn) {
+  if (UNLIKELY(turn->store->shared)) kevy_unlock(turn->handle);
+#ifdef Py_GIL_DISABLED
+  PyCriticalSection_End(&turn->section);
+#endif
+}
+
+/* The engine's store, or NULL with ClosedError. */
+static inline kevy_store *turn_begin(Turn *turn, Store *self) {
+  turn->store = self;
+#ifdef Py_GIL_DISABLED
+  PyCriticalSection_Begin(&turn->section, (PyObject *)self);
+#endif
+  turn->handle = self->handle;
+  if (UNLIKELY(!turn->handle)) {
+#ifdef Py_GIL_DISABLED
+    PyCriticalSection_End(&turn->section);
+#endif
+    pystore_closed(self);
+    return NULL;
+  }
+  if (UNLIKELY(self->shared)) kevy_lock(turn->handle);
+  return turn->handle;
+}
+
+/* Ends the turn and raises what status and the store's message say. Always returns NULL. */
+PyObject *turn_fail(Turn *turn, kevy_status status);
+
+/* ---- Shared between the files of the type ----------------------------------------------------- */
+
+/* A new object around an open store. Steals handle (closed on failure) and name (may be NULL after a
+ * failed allocation). */
+PyObject *pystore_wrap(State *state, kevy_store *handle, bool shared, bool frozen, PyObject *name);
+
+
+/* s[key] = value, and update(). 0, or -1 with an exception. */
+int pystore_assign(Store *self, PyObject *key, PyObject *value);
+
+/* s[key]; NULL without an exception never happens: a missing key gives missing, or KeyError for NULL. */
+PyObject *pystore_lookup(Store *self, PyObject *key, PyObject *missing);
+
+/* key in s: 1, 0, or -1 with an exception. */
+int pystore_contains(PyObject *self, PyObject *key);
+
+Py_ssize_t pystore_len(PyObject *self);
+PyObject *pystore_iter(PyObject *self);
+PyObject *pystore_richcompare(PyObject *self, PyObject *other, int op);
+PyObject *pystore_subscript(PyObject *self, PyObject *key);
+int pystore_ass_subscript(PyObject *self, PyObject *key, PyObject *value);
+
+/* An iterator over this moment. pattern and type as kevy_iter_open takes them. */
+enum { PYITER_KEYS, PYITER_VALUES, PYITER_ITEMS };
+PyObject *pyiter_open(Store *self, int what, const kevy_value *pattern, int32_t type);
+
+/* s.keys(), s.items(), s.values(): what is PYITER_... */
+PyObject *pyviews_new(Store *self, int what);
+
+/* A read-only memoryview over the value of a key. */
+PyObject *pypin_view(Store *self, PyObject *key);
+
+/* Types, made once per interpreter. A new reference or NULL. */
+PyTypeObject *pystore_type(PyObject *module);
+PyTypeObject *pyiter_type(PyObject *module);
+PyTypeObject *pypin_type(PyObject *module);
+int pyviews_types(PyObject *module, State *state);
+
+/* ---- Methods: one declaration for each row of store.def --------------------------------------- */
+
+#define METHOD(name, function, call, text, typed, doc) PYDECL_##call(function);
+#define FUNCTION(name, function, call, text, typed, doc) PYDECL_##call(function);
+#define PROPERTY(name, function, typed, doc) PyObject *function(PyObject *, void *);
+#define SLOT(name, typed)
+#include "store.def"
+#undef METHOD
+#undef FUNCTION
+#undef PROPERTY
+#undef SLOT
+
+#endif
