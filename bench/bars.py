@@ -1,0 +1,65 @@
+"""The bars: what kevy promises to reach, as data.
+
+A bar is a direction and a limit on the median of a row's samples. Rows name their bar by key; a row without
+one is there to be compared with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bar:
+    op: str  # "<=" or ">="
+    limit: float
+    unit: str = ""
+
+    def __str__(self) -> str:
+        return f"{'≤' if self.op == '<=' else '≥'} {self.limit:g}{self.unit}"
+
+    def missed_by(self, value: float) -> float:
+        """0 when met, else how far past the limit, as a share of it."""
+        over = value / self.limit - 1 if self.op == "<=" else self.limit / value - 1 if value else float("inf")
+        return max(over, 0.0)
+
+
+def at_most(limit: float, unit: str = "") -> Bar:
+    return Bar("<=", limit, unit)
+
+
+def at_least(limit: float, unit: str = "×") -> Bar:
+    return Bar(">=", limit, unit)
+
+
+BARS = {
+    # Memory: resident bytes per key; the peak while growing, as a multiple of the end.
+    "memory": at_most(60, " B"),
+    "memory ttl": at_most(78, " B"),
+    "memory peak": at_most(1.1, "×"),
+    # The worst single SET while growing.
+    "worst entries": at_most(1000, " entries"),
+    "worst bytes": at_most(64, " KiB"),
+    "worst time": at_most(300, " µs"),
+    # CPU time, as a ratio to kevy-store 1.47.
+    "get": at_most(0.4),
+    "mget": at_most(0.25),
+    "get 10k": at_most(0.8),
+    "miss": at_most(1.3),
+    "set": at_most(0.5),
+    # Moments of a 10 M-key store.
+    "snapshot time": at_most(1, " ms"),
+    "snapshot memory": at_most(2, " MB"),
+    "drop": at_most(50, " ms"),
+    # Python.
+    "python floor": at_most(1.5),
+    "python dict hot": at_most(2.0),
+    "python dict cold": at_least(1.0),
+    "python ttl class": at_least(2),
+    "python cachetools": at_least(12),
+    "python cachebox": at_least(1.2),
+    "python rust client": at_least(30),
+    # Lua, inside nginx.
+    "lua dict hot": at_least(3.5),
+    "lua dict 100k": at_least(2.5),
+}

@@ -1,0 +1,185 @@
+"""The engine through its C ABI, against kevy-store 1.47 and newest, with a bare table as the floor.
+
+Each side is driver.c linked with one backend (engine/engine.h), a process of its own, so memory is what the
+system says the process takes, and the sides alternate line by line.
+"""
+
+from __future__ import annotations
+
+import statistics
+from contextlib import ExitStack
+
+from kit import BENCH, BUILD, ROOT, Row, Unavailable, Worker, built, compare, need, number, once, paired, run, rust, say, stamp
+
+SOURCE = BENCH / "engine"
+OLD, NEW, FLOOR = "kevy-store 1.47", "kevy-store newest", "bare table"
+FLAGS = ["-std=gnu11", "-O2", f"-I{SOURCE}"]
+
+
+# ---- Building ---------------------------------------------------------------------------------------------
+
+
+def compiled(source, *flags, watch=()):
+    target = BUILD / "engine" / (source.stem + ".o")
+    mark = stamp(source, SOURCE / "engine.h", *watch) + " ".join(flags)
+    return built(target, mark, lambda: run([need("cc"), *FLAGS, *flags, "-c", source, "-o", target]))
+
+
+def linked(name, *parts):
+    target = BUILD / "engine" / f"drive-{name}"
+    libraries = ["-pthread", "-ldl", "-lm"]
+    return built(target, stamp(*parts), lambda: run([need("cc"), *parts, "-o", target, *libraries]))
+
+
+def kevy_driver():
+    includes = [f"-I{ROOT / 'core'}", f"-I{ROOT / 'bindings'}"]
+    engine = compiled(ROOT / "bindings" / "amalgam.c", *includes, "-fvisibility=hidden", "-fPIC", "-pthread",
+                      watch=[ROOT / "core", ROOT / "bindings"])
+    return linked("kevy", compiled(SOURCE / "driver.c"), compiled(SOURCE / "kevy.c", *includes), engine)
+
+
+def drivers() -> dict[str, object]:
+    driver = compiled(SOURCE / "driver.c")
+    found = {"kevy": kevy_driver(), FLOOR: linked("table", driver, compiled(SOURCE / "table.c"))}
+    try:
+        found[OLD] = linked("1_47", driver, rust("libkevy_store_1_47.a", "bench-kevy-store-1-47"))
+        found[NEW] = linked("newest", driver, rust("libkevy_store_newest.a", "bench-kevy-store-newest"))
+    except Unavailable as why:
+        say(f"without the Rust crates: {why}")
+    return found
+
+
+def size_name(n: int) -> str:
+    return f"{n // 1_000_000} M" if n >= 1_000_000 else f"{n // 1000} k"
+
+
+# ---- Memory -----------------------------------------------------------------------------------------------
+
+
+def per_key(program, n, ttl):
+    fill, memory = once([program], [f"fill {n} {ttl}", "memory"])
+    final, peak = memory["rss"] - memory["before"], memory["peak"] - memory["before"]
+    return {"rss": final / n, "peak": peak / n, "growth": peak / final, "used": memory["used"] / n}
+
+
+def memory(quick: bool) -> list[Row]:
+    n, programs = (1_000_000 if quick else 10_000_000), drivers()
+    plain = {name: per_key(program, n, 0) for name, program in programs.items()}
+    timed = {name: per_key(program, n, 3_600_000) for name, program in programs.items() if name != FLOOR}
+    ours = plain["kevy"]
+
+    def others(figures, key):
+        return "; ".join(f"{name}: {number(f[key])} B" for name, f in figures.items() if name != "kevy")
+
+    what = f"memory, {size_name(n)} keys of 14 + 16 bytes"
+    return [
+        Row(f"{what}: RSS per key", f"used_memory {number(ours['used'])} B", others(plain, "rss"), [ours["rss"]], "memory", " B"),
+        Row(f"{what}, all with TTL: RSS per key", f"used_memory {number(timed['kevy']['used'])} B", others(timed, "rss"),
+            [timed["kevy"]["rss"]], "memory ttl", " B"),
+        Row(f"{what}: growth peak to final", f"peak {number(ours['peak'])} B", others(plain, "peak"), [ours["growth"]],
+            "memory peak", "×"),
+    ]
+
+
+# ---- Speed, and the moments of a big store ------------------------------------------------------------------
+
+READS = {"get": "GET hit", "mget": "GET hit, batch of 16", "miss": "GET miss", "set": "SET overwrite"}
+
+
+def against_all(what, samples, bar):
+    rows = [compare(what, samples, "kevy", OLD, bar)] if OLD in samples else []
+    return rows + [compare(what, samples, "kevy", name) for name in (NEW, FLOOR) if name in samples]
+
+
+def speed_at(n: int, workers: dict[str, Worker], quick: bool) -> list[Row]:
+    fills = 1 if n > 1_000_000 and quick else 3 if n > 1_000_000 else 5
+    rounds = 5 if quick else 9
+    count = 2_000_000 if n <= 10_000 else 500_000 if quick else 1_000_000
+    name = size_name(n)
+
+    def asking(line):
+        return {side: (lambda w=w: w.ask(line)["ns"]) for side, w in workers.items()}
+
+    fresh = paired(fills, asking(f"fill {n} 0"))
+    rows = against_all(f"SET fresh, growing to {name}", fresh, "set") if n >= 1_000_000 else []
+    for case, title in READS.items():
+        samples = paired(rounds, asking(f"{case} {count}"))
+        bar = {"get": "get 10k", "mget": None, "miss": None, "set": None} if n < 1_000_000 else {c: c for c in READS}
+        rows += against_all(f"{title}, {name} keys", samples, bar[case])
+    return rows
+
+
+def moments(n: int, workers: dict[str, Worker]) -> list[Row]:
+    stores = {name: w for name, w in workers.items() if name != FLOOR}
+    snapshots = {name: w.ask("snapshot") for name, w in stores.items()}
+    endings = {}
+    for word in ("clear", "close"):
+        for w in stores.values():
+            w.ask(f"fill {n} 0")
+        endings[word] = {name: w.ask(word) for name, w in stores.items()}
+    name = size_name(n)
+
+    def others(figures, show):
+        return "; ".join(f"{side}: {show(f)}" for side, f in figures.items() if side != "kevy")
+
+    ours = snapshots["kevy"]
+    extra = max(ours["rss"], ours["used"]) / 1e6
+    rows = [
+        Row(f"snapshot open, {name} keys", f"closing it {number(ours['close_ms'])} ms",
+            others(snapshots, lambda f: f"{number(f['ms'])} ms"), [ours["ms"]], "snapshot time", " ms"),
+        Row(f"snapshot open, {name} keys: extra memory", f"RSS {ours['rss'] / 1e6:.2f} MB, used {ours['used'] / 1e6:.3f} MB",
+            others(snapshots, lambda f: f"{number(f['rss'] / 1e6)} MB"), [extra], "snapshot memory", " MB"),
+    ]
+    for word, figures in endings.items():
+        rows.append(Row(f"{word} of a {name}-key store", f"CPU {number(figures['kevy']['cpu_ms'])} ms",
+                        others(figures, lambda f: f"{number(f['ms'])} ms"), [figures["kevy"]["ms"]], "drop", " ms"))
+    return rows
+
+
+def speed(quick: bool) -> list[Row]:
+    sizes = [10_000, 1_000_000] if quick else [10_000, 1_000_000, 10_000_000]
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        workers = {name: stack.enter_context(Worker([program])) for name, program in drivers().items()}
+        for n in sizes:
+            say(f"speed at {size_name(n)} keys")
+            rows += speed_at(n, workers, quick)
+        rows += moments(sizes[-1], workers)
+    return rows
+
+
+# ---- The worst single SET --------------------------------------------------------------------------------------
+
+
+def worst(quick: bool) -> list[Row]:
+    n, runs = (1_000_000, 3) if quick else (10_000_000, 5)
+    programs = drivers()
+    counted, = once([programs["kevy"]], [f"work {n}"])
+    warm, idle = once([programs["kevy"]], [f"worst {n} {runs}", f"idle {n} {runs}"])
+    cold, = once([programs["kevy"]], [f"cold {n}"])
+    theirs = {name: once([programs[name]], [f"worst {n} 1"])[0] for name in (OLD, NEW) if name in programs}
+    crates = "; ".join(f"{name}, 1 run: {number(f['single_us'])} µs" for name, f in theirs.items())
+    what = f"worst SET while growing to {size_name(n)}"
+    rows = []
+    if counted["counted"]:
+        rows += [
+            Row(f"{what}: entries moved", f"{counted['entries'] / n:.2f} per key in all", "a whole-table rehash moves every key",
+                [counted["most_entries"]], "worst entries"),
+            Row(f"{what}: copied or zeroed", f"{number(counted['bytes'] / n)} B per key in all", "",
+                [counted["most_bytes"] / 1024], "worst bytes", " KiB"),
+        ]
+    else:
+        say("the engine exports no work counters: counted work is left out")
+    rows.append(Row(f"{what}: thread CPU, memory warm, least of {runs} runs by operation",
+                    f"{warm['least_over_100us']} over 100 µs; in single runs {number(warm['single_us'])} µs, "
+                    f"{warm['single_over_300us']} over 300 µs",
+                    f"idle loop: {number(idle['least_us'])} µs; its single runs {number(idle['single_us'])} µs, "
+                    f"{idle['single_over_300us']} over 300 µs; {crates}", [warm["least_us"]], "worst time", " µs"))
+    rows.append(Row(f"{what}: memory fresh, one run",
+                    f"{cold['over_300us']} over 300 µs, {cold['over_1ms']} over 1 ms; {cold['faults'] / n:.4f} page faults per "
+                    f"key, at most {cold['most_faults']} in one SET, {cold['single_faults']} in the worst",
+                    f"first touch of a 4 KiB page: {number(cold['page_us'])} µs", [cold["single_us"]], None, " µs"))
+    return rows
+
+
+PARTS = {"memory": memory, "speed": speed, "worst": worst}

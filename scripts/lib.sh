@@ -1,0 +1,87 @@
+# lib.sh: what the scripts share; sourced, from the repository's root.
+#
+# A suite runs each of its programs through `run LABEL COMMAND...`, which shows the output as it
+# comes, keeps it in build/logs, and notes the program's own summary line; its last line is `finish`,
+# which fails when one of them failed.
+
+set -o pipefail
+BUILD=build
+LOGS=$BUILD/logs
+JOBS=${JOBS:-$(nproc)}
+FAILED=0
+export SEED=${SEED:-1}
+
+say() { printf 'kevy: %s\n' "$*"; }
+die() { say "$*" >&2; exit 1; }
+
+# The interpreter that .venv is made with: Debian's own where there is one.
+: "${PYTHON:=$([ -x /usr/bin/python3 ] && echo /usr/bin/python3 || command -v python3)}"
+
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
+
+# The virtual environment of an interpreter, by its version as scripts/interpreters prints it.
+venv_of() {
+  if [ "$1" = "$(version_of "$PYTHON")" ]; then echo .venv; else echo "$BUILD/venv-$1"; fi
+}
+
+# Debian ships CPython's own tests in a package that carries the version in its name.
+testsuite_package() { echo "libpython$(version_of "$PYTHON")-testsuite"; }
+
+# The last line that looks like a runner's summary: "N passed, N failed", pytest's, ctest's, libFuzzer's ...
+summary_of() {
+  grep -E '[0-9]+ passed|tests (passed|failed)|^stat::number_of_executed|^Success: |^ABI: ' "$1" | tail -n 1 | tr -d '='
+}
+
+# run LABEL COMMAND...: fails as the command does.
+run() {
+  local label=$1 log code=0
+  shift
+  mkdir -p "$LOGS"
+  log=$LOGS/$(printf %s "$label" | tr -c 'A-Za-z0-9.+' -).log
+  printf '\n-- %s\n' "$label"
+  "$@" 2>&1 | tee "$log" || code=1 FAILED=1
+  printf '  %-30s %s%s\n' "$label" "$([ $code = 0 ] || echo 'FAILED ')" "$(summary_of "$log")" >>"$LOGS/summary"
+  return $code
+}
+
+finish() { exit "$FAILED"; }
+
+# cmake_build DIRECTORY [-DOPTION...]: configures and builds TARGET (all) there; quiet when it works.
+cmake_build() {
+  local dir=$1
+  shift
+  mkdir -p "$dir"
+  {
+    cmake -S . -B "$dir" "$@" && cmake --build "$dir" -j "$JOBS" --target "${TARGET:-all}"
+  } >"$dir/build.log" 2>&1 || { cat "$dir/build.log"; return 1; }
+  awk -v dir="$dir" '/Building C object/ { n++ } END { print n + 0, "files compiled in", dir }' "$dir/build.log"
+}
+
+# What the suites build with: warnings are errors, no door may be missing.
+STRICT="-DKEVY_TESTS=ON -DKEVY_WERROR=ON -DKEVY_ALL_DOORS=ON"
+
+SANITIZED="-DCMAKE_C_COMPILER=gcc -DKEVY_SANITIZE=address,undefined"
+
+# build_python VENV [DIRECTORY]: builds the extension for VENV's interpreter in DIRECTORY. Without one it
+# goes where VENV finds it. The interpreter's headers count as system headers, so that the warnings are
+# about our code.
+build_python() {
+  local python=$1/bin/python base=${2:-$BUILD/python-$(version_of "$1/bin/python")} headers
+  headers=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
+  mkdir -p "$base"
+  rm -rf "$base"/lib/kevy/*.py*
+  CFLAGS="-isystem $headers -Wall -Wextra -Wshadow -Wconversion -Werror ${CFLAGS:-}" \
+    "$python" setup.py -q build --build-base "$base" --build-lib "$base/lib" >"$base/build.log" 2>&1 ||
+    { cat "$base/build.log"; return 1; }
+  if [ $# = 1 ]; then
+    echo "$PWD/$base/lib" >"$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/kevy.pth"
+  fi
+}
+
+# lua_env DIRECTORY LUA COMMAND...: runs a command with the module of one Lua (lua54, luajit) on its path.
+lua_env() {
+  local dir=$PWD/$1 lua=$2
+  shift 2
+  env KEVY_LIB="$dir/libkevy.so" LUA_PATH="$PWD/lua/?.lua;$PWD/tests/lua/?.lua;;" \
+    LUA_CPATH="$dir/$lua/?.so;;" "$@"
+}

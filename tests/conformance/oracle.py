@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Replays the conformance cases against a real redis-server, so that what they expect is what Redis answers.
+
+    tests/conformance/oracle.py [--server redis-server] [text in the names of cases]
+
+The server listens on a unix socket in a temporary directory and is stopped at the end. Cases of
+differences.txt must differ; kevy-only cases and those that wait long are left out."""
+
+import argparse
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import conformance  # noqa: E402
+
+LONGEST_WAIT = 500  # ms that are really waited for
+
+
+class Redis:
+    """A redis-server of our own, and one connection to it."""
+
+    def __init__(self, program="redis-server"):
+        self.directory = tempfile.TemporaryDirectory(prefix="kevy-oracle-")
+        path = self.directory.name + "/socket"
+        self.process = subprocess.Popen(
+            [program, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no",
+             "--databases", "1", "--dir", self.directory.name, "--hz", "100"],
+            stdout=subprocess.DEVNULL)
+        self.socket = self._connect(path)
+        self.file = self.socket.makefile("rb")
+
+    def _connect(self, path):
+        for _ in range(200):
+            try:
+                s = socket.socket(socket.AF_UNIX)
+                s.connect(path)
+                return s
+            except OSError:
+                s.close()
+                if self.process.poll() is not None:
+                    break
+                time.sleep(0.05)
+        raise RuntimeError("redis-server does not come up")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+        self.process.terminate()
+        self.process.wait(10)
+        self.directory.cleanup()
+
+    def execute(self, arguments):
+        """The exact bytes of the reply."""
+        self.socket.sendall(b"*%d\r\n" % len(arguments) + b"".join(
+            b"$%d\r\n%s\r\n" % (len(a), a) for a in arguments))
+        return self._read()
+
+    def _read(self):
+        line = self.file.readline()
+        if not line.endswith(b"\r\n"):
+            raise RuntimeError("redis-server hung up")
+        mark, rest = line[:1], line[1:-2]
+        if mark == b"$" and int(rest) >= 0:
+            return line + self.file.read(int(rest) + 2)
+        if mark == b"*":
+            return line + b"".join(self._read() for _ in range(int(rest)))
+        return line
+
+
+def advance(milliseconds):
+    time.sleep(milliseconds / 1000 + 0.002)
+
+
+def askable(case):
+    """Whether Redis can be asked: the case is not about kevy, and its clock moves forward, a little."""
+    waits = [step[1] for step in case.steps if step[0] == "clock"]
+    return "kevy-only" not in case.tags and min(waits, default=0) >= 0 and sum(waits) <= LONGEST_WAIT
+
+
+def differences():
+    """Names of the cases in which the oracle answers otherwise."""
+    rows = (conformance.HERE / "differences.txt").read_text().splitlines()
+    return {row.split(" | ")[0].strip() for row in rows if row.strip() and not row.startswith("#")}
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--server", default="redis-server")
+    options.add_argument("filter", nargs="?", default="")
+    options = options.parse_args()
+    passed = failed = 0
+    different = differences()
+    cases = conformance.load()
+    unknown = different - {case.name for case in cases}
+    for name in sorted(unknown):
+        print(f"differences.txt: no such case: {name}")
+    failed += len(unknown)
+    with Redis(options.server) as redis:
+        for case in cases:
+            if options.filter not in case.name or not askable(case):
+                continue
+            redis.execute([b"FLUSHALL"])
+            failures = conformance.run(case, redis.execute, advance)
+            if (case.name in different) != bool(failures):
+                failed += 1
+                print("\n".join(failures) or f"{case}\nno longer differs: differences.txt", end="\n\n")
+            else:
+                passed += 1
+    print(f"oracle: {passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
