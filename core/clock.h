@@ -14,7 +14,11 @@
 typedef struct timeline {
   int64_t offset; /* Unix time minus boot time, ms */
   int64_t fixed;  /* the tests' present, KEVY_NO_TTL for the system's */
+  int64_t coarse; /* the coarse clock's last reading */
+  int64_t exact;  /* the present as it was when that reading was new */
 } timeline;
+
+#define CLOCK_NEAR 1000 /* ms; the coarse clock is never that late */
 
 static inline int64_t clock_read_ms(clockid_t id) {
   struct timespec t;
@@ -22,12 +26,24 @@ static inline int64_t clock_read_ms(clockid_t id) {
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 static inline timeline clock_open(void) {
-  timeline c = {clock_read_ms(CLOCK_REALTIME) - clock_read_ms(CLOCK_BOOTTIME), KEVY_NO_TTL};
+  timeline c = {clock_read_ms(CLOCK_REALTIME) - clock_read_ms(CLOCK_BOOTTIME), KEVY_NO_TTL, 0, 0};
   return c;
 }
 static inline int64_t clock_now(const timeline *c) {
   if (UNLIKELY(c->fixed != KEVY_NO_TTL)) return c->fixed;
   return c->offset + clock_read_ms(CLOCK_BOOTTIME);
+}
+/* Whether a deadline has come. The coarse clock (8 ns; the exact one costs 40) tells whether the tick has
+ * moved since the exact one was last read, and so that a deadline well ahead cannot have come; a tick
+ * follows a resume from suspension before anything else runs for long. */
+static inline bool clock_passed(timeline *c, int64_t deadline) {
+  if (UNLIKELY(c->fixed != KEVY_NO_TTL)) return deadline <= c->fixed;
+  int64_t coarse = clock_read_ms(CLOCK_MONOTONIC_COARSE);
+  if (UNLIKELY(coarse != c->coarse)) {
+    c->exact = clock_now(c);
+    c->coarse = coarse;
+  }
+  return UNLIKELY(deadline - CLOCK_NEAR <= c->exact) && deadline <= clock_now(c);
 }
 /* Nanoseconds on a clock of no fixed origin, to bound slices with. */
 static inline uint64_t clock_ticks(void) {

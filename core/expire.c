@@ -115,6 +115,20 @@ void expire_remove(kevy_store *s, ref block) {
   if (next != 0) link_set(s->base, next, LINK_PREV, prev);
 }
 
+void expire_move(kevy_store *s, ref block, int64_t deadline) {
+  entry *e = mem_ptr(s->base, block);
+  const wheel *w = wheel_of(s);
+  spot from = spot_of(w, entry_deadline(e)), to = spot_of(w, deadline);
+  if (from.level == to.level && from.list == to.list) {
+    store64(e + 1, (uint64_t)deadline);
+    if (deadline < s->next_due) s->next_due = deadline;
+    return;
+  }
+  expire_remove(s, block);
+  store64(e + 1, (uint64_t)deadline);
+  expire_add(s, block);
+}
+
 /* ---- turning ---- */
 
 /* A list above level 0 whose time has come: its entries move down before anything else is due. */

@@ -23,6 +23,9 @@ void expire_add(kevy_store *s, ref block);
 /* Takes it off. */
 void expire_remove(kevy_store *s, ref block);
 
+/* Gives an entry on the wheel another deadline. */
+void expire_move(kevy_store *s, ref block, int64_t deadline);
+
 /* Deletes up to `items` due keys (moving an entry down a level counts as one). True when nothing more is
  * due. Sets s->next_due. */
 bool expire_slice(kevy_store *s, uint32_t items, uint64_t *expired);

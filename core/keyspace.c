@@ -87,7 +87,7 @@ static void key_value(const entry *e, kevy_value *key) {
 }
 
 /* Some live key, when chance found only expired ones. */
-static const entry *first_live(const kevy_store *s) {
+static const entry *first_live(kevy_store *s) {
   table_walk walk = {0, 0, false};
   ref r;
   while ((r = table_next(s->base, s->keys, &walk)) != 0) {
@@ -118,7 +118,7 @@ kevy_status keyspace_clear(kevy_store *s) {
 }
 
 typedef struct scan_step {
-  const kevy_store *s;
+  kevy_store *s;
   keyspace_visit visit;
   void *context;
 } scan_step;

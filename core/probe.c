@@ -139,17 +139,14 @@ void probe_expire(kevy_store *s, ref block) {
 
 kevy_status probe_set_deadline(kevy_store *s, probe *p, int64_t deadline) {
   entry *e = p->live;
-  if (deadline != KEVY_NO_TTL && deadline <= store_now(s)) {
+  if (deadline != KEVY_NO_TTL && store_passed(s, deadline)) {
     probe_remove(s, p);
     return KEVY_OK;
   }
   int64_t before = entry_deadline(e);
   if (before == deadline) return KEVY_OK;
   if (before != KEVY_NO_TTL && deadline != KEVY_NO_TTL && probe_in_place(s, p)) {
-    ref block = slot_ref(*p->slot);
-    expire_remove(s, block);
-    store64(e + 1, (uint64_t)deadline);
-    expire_add(s, block);
+    expire_move(s, slot_ref(*p->slot), deadline);
     return KEVY_OK;
   }
   /* The caller's key may lie where the value was lent; the entry's own is there until it is replaced. */

@@ -60,8 +60,8 @@ void probe_remove(kevy_store *s, probe *p);
 void probe_expire(kevy_store *s, ref block);
 
 /* True when the entry's deadline has come. */
-static inline bool probe_expired(const kevy_store *s, const entry *e) {
-  return UNLIKELY(entry_has_deadline(e)) && entry_deadline(e) <= store_now(s);
+static inline bool probe_expired(kevy_store *s, const entry *e) {
+  return UNLIKELY(entry_has_deadline(e)) && store_passed(s, entry_deadline(e));
 }
 
 /* Gives e another deadline (or none); a deadline that has come removes the key. */

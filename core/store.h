@@ -75,6 +75,10 @@ bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired);
 static inline int64_t store_now(const kevy_store *s) {
   return UNLIKELY(s->frozen != NULL) ? s->frozen->now : clock_now(&s->clock);
 }
+static inline bool store_passed(kevy_store *s, int64_t deadline) {
+  return UNLIKELY(s->frozen != NULL) ? deadline <= s->frozen->now
+                                     : clock_passed(&s->clock, deadline);
+}
 
 /* Records an error with detail and returns it. */
 __attribute__((format(printf, 3, 4))) kevy_status store_fail(kevy_store *s, kevy_status status,

@@ -88,6 +88,10 @@ static int64_t live_deadline(const probe *p) {
   return p->live != NULL ? entry_deadline(p->live) : KEVY_NO_TTL;
 }
 
+static bool has_come(kevy_store *s, int64_t deadline) {
+  return UNLIKELY(deadline != KEVY_NO_TTL) && store_passed(s, deadline);
+}
+
 /* ---- reading ---- */
 
 /* Finds a string for reading: KEVY_MISSING, KEVY_EWRONGTYPE. */
@@ -109,24 +113,40 @@ __attribute__((noinline)) kevy_status string_get_hashed(kevy_store *s, const cha
   return KEVY_OK;
 }
 
-/* A plain entry in the first place looked at is answered here, with one test of its flags. */
+/* The entry of this key when it is a plain one, with or without a deadline that has not come, and in the
+ * first place looked at: nearly all reads and overwrites of short values. NULL otherwise; *absent then
+ * says whether there surely is no such key. *value is where its bytes are. */
+static FLAT entry *find_plain(kevy_store *s, const char *key, size_t klen, uint64_t hash,
+                              bool *absent, char **value) {
+  entry *e = table_guess(s->base, s->keys, hash, absent);
+  if (UNLIKELY(e == NULL)) return NULL;
+  uint32_t flags = entry_flags(e) & ~ENTRY_ACCESS;
+  char *at = (char *)(e + 1);
+  if (UNLIKELY(flags != ENTRY_PLAIN)) {
+    if (flags != (ENTRY_PLAIN | ENTRY_TTL) || store_passed(s, (int64_t)load64(at))) return NULL;
+    at += ENTRY_TTL_BYTES;
+  }
+  if (UNLIKELY(e->klen != klen || !bytes_equal(at, key, klen))) return NULL;
+  *value = at + klen;
+  return e;
+}
+
 FLAT kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
   uint64_t hash = probe_hash(s, key, klen);
   bool absent;
-  entry *e = table_guess(s->base, s->keys, hash, &absent);
-  if (absent) {
+  char *value;
+  entry *e = find_plain(s, key, klen, hash, &absent, &value);
+  if (UNLIKELY(e == NULL)) {
+    if (!absent) return string_get_hashed(s, key, klen, hash, out);
     s->misses++;
     return KEVY_MISSING;
   }
-  if (UNLIKELY(e == NULL) || (entry_flags(e) & ~ENTRY_ACCESS) != ENTRY_PLAIN || e->klen != klen ||
-      !bytes_equal((const char *)(e + 1), key, klen))
-    return string_get_hashed(s, key, klen, hash, out);
   s->hits++;
   probe_note_access(s, e);
   out->kind = entry_value_kind(e);
   out->reserved = 0;
   out->len = e->vlen;
-  out->as.ptr = (const char *)(e + 1) + klen;
+  out->as.ptr = value;
   return KEVY_OK;
 }
 
@@ -181,10 +201,6 @@ kevy_status string_getrange(kevy_store *s, const char *key, size_t klen, int64_t
 
 /* ---- writing ---- */
 
-static bool has_come(const kevy_store *s, int64_t deadline) {
-  return UNLIKELY(deadline != KEVY_NO_TTL) && deadline <= store_now(s);
-}
-
 /* Overwrites the found block where it stands, when a block for the new value would be of the same
  * size and no snapshot sees this one. */
 static bool overwrite(kevy_store *s, const probe *p, const content *c, int64_t deadline) {
@@ -202,12 +218,7 @@ static bool overwrite(kevy_store *s, const probe *p, const content *c, int64_t d
   __atomic_store_n(&e->access_flags, (flags & ~(ENTRY_CONTENT | ENTRY_ACCESS)) | c->form | s->access,
                    __ATOMIC_RELAXED);
   entry_set_content(e, c);
-  if (deadline != entry_deadline(e)) {
-    ref block = slot_ref(*p->slot);
-    expire_remove(s, block);
-    store64(e + 1, (uint64_t)deadline);
-    expire_add(s, block);
-  }
+  if (deadline != entry_deadline(e)) expire_move(s, slot_ref(*p->slot), deadline);
   return true;
 }
 
@@ -261,23 +272,24 @@ static kevy_status set_and_get(kevy_store *s, probe *p, const kevy_value *value,
   return KEVY_OK;
 }
 
-/* The commonest write, as string_get has the commonest read: bytes over a plain entry's, in a block of the
- * same size, with no snapshot to mind. False, and nothing done, where it is anything else. */
+/* The commonest write: bytes over a plain entry's, in a block of the same size, with no snapshot to mind.
+ * False, and nothing done, where it is anything else. */
 static FLAT bool set_plain(kevy_store *s, const char *key, size_t klen, uint64_t hash,
-                           const kevy_value *value) {
+                           const kevy_value *value, int64_t deadline) {
   if (s->sp->newest != 0 || value->kind > KEVY_TEXT || value->len > BLOB_THRESHOLD) return false;
+  if (has_come(s, deadline)) return false;
   bool absent;
-  entry *e = table_guess(s->base, s->keys, hash, &absent);
-  if (e == NULL || (entry_flags(e) & ~ENTRY_ACCESS) != ENTRY_PLAIN || e->klen != klen ||
-      !bytes_equal((const char *)(e + 1), key, klen))
-    return false;
-  if (value->len != e->vlen && mem_round(sizeof *e + klen + value->len) !=
-                                   mem_round(sizeof *e + klen + e->vlen))
+  char *to;
+  entry *e = find_plain(s, key, klen, hash, &absent, &to);
+  if (e == NULL || entry_has_deadline(e) != (deadline != KEVY_NO_TTL)) return false;
+  size_t head = (size_t)(to - (char *)e);
+  if (value->len != e->vlen && mem_round(head + value->len) != mem_round(head + e->vlen))
     return false;
   e->vlen = (uint16_t)value->len;
   e->kinds = (uint8_t)((e->kinds & 0x30u) | value->kind);
-  bytes_move((char *)(e + 1) + klen, value->as.ptr, value->len);
+  bytes_move(to, value->as.ptr, value->len);
   probe_note_access(s, e);
+  if (deadline != KEVY_NO_TTL) expire_move(s, (ref)((char *)e - s->base), deadline);
   return true;
 }
 
@@ -286,8 +298,8 @@ kevy_status string_set(kevy_store *s, const char *key, size_t klen, const kevy_v
   kevy_status status = store_write(s);
   if (UNLIKELY(status != KEVY_OK) || UNLIKELY((status = check_key(klen)) != KEVY_OK)) return status;
   uint64_t hash = probe_hash(s, key, klen);
-  if (deadline == KEVY_NO_TTL && old == NULL && (flags & ~KEVY_TEXT_KEY) == 0 &&
-      set_plain(s, key, klen, hash, value))
+  if (old == NULL && (flags & ~KEVY_TEXT_KEY) == 0 &&
+      set_plain(s, key, klen, hash, value, deadline))
     return KEVY_OK;
   if (UNLIKELY((flags & KEVY_NX) && (flags & KEVY_XX))) return KEVY_EARG;
   probe p;
