@@ -34,7 +34,7 @@ typedef struct model {
   mkey at[MODEL_KEYS_MAX];
 } model;
 
-static mval *mval_new(const char *ptr, size_t len, uint32_t kind) {
+static inline mval *mval_new(const char *ptr, size_t len, uint32_t kind) {
   mval *m = malloc(sizeof *m + len);
   REQUIRE(m != NULL);
   m->refs = 1;
@@ -45,16 +45,16 @@ static mval *mval_new(const char *ptr, size_t len, uint32_t kind) {
   if (len != 0 && ptr != NULL) memcpy(m->bytes, ptr, len);
   return m;
 }
-static mval *mval_copy(const kevy_value *v) {
+static inline mval *mval_copy(const kevy_value *v) {
   mval *m = mval_new(v->kind <= KEVY_TEXT ? v->as.ptr : NULL, v->kind <= KEVY_TEXT ? v->len : 0, v->kind);
   if (v->kind == KEVY_INT) m->v.as.i = v->as.i;
   if (v->kind == KEVY_FLOAT) m->v.as.d = v->as.d;
   return m;
 }
-static void mval_release(mval *m) {
+static inline void mval_release(mval *m) {
   if (m != NULL && --m->refs == 0) free(m);
 }
-static bool mval_alike(const kevy_value *a, const kevy_value *b) {
+static inline bool mval_alike(const kevy_value *a, const kevy_value *b) {
   if (a->kind != b->kind) return false;
   if (a->kind == KEVY_INT) return a->as.i == b->as.i;
   if (a->kind == KEVY_FLOAT) return memcmp(&a->as.d, &b->as.d, sizeof a->as.d) == 0;
@@ -62,7 +62,7 @@ static bool mval_alike(const kevy_value *a, const kevy_value *b) {
   return a->len == b->len && (a->len == 0 || memcmp(a->as.ptr, b->as.ptr, a->len) == 0);
 }
 /* The value's byte form, as a value of its own. */
-static mval *mval_bytes(const mval *m) {
+static inline mval *mval_bytes(const mval *m) {
   char digits[NUMBER_FLOAT_MAX];
   if (m->v.kind <= KEVY_TEXT) return mval_new(m->bytes, m->v.len, m->v.kind);
   size_t len = m->v.kind == KEVY_INT ? number_format_int(m->v.as.i, digits)
@@ -76,7 +76,7 @@ static char model_names[MODEL_KEYS_MAX][MODEL_KEY_LEN];
 static size_t model_lens[MODEL_KEYS_MAX];
 
 /* Short, decimal, empty and long ones. */
-static void model_name_keys(void) {
+static inline void model_name_keys(void) {
   for (unsigned k = 0; k < MODEL_KEYS_MAX; k++) {
     char *name = model_names[k];
     int len = snprintf(name, MODEL_KEY_LEN, k % 8 == 3 ? "%u" : "key:%u", k);
@@ -89,35 +89,35 @@ static void model_name_keys(void) {
   model_lens[1] = 0;
 }
 
-static uint32_t model_key_of(const model *m, const kevy_value *key) {
+static inline uint32_t model_key_of(const model *m, const kevy_value *key) {
   for (uint32_t k = 0; k < m->keys; k++)
     if (key->len == model_lens[k] && memcmp(key->as.ptr, model_names[k], key->len) == 0) return k;
   return UINT32_MAX;
 }
 
-static void model_open(model *m, kevy_store *s, uint32_t keys) {
+static inline void model_open(model *m, kevy_store *s, uint32_t keys) {
   memset(m, 0, sizeof *m);
   m->keys = keys;
   m->now = MODEL_EPOCH;
   model_name_keys();
   CHECK(kevy_debug_clock(s, m->now) == KEVY_OK);
 }
-static void model_copy(model *to, const model *from) {
+static inline void model_copy(model *to, const model *from) {
   *to = *from;
   for (uint32_t k = 0; k < to->keys; k++)
     if (to->at[k].value != NULL) to->at[k].value->refs++;
 }
-static void model_close(model *m) {
+static inline void model_close(model *m) {
   for (uint32_t k = 0; k < m->keys; k++) mval_release(m->at[k].value);
 }
 
 /* The key where it lives at the model's present, else NULL. */
-static const mkey *model_live(const model *m, uint32_t k) {
+static inline const mkey *model_live(const model *m, uint32_t k) {
   const mkey *key = &m->at[k];
   if (key->value == NULL || (key->deadline != KEVY_NO_TTL && key->deadline <= m->now)) return NULL;
   return key;
 }
-static void model_put(model *m, uint32_t k, mval *value, int64_t deadline, uint32_t kind) {
+static inline void model_put(model *m, uint32_t k, mval *value, int64_t deadline, uint32_t kind) {
   const mkey *live = model_live(m, k);
   mkey *key = &m->at[k];
   if (live != NULL) kind = key->kind;
@@ -125,7 +125,7 @@ static void model_put(model *m, uint32_t k, mval *value, int64_t deadline, uint3
   *key = (mkey){value, deadline, kind};
   mval_release(before);
 }
-static void model_remove(model *m, uint32_t k) {
+static inline void model_remove(model *m, uint32_t k) {
   mval_release(m->at[k].value);
   m->at[k].value = NULL;
 }
@@ -158,22 +158,22 @@ typedef struct result {
   mval *value, *values[OP_BATCH];
 } result;
 
-static void op_release(op *o) {
+static inline void op_release(op *o) {
   mval_release(o->value);
   for (size_t i = 0; i < OP_BATCH; i++) mval_release(o->values[i]);
 }
-static void result_release(result *r) {
+static inline void result_release(result *r) {
   mval_release(r->value);
   for (size_t i = 0; i < OP_BATCH; i++) mval_release(r->values[i]);
 }
 
-static mval *some_bytes(size_t len) {
+static inline mval *some_bytes(size_t len) {
   mval *m = mval_new(NULL, len, choose(2) ? KEVY_TEXT : KEVY_BYTES);
   uint64_t x = choose(256);
   for (size_t i = 0; i < len; i++) m->bytes[i] = (char)(x + i * 7);
   return m;
 }
-static mval *some_value(void) {
+static inline mval *some_value(void) {
   char digits[32];
   switch (choose(12)) {
     case 0: return mval_copy(&(kevy_value){KEVY_INT, 0, 0, {.i = (int64_t)choose(100)}});
@@ -200,7 +200,7 @@ static int64_t some_ttl(const model *m, uint32_t *flags) {
   }
 }
 
-static void op_choose(op *o, const model *m) {
+static inline void op_choose(op *o, const model *m) {
   memset(o, 0, sizeof *o);
   o->what = (int)choose(OP_KINDS);
   if (choose(4) == 0) o->what = OP_SET;
@@ -257,9 +257,9 @@ static void op_choose(op *o, const model *m) {
 
 /* ---- on the store ---- */
 
-static void keep(result *r, const kevy_value *v) { r->value = mval_copy(v); }
+static inline void keep(result *r, const kevy_value *v) { r->value = mval_copy(v); }
 
-static void run_batch(kevy_store *s, const op *o, result *r) {
+static inline void run_batch(kevy_store *s, const op *o, result *r) {
   kevy_value keys[OP_BATCH], values[OP_BATCH];
   for (size_t i = 0; i < o->batch; i++) {
     keys[i] = kevy_bytes(model_names[o->keys[i]], model_lens[o->keys[i]]);
@@ -275,7 +275,7 @@ static void run_batch(kevy_store *s, const op *o, result *r) {
   for (size_t i = 0; i < o->batch && r->status == KEVY_OK; i++) r->values[i] = mval_copy(&values[i]);
 }
 
-static void run_pin(kevy_store *s, const char *key, size_t klen, result *r) {
+static inline void run_pin(kevy_store *s, const char *key, size_t klen, result *r) {
   kevy_pin *pin;
   kevy_value v;
   r->status = kevy_pin_value(s, key, klen, &pin, &v);
@@ -284,7 +284,7 @@ static void run_pin(kevy_store *s, const char *key, size_t klen, result *r) {
   kevy_unpin(pin);
 }
 
-static void run_get_into(kevy_store *s, const char *key, size_t klen, result *r) {
+static inline void run_get_into(kevy_store *s, const char *key, size_t klen, result *r) {
   char buf[64];
   kevy_value v;
   r->status = kevy_get_into(s, key, klen, buf, sizeof buf, &v);
@@ -298,7 +298,7 @@ static void run_get_into(kevy_store *s, const char *key, size_t klen, result *r)
   keep(r, &v);
 }
 
-static result op_run(kevy_store *s, const model *m, const op *o) {
+static inline result op_run(kevy_store *s, const model *m, const op *o) {
   result r;
   memset(&r, 0, sizeof r);
   const char *key = model_names[o->key], *to = model_names[o->to];
@@ -351,7 +351,7 @@ static result op_run(kevy_store *s, const model *m, const op *o) {
 
 /* ---- on the model ---- */
 
-static kevy_status expect_deadline(const model *m, int64_t ttl, uint32_t flags, int64_t *deadline) {
+static inline kevy_status expect_deadline(const model *m, int64_t ttl, uint32_t flags, int64_t *deadline) {
   *deadline = ttl;
   if (flags & KEVY_AT) return ttl < 0 ? KEVY_EEXPIRE : KEVY_OK;
   if (ttl == KEVY_NO_TTL) return KEVY_OK;
@@ -359,14 +359,14 @@ static kevy_status expect_deadline(const model *m, int64_t ttl, uint32_t flags, 
   *deadline = m->now + ttl;
   return KEVY_OK;
 }
-static uint32_t given_kind(const op *o) { return o->flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES; }
+static inline uint32_t given_kind(const op *o) { return o->flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES; }
 
-static mval *shared(mval *m) {
+static inline mval *shared(mval *m) {
   m->refs++;
   return m;
 }
 
-static void expect_set(model *m, const op *o, result *r) {
+static inline void expect_set(model *m, const op *o, result *r) {
   int64_t deadline;
   r->status = expect_deadline(m, o->ttl, o->flags, &deadline);
   if (r->status != KEVY_OK) return;
@@ -386,12 +386,12 @@ static void expect_set(model *m, const op *o, result *r) {
   else model_put(m, o->key, shared(o->value), deadline, given_kind(o));
 }
 
-static void expect_new_deadline(model *m, uint32_t k, int64_t deadline) {
+static inline void expect_new_deadline(model *m, uint32_t k, int64_t deadline) {
   if (deadline != KEVY_NO_TTL && deadline <= m->now) model_remove(m, k);
   else m->at[k].deadline = deadline;
 }
 
-static void expect_getex(model *m, const op *o, const mkey *live, result *r) {
+static inline void expect_getex(model *m, const op *o, const mkey *live, result *r) {
   int64_t deadline;
   r->status = expect_deadline(m, o->ttl, o->flags, &deadline);
   if (r->status != KEVY_OK) return;
@@ -405,12 +405,12 @@ static void expect_getex(model *m, const op *o, const mkey *live, result *r) {
   expect_new_deadline(m, o->key, deadline);
 }
 
-static void expect_number(model *m, const op *o, mval *after) {
+static inline void expect_number(model *m, const op *o, mval *after) {
   const mkey *live = model_live(m, o->key);
   model_put(m, o->key, after, live != NULL ? live->deadline : KEVY_NO_TTL, given_kind(o));
 }
 
-static void expect_incr(model *m, const op *o, const mkey *live, result *r) {
+static inline void expect_incr(model *m, const op *o, const mkey *live, result *r) {
   int64_t before = 0;
   if (live != NULL) {
     mval *form = mval_bytes(live->value);
@@ -430,7 +430,7 @@ static void expect_incr(model *m, const op *o, const mkey *live, result *r) {
   expect_number(m, o, mval_copy(&v));
 }
 
-static void expect_incr_float(model *m, const op *o, const mkey *live, result *r) {
+static inline void expect_incr_float(model *m, const op *o, const mkey *live, result *r) {
   double before = 0;
   if (live != NULL) {
     const kevy_value *v = &live->value->v;
@@ -451,7 +451,7 @@ static void expect_incr_float(model *m, const op *o, const mkey *live, result *r
 }
 
 /* Puts `piece` at `offset` of what the key holds. */
-static void expect_piece(model *m, const op *o, const mkey *live, size_t offset, const mval *piece,
+static inline void expect_piece(model *m, const op *o, const mkey *live, size_t offset, const mval *piece,
                          uint32_t kind, result *r) {
   mval *old = live != NULL ? mval_bytes(live->value) : mval_new(NULL, 0, KEVY_BYTES);
   size_t end = offset + piece->v.len, len = end > old->v.len ? end : old->v.len;
@@ -464,7 +464,7 @@ static void expect_piece(model *m, const op *o, const mkey *live, size_t offset,
   expect_number(m, o, after);
 }
 
-static void expect_append(model *m, const op *o, const mkey *live, result *r) {
+static inline void expect_append(model *m, const op *o, const mkey *live, result *r) {
   mval *tail = mval_bytes(o->value), *old = live != NULL ? mval_bytes(live->value) : NULL;
   bool text = o->value->v.kind == KEVY_TEXT && (live == NULL || live->value->v.kind == KEVY_TEXT);
   expect_piece(m, o, live, old != NULL ? old->v.len : 0, tail, text ? KEVY_TEXT : KEVY_BYTES, r);
@@ -472,7 +472,7 @@ static void expect_append(model *m, const op *o, const mkey *live, result *r) {
   mval_release(old);
 }
 
-static void expect_setrange(model *m, const op *o, const mkey *live, result *r) {
+static inline void expect_setrange(model *m, const op *o, const mkey *live, result *r) {
   if (o->first < 0) {
     r->status = KEVY_ERANGE;
   } else if (o->value->v.len == 0) {
@@ -486,7 +486,7 @@ static void expect_setrange(model *m, const op *o, const mkey *live, result *r) 
   }
 }
 
-static void expect_getrange(const op *o, const mkey *live, result *r) {
+static inline void expect_getrange(const op *o, const mkey *live, result *r) {
   mval *form = live != NULL ? mval_bytes(live->value) : mval_new(NULL, 0, KEVY_BYTES);
   int64_t len = (int64_t)form->v.len, first = o->first, last = o->last;
   bool empty = len == 0 || (first < 0 && last < 0 && first > last);
@@ -499,7 +499,7 @@ static void expect_getrange(const op *o, const mkey *live, result *r) {
   mval_release(form);
 }
 
-static void expect_mset(model *m, const op *o, result *r) {
+static inline void expect_mset(model *m, const op *o, result *r) {
   int64_t deadline;
   r->status = expect_deadline(m, o->ttl, o->flags, &deadline);
   if (r->status != KEVY_OK || o->batch == 0) return;
@@ -517,7 +517,7 @@ static void expect_mset(model *m, const op *o, result *r) {
               o->key_kinds[i] == KEVY_TEXT ? KEVY_TEXT : KEVY_BYTES);
 }
 
-static void expect_mget(const model *m, const op *o, result *r) {
+static inline void expect_mget(const model *m, const op *o, result *r) {
   for (size_t i = 0; i < o->batch; i++) {
     const mkey *live = model_live(m, o->keys[i]);
     r->values[i] = live != NULL ? shared(live->value)
@@ -525,7 +525,7 @@ static void expect_mget(const model *m, const op *o, result *r) {
   }
 }
 
-static void expect_move(model *m, const op *o, const mkey *live, result *r) {
+static inline void expect_move(model *m, const op *o, const mkey *live, result *r) {
   const mkey *target = model_live(m, o->to);
   bool copy = o->what == OP_COPY;
   if (copy && o->key == o->to) r->status = KEVY_EARG;
@@ -538,7 +538,7 @@ static void expect_move(model *m, const op *o, const mkey *live, result *r) {
   if (!copy) model_remove(m, o->key);
 }
 
-static void expect_expire(model *m, const op *o, const mkey *live, result *r) {
+static inline void expect_expire(model *m, const op *o, const mkey *live, result *r) {
   const uint32_t f = o->flags;
   int64_t deadline;
   if (((f & KEVY_NX) && (f & (KEVY_XX | KEVY_GT | KEVY_LT))) || ((f & KEVY_GT) && (f & KEVY_LT)))
@@ -558,17 +558,17 @@ static void expect_expire(model *m, const op *o, const mkey *live, result *r) {
   else expect_new_deadline(m, o->key, deadline);
 }
 
-static void expect_pin(const mkey *live, result *r) {
+static inline void expect_pin(const mkey *live, result *r) {
   r->value = mval_bytes(live->value);
 }
 
-static void expect_get_into(const mkey *live, result *r) {
+static inline void expect_get_into(const mkey *live, result *r) {
   const kevy_value *v = &live->value->v;
   if (v->kind <= KEVY_TEXT && v->len > 64) r->number = (int64_t)v->len;
   else r->value = shared(live->value);
 }
 
-static result op_expect(model *m, const op *o) {
+static inline result op_expect(model *m, const op *o) {
   result r;
   memset(&r, 0, sizeof r);
   const mkey *live = model_live(m, o->key);
@@ -614,12 +614,12 @@ static result op_expect(model *m, const op *o) {
   return r;
 }
 
-static bool values_alike(const mval *a, const mval *b) {
+static inline bool values_alike(const mval *a, const mval *b) {
   if (a == NULL || b == NULL) return a == b;
   return mval_alike(&a->v, &b->v);
 }
 
-static bool results_alike(const result *a, const result *b) {
+static inline bool results_alike(const result *a, const result *b) {
   if (a->status != b->status) return false;
   if (a->status < 0) return true;
   if (a->number != b->number || a->real != b->real || !values_alike(a->value, b->value)) return false;
@@ -629,7 +629,7 @@ static bool results_alike(const result *a, const result *b) {
 }
 
 /* One op on both; what is written goes alike. */
-static void model_step(model *m, kevy_store *s) {
+static inline void model_step(model *m, kevy_store *s) {
   op o;
   op_choose(&o, m);
   result got = op_run(s, m, &o), want = op_expect(m, &o);
@@ -643,13 +643,13 @@ static void model_step(model *m, kevy_store *s) {
 }
 
 /* Moves the fake clock, mostly a little. */
-static void model_move_clock(model *m, kevy_store *s) {
+static inline void model_move_clock(model *m, kevy_store *s) {
   m->now += 1 + (int64_t)choose(choose(10) ? 200 : 2000000);
   CHECK(kevy_debug_clock(s, m->now) == KEVY_OK);
 }
 
 /* The store (or snapshot) holds what the model does: key by key, and iterated. */
-static bool model_matches(const model *m, kevy_store *s) {
+static inline bool model_matches(const model *m, kevy_store *s) {
   uint64_t live = 0, met = 0, ok = 1;
   for (uint32_t k = 0; k < m->keys && ok; k++) {
     const mkey *key = model_live(m, k);
@@ -680,7 +680,7 @@ static bool model_matches(const model *m, kevy_store *s) {
 /* ---- accounts ---- */
 
 /* A figure of kevy_info by name. */
-static uint64_t figure(kevy_store *s, const char *name) {
+static inline uint64_t figure(kevy_store *s, const char *name) {
   const char *at;
   kevy_value v;
   for (size_t i = 0; kevy_info(s, i, &at, &v) == KEVY_OK; i++)
@@ -690,7 +690,7 @@ static uint64_t figure(kevy_store *s, const char *name) {
 }
 
 /* What the store says of itself adds up to what its region handed out. */
-static bool accounts_add_up(kevy_store *s) {
+static inline bool accounts_add_up(kevy_store *s) {
   uint64_t entries = 0;
   table_walk walk = {0, 0, false};
   ref r;

@@ -382,7 +382,7 @@ static void test_worst_insert(bool snapshots) {
   }
   CHECK(most_moved > 0 && most_moved <= 1000);
   CHECK(most_bytes > 0 && most_bytes <= 64 << 10);
-  CHECK(w.sp->keys.bytes <= keys * UINT64_C(18) + 65536);
+  CHECK(w.sp->keys.bytes <= keys * UINT64_C(24) + 65536);
   CHECK(table_check(w.sp->mem.base, &w.sp->keys));
   world_close(&w);
 }
