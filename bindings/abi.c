@@ -86,6 +86,29 @@ static kevy_status open_fail(kevy_status status, const char *format, const char 
   return status;
 }
 
+/* The policies there are: rows of options.def. */
+#define OPTION(name, kind, fallback, summary)
+#define POLICY(name, word, summary) " " word
+static const char policy_words[] =
+#include "options.def"
+    ;
+#undef POLICY
+
+static bool policy_known(const char *policy) {
+#define POLICY(name, word, summary)                                                                \
+  if (strcmp(policy, word) == 0) return true;
+#include "options.def"
+#undef POLICY
+#undef OPTION
+  return false;
+}
+
+static kevy_status policy_fail(const char *policy) {
+  snprintf(open_message, sizeof open_message, "policy \"%.40s\" is not one of:%s", policy,
+           policy_words);
+  return KEVY_EARG;
+}
+
 typedef struct open_request {
   uint64_t maxmemory;
   uint32_t flags;
@@ -108,8 +131,8 @@ kevy_status kevy_open(const kevy_options *options, kevy_store **out) {
   }
   if (o.flags & ~(KEVY_THREADS | KEVY_BACKGROUND))
     return open_fail(KEVY_EARG, "unknown flag in kevy_options.flags%s", "");
-  if (o.policy != NULL && strcmp(o.policy, "noeviction") != 0)
-    return open_fail(KEVY_EARG, "policy \"%s\" is not one of: noeviction", o.policy);
+  if (o.policy != NULL && !policy_known(o.policy))
+    return policy_fail(o.policy);
   const char *name = NULL;
   if (o.url != NULL) {
     if (strncmp(o.url, "mem://", 6) != 0)
