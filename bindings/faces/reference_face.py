@@ -165,7 +165,7 @@ def figures(rows) -> str:
 
 def commands(rows) -> str:
     """Containers answer nothing themselves and are left out."""
-    known = [c for c in rows.commands() if c.handler != "NULL"]
+    known = [c for c in rows.commands() if c.handler != "cmd_container"]
     out = "## Commands\n\n"
     for group in dict.fromkeys(c.group for c in known):
         out += f"### Commands: {group}\n\n" + table(
