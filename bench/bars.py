@@ -20,7 +20,9 @@ class Bar:
 
     def missed_by(self, value: float) -> float:
         """0 when met, else how far past the limit, as a share of it."""
-        over = value / self.limit - 1 if self.op == "<=" else self.limit / value - 1 if value else float("inf")
+        over = (
+            value / self.limit - 1 if self.op == "<=" else self.limit / value - 1 if value else float("inf")
+        )
         return max(over, 0.0)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import statistics
 from contextlib import ExitStack
 
-from kit import BENCH, BUILD, ROOT, Row, Unavailable, Worker, built, compare, need, number, once, paired, run, rust, say, stamp
+from kit import (BENCH, BUILD, ROOT, Row, Unavailable, Worker, built, compare,
+                 need, number, once, paired, ratios, run, rust, say, stamp)
 
 SOURCE = BENCH / "engine"
 OLD, NEW, FLOOR = "kevy-store 1.47", "kevy-store newest", "bare table"
@@ -33,8 +34,14 @@ def linked(name, *parts):
 
 def kevy_driver():
     includes = [f"-I{ROOT / 'core'}", f"-I{ROOT / 'bindings'}"]
-    engine = compiled(ROOT / "bindings" / "amalgam.c", *includes, "-fvisibility=hidden", "-fPIC", "-pthread",
-                      watch=[ROOT / "core", ROOT / "bindings"])
+    engine = compiled(
+        ROOT / "bindings" / "amalgam.c",
+        *includes,
+        "-fvisibility=hidden",
+        "-fPIC",
+        "-pthread",
+        watch=[ROOT / "core", ROOT / "bindings"],
+    )
     return linked("kevy", compiled(SOURCE / "driver.c"), compiled(SOURCE / "kevy.c", *includes), engine)
 
 
@@ -73,11 +80,30 @@ def memory(quick: bool) -> list[Row]:
 
     what = f"memory, {size_name(n)} keys of 14 + 16 bytes"
     return [
-        Row(f"{what}: RSS per key", f"used_memory {number(ours['used'])} B", others(plain, "rss"), [ours["rss"]], "memory", " B"),
-        Row(f"{what}, all with TTL: RSS per key", f"used_memory {number(timed['kevy']['used'])} B", others(timed, "rss"),
-            [timed["kevy"]["rss"]], "memory ttl", " B"),
-        Row(f"{what}: growth peak to final", f"peak {number(ours['peak'])} B", others(plain, "peak"), [ours["growth"]],
-            "memory peak", "×"),
+        Row(
+            f"{what}: RSS per key",
+            f"used_memory {number(ours['used'])} B",
+            others(plain, "rss"),
+            [ours["rss"]],
+            "memory",
+            " B",
+        ),
+        Row(
+            f"{what}, all with TTL: RSS per key",
+            f"used_memory {number(timed['kevy']['used'])} B",
+            others(timed, "rss"),
+            [timed["kevy"]["rss"]],
+            "memory ttl",
+            " B",
+        ),
+        Row(
+            f"{what}: growth peak to final",
+            f"peak {number(ours['peak'])} B",
+            others(plain, "peak"),
+            [ours["growth"]],
+            "memory peak",
+            "×",
+        ),
     ]
 
 
@@ -87,7 +113,13 @@ READS = {"get": "GET hit", "mget": "GET hit, batch of 16", "miss": "GET miss", "
 
 
 def against_all(what, samples, bar):
-    rows = [compare(what, samples, "kevy", OLD, bar)] if OLD in samples else []
+    """Rows of one case; beside the bar stands what the bare table reaches against the same crate."""
+    rows = []
+    if OLD in samples:
+        row = compare(what, samples, "kevy", OLD, bar)
+        floor = statistics.median(ratios(samples[FLOOR], samples[OLD]))
+        row.against += f"; the bare table reaches {number(floor)}×"
+        rows.append(row)
     return rows + [compare(what, samples, "kevy", name) for name in (NEW, FLOOR) if name in samples]
 
 
@@ -104,7 +136,11 @@ def speed_at(n: int, workers: dict[str, Worker], quick: bool) -> list[Row]:
     rows = against_all(f"SET fresh, growing to {name}", fresh, "set") if n >= 1_000_000 else []
     for case, title in READS.items():
         samples = paired(rounds, asking(f"{case} {count}"))
-        bar = {"get": "get 10k", "mget": None, "miss": None, "set": None} if n < 1_000_000 else {c: c for c in READS}
+        bar = (
+            {"get": "get 10k", "mget": None, "miss": None, "set": None}
+            if n < 1_000_000
+            else {c: c for c in READS}
+        )
         rows += against_all(f"{title}, {name} keys", samples, bar[case])
     return rows
 
@@ -125,14 +161,34 @@ def moments(n: int, workers: dict[str, Worker]) -> list[Row]:
     ours = snapshots["kevy"]
     extra = max(ours["rss"], ours["used"]) / 1e6
     rows = [
-        Row(f"snapshot open, {name} keys", f"closing it {number(ours['close_ms'])} ms",
-            others(snapshots, lambda f: f"{number(f['ms'])} ms"), [ours["ms"]], "snapshot time", " ms"),
-        Row(f"snapshot open, {name} keys: extra memory", f"RSS {ours['rss'] / 1e6:.2f} MB, used {ours['used'] / 1e6:.3f} MB",
-            others(snapshots, lambda f: f"{number(f['rss'] / 1e6)} MB"), [extra], "snapshot memory", " MB"),
+        Row(
+            f"snapshot open, {name} keys",
+            f"closing it {number(ours['close_ms'])} ms",
+            others(snapshots, lambda f: f"{number(f['ms'])} ms"),
+            [ours["ms"]],
+            "snapshot time",
+            " ms",
+        ),
+        Row(
+            f"snapshot open, {name} keys: extra memory",
+            f"RSS {ours['rss'] / 1e6:.2f} MB, used {ours['used'] / 1e6:.3f} MB",
+            others(snapshots, lambda f: f"{number(f['rss'] / 1e6)} MB"),
+            [extra],
+            "snapshot memory",
+            " MB",
+        ),
     ]
     for word, figures in endings.items():
-        rows.append(Row(f"{word} of a {name}-key store", f"CPU {number(figures['kevy']['cpu_ms'])} ms",
-                        others(figures, lambda f: f"{number(f['ms'])} ms"), [figures["kevy"]["ms"]], "drop", " ms"))
+        rows.append(
+            Row(
+                f"{word} of a {name}-key store",
+                f"CPU {number(figures['kevy']['cpu_ms'])} ms",
+                others(figures, lambda f: f"{number(f['ms'])} ms"),
+                [figures["kevy"]["ms"]],
+                "drop",
+                " ms",
+            )
+        )
     return rows
 
 
@@ -154,31 +210,56 @@ def speed(quick: bool) -> list[Row]:
 def worst(quick: bool) -> list[Row]:
     n, runs = (1_000_000, 3) if quick else (10_000_000, 5)
     programs = drivers()
-    counted, = once([programs["kevy"]], [f"work {n}"])
+    (counted,) = once([programs["kevy"]], [f"work {n}"])
     warm, idle = once([programs["kevy"]], [f"worst {n} {runs}", f"idle {n} {runs}"])
-    cold, = once([programs["kevy"]], [f"cold {n}"])
+    (cold,) = once([programs["kevy"]], [f"cold {n}"])
     theirs = {name: once([programs[name]], [f"worst {n} 1"])[0] for name in (OLD, NEW) if name in programs}
     crates = "; ".join(f"{name}, 1 run: {number(f['single_us'])} µs" for name, f in theirs.items())
     what = f"worst SET while growing to {size_name(n)}"
     rows = []
     if counted["counted"]:
         rows += [
-            Row(f"{what}: entries moved", f"{counted['entries'] / n:.2f} per key in all", "a whole-table rehash moves every key",
-                [counted["most_entries"]], "worst entries"),
-            Row(f"{what}: copied or zeroed", f"{number(counted['bytes'] / n)} B per key in all", "",
-                [counted["most_bytes"] / 1024], "worst bytes", " KiB"),
+            Row(
+                f"{what}: entries moved",
+                f"{counted['entries'] / n:.2f} per key in all",
+                "a whole-table rehash moves every key",
+                [counted["most_entries"]],
+                "worst entries",
+            ),
+            Row(
+                f"{what}: copied or zeroed",
+                f"{number(counted['bytes'] / n)} B per key in all",
+                "",
+                [counted["most_bytes"] / 1024],
+                "worst bytes",
+                " KiB",
+            ),
         ]
     else:
         say("the engine exports no work counters: counted work is left out")
-    rows.append(Row(f"{what}: thread CPU, memory warm, least of {runs} runs by operation",
-                    f"{warm['least_over_100us']} over 100 µs; in single runs {number(warm['single_us'])} µs, "
-                    f"{warm['single_over_300us']} over 300 µs",
-                    f"idle loop: {number(idle['least_us'])} µs; its single runs {number(idle['single_us'])} µs, "
-                    f"{idle['single_over_300us']} over 300 µs; {crates}", [warm["least_us"]], "worst time", " µs"))
-    rows.append(Row(f"{what}: memory fresh, one run",
-                    f"{cold['over_300us']} over 300 µs, {cold['over_1ms']} over 1 ms; {cold['faults'] / n:.4f} page faults per "
-                    f"key, at most {cold['most_faults']} in one SET, {cold['single_faults']} in the worst",
-                    f"first touch of a 4 KiB page: {number(cold['page_us'])} µs", [cold["single_us"]], None, " µs"))
+    rows.append(
+        Row(
+            f"{what}: thread CPU, memory warm, least of {runs} runs by operation",
+            f"{warm['least_over_100us']} over 100 µs; in single runs {number(warm['single_us'])} µs, "
+            f"{warm['single_over_300us']} over 300 µs",
+            f"idle loop: {number(idle['least_us'])} µs; its single runs {number(idle['single_us'])} µs, "
+            f"{idle['single_over_300us']} over 300 µs; {crates}",
+            [warm["least_us"]],
+            "worst time",
+            " µs",
+        )
+    )
+    rows.append(
+        Row(
+            f"{what}: memory fresh, one run",
+            f"{cold['over_300us']} over 300 µs, {cold['over_1ms']} over 1 ms; {cold['faults'] / n:.4f} page faults per "
+            f"key, at most {cold['most_faults']} in one SET, {cold['single_faults']} in the worst",
+            f"first touch of a 4 KiB page: {number(cold['page_us'])} µs",
+            [cold["single_us"]],
+            None,
+            " µs",
+        )
+    )
     return rows
 
 

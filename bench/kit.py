@@ -36,8 +36,9 @@ def say(text: str) -> None:
 
 def run(command: list, **options) -> str:
     """Runs a build step; what it printed is shown when it fails."""
-    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          **options)
+    done = subprocess.run(
+        [str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )
     if done.returncode != 0:
         raise Unavailable(f"{' '.join(map(str, command[:4]))} … failed:\n{done.stdout[-3000:]}")
     return done.stdout
@@ -78,8 +79,20 @@ def rust(artifact: str, package: str) -> Path:
 
     def make():
         say(f"building {package}")
-        run([need("cargo"), "build", "--release", "--locked", "--ignore-rust-version", "-p", package,
-             "--manifest-path", source / "Cargo.toml"], env={**os.environ, "CARGO_TARGET_DIR": str(target)})
+        run(
+            [
+                need("cargo"),
+                "build",
+                "--release",
+                "--locked",
+                "--ignore-rust-version",
+                "-p",
+                package,
+                "--manifest-path",
+                source / "Cargo.toml",
+            ],
+            env={**os.environ, "CARGO_TARGET_DIR": str(target)},
+        )
 
     return built(library, stamp(source), make)
 
@@ -89,8 +102,14 @@ class Worker:
 
     def __init__(self, command: list, **options):
         self.name = Path(str(command[0])).name
-        self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, bufsize=1, **options)
+        self.process = subprocess.Popen(
+            [str(c) for c in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            **options,
+        )
 
     def ask(self, line: object) -> dict:
         self.process.stdin.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
@@ -135,7 +154,11 @@ def ratios(a: list[float], b: list[float]) -> list[float]:
 
 
 def number(x: float) -> str:
-    return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}" if abs(x) >= 0.1 else f"{x:.3g}"
+    return (
+        f"{x:,.0f}"
+        if abs(x) >= 100
+        else f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}" if abs(x) >= 0.1 else f"{x:.3g}"
+    )
 
 
 @dataclass
@@ -164,15 +187,36 @@ class Row:
             middle = number(self.median) + self.unit
             if len(self.samples) > 1:
                 middle += f" ({number(min(self.samples))}–{number(max(self.samples))})"
-        return [self.what, self.kevy, self.against, middle, str(BARS[self.bar]) if self.bar else "", self.verdict]
+        return [
+            self.what,
+            self.kevy,
+            self.against,
+            middle,
+            str(BARS[self.bar]) if self.bar else "",
+            self.verdict,
+        ]
 
 
-def compare(what: str, samples: dict[str, list[float]], ours: str, theirs: str, bar: Optional[str] = None,
-            faster: bool = False, unit: str = "ns", label: Optional[str] = None) -> Row:
+def compare(
+    what: str,
+    samples: dict[str, list[float]],
+    ours: str,
+    theirs: str,
+    bar: Optional[str] = None,
+    faster: bool = False,
+    unit: str = "ns",
+    label: Optional[str] = None,
+) -> Row:
     """A row of ours against theirs: ours / theirs, or with faster theirs / ours."""
     a, b = samples[ours], samples[theirs]
-    return Row(what, f"{number(statistics.median(a))} {unit}", f"{label or theirs}: {number(statistics.median(b))} {unit}",
-               ratios(b, a) if faster else ratios(a, b), bar, "× as fast" if faster else "× the time")
+    return Row(
+        what,
+        f"{number(statistics.median(a))} {unit}",
+        f"{label or theirs}: {number(statistics.median(b))} {unit}",
+        ratios(b, a) if faster else ratios(a, b),
+        bar,
+        "× as fast" if faster else "× the time",
+    )
 
 
 HEAD = ["what", "kevy", "against", "median (extremes)", "bar", ""]
@@ -193,5 +237,7 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     huge = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     pages = huge.read_text().split("[")[1].split("]")[0] if huge.exists() else "no"
-    return (f"{model}, {os.cpu_count()} CPUs, {memory:.0f} GiB, Linux {platform.release()}, huge pages: {pages}, "
-            f"load {os.getloadavg()[0]:.1f} at the start")
+    return (
+        f"{model}, {os.cpu_count()} CPUs, {memory:.0f} GiB, Linux {platform.release()}, huge pages: {pages}, "
+        f"load {os.getloadavg()[0]:.1f} at the start"
+    )

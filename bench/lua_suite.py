@@ -18,7 +18,8 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-from kit import BENCH, BUILD, ROOT, Row, Unavailable, Worker, built, compare, need, paired, run, say, stamp
+from kit import (BENCH, BUILD, ROOT, Row, Unavailable, Worker,
+                 built, compare, need, paired, run, say, stamp)
 
 SOURCE = BENCH / "lua"
 KEYS = 100_000
@@ -40,7 +41,10 @@ def doors() -> Path:
 
 
 def search_paths(lua: str) -> dict[str, str]:
-    return {"LUA_PATH": f"{SOURCE}/?.lua;{ROOT}/lua/?.lua;{ROOT}/lua/?/init.lua", "LUA_CPATH": f"{doors()}/{lua}/?.so"}
+    return {
+        "LUA_PATH": f"{SOURCE}/?.lua;{ROOT}/lua/?.lua;{ROOT}/lua/?/init.lua",
+        "LUA_CPATH": f"{doors()}/{lua}/?.so",
+    }
 
 
 # ---- nginx ---------------------------------------------------------------------------------------------------
@@ -68,7 +72,9 @@ def nginx():
         filled = filled.replace(f"@{name}@", str(value))
     with tempfile.TemporaryDirectory() as prefix:
         Path(prefix, "nginx.conf").write_text(filled)
-        server = subprocess.Popen([need("nginx"), "-p", prefix, "-c", "nginx.conf", "-e", "error.log"], stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            [need("nginx"), "-p", prefix, "-c", "nginx.conf", "-e", "error.log"], stderr=subprocess.DEVNULL
+        )
 
         def ask(peer: str, case: str, calls: int) -> float:
             query = urllib.parse.urlencode({"peer": peer, "case": case, "keys": KEYS, "calls": calls})
@@ -127,10 +133,16 @@ def plain(quick: bool) -> list[Row]:
             def side(peer, case):
                 return lambda: worker.ask(f"{peer}|{case}|{KEYS}|{calls}")["ns"]
 
-            for case, title in (("get hot", "get, hot"), ("get all", "get, 100 k keys"), ("set hot", "set, hot")):
+            for case, title in (
+                ("get hot", "get, hot"),
+                ("get all", "get, 100 k keys"),
+                ("set hot", "set, hot"),
+            ):
                 sides = {peer: side(peer, case) for peer in ("kevy", "table")}
                 paired(1, sides)
-                rows.append(compare(f"{name} {title}", paired(rounds, sides), "kevy", "table", label="Lua table"))
+                rows.append(
+                    compare(f"{name} {title}", paired(rounds, sides), "kevy", "table", label="Lua table")
+                )
     return rows
 
 

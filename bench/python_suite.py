@@ -15,7 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from kit import BENCH, BUILD, ROOT, Row, Unavailable, Worker, built, compare, need, number, once, paired, run, rust, say, stamp
+from kit import (BENCH, BUILD, ROOT, Row, Unavailable, Worker, built, compare,
+                 need, number, once, paired, run, rust, say, stamp)
 
 SOURCE = BENCH / "python"
 PACKAGE = ["core", "bindings", "python", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"]
@@ -45,8 +46,13 @@ def with_kevy() -> Path:
     headers = sysconfig.get_paths()["include"]
     suffix = run([python, "-c", "import sysconfig; print(sysconfig.get_config_var('EXT_SUFFIX'))"]).strip()
     floor = SOURCE / "floor.c"
-    built(site / f"floor{suffix}", stamp(floor),
-          lambda: run([need("cc"), "-O2", "-shared", "-fPIC", f"-I{headers}", floor, "-o", site / f"floor{suffix}"]))
+    built(
+        site / f"floor{suffix}",
+        stamp(floor),
+        lambda: run(
+            [need("cc"), "-O2", "-shared", "-fPIC", f"-I{headers}", floor, "-o", site / f"floor{suffix}"]
+        ),
+    )
 
     parts = [ROOT / part for part in PACKAGE]
 
@@ -55,10 +61,24 @@ def with_kevy() -> Path:
         with tempfile.TemporaryDirectory() as copy:  # setuptools writes beside its sources
             for part in parts:
                 if part.is_dir():
-                    shutil.copytree(part, Path(copy, part.name), ignore=shutil.ignore_patterns("*.so", "*.egg-info"))
+                    shutil.copytree(
+                        part, Path(copy, part.name), ignore=shutil.ignore_patterns("*.so", "*.egg-info")
+                    )
                 elif part.exists():
                     shutil.copy(part, copy)
-            run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--force-reinstall", copy])
+            run(
+                [
+                    python,
+                    "-m",
+                    "pip",
+                    "install",
+                    "-q",
+                    "--no-deps",
+                    "--no-build-isolation",
+                    "--force-reinstall",
+                    copy,
+                ]
+            )
 
     built(site / "kevy", stamp(*parts), install)
     return python
@@ -69,8 +89,11 @@ def redis_server():
     """A redis-server of our own on a unix socket; its address goes into the environment of workers."""
     with tempfile.TemporaryDirectory() as scratch:
         socket = f"{scratch}/redis.sock"
-        server = subprocess.Popen([need("redis-server"), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", scratch],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            [need("redis-server"), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", scratch],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
             for _ in range(100):
                 if os.path.exists(socket):
@@ -93,8 +116,9 @@ def workers():
         try:
             library = rust("libkevy_ffi.so", "bench-kevy-client")
             python = environment("venv-rust-client", BENCH / "requirements-rust-client.txt")
-            client = stack.enter_context(Worker([python, SOURCE / "worker.py"],
-                                                env={**os.environ, "KEVY_FFI_LIB": str(library)}))
+            client = stack.enter_context(
+                Worker([python, SOURCE / "worker.py"], env={**os.environ, "KEVY_FFI_LIB": str(library)})
+            )
         except Unavailable as why:
             say(f"without the Rust project's client: {why}")
         yield lambda peer: client if peer == CLIENT else main
@@ -117,7 +141,13 @@ def measure(worker, case: str, peers: list[str], rounds: int, calls: int) -> dic
 def hot(quick: bool) -> list[Row]:
     rounds, calls = (5, 100_000) if quick else (15, 300_000)
     plain = ["kevy", FLOOR, "dict", "lru-dict", "cachetools.LRUCache", "fakeredis", REDIS, CLIENT]
-    timed = ["kevy, TTL", "TTL class over dict", "cachetools.TTLCache", "cachebox.TTLCache", "cachebox.VTTLCache"]
+    timed = [
+        "kevy, TTL",
+        "TTL class over dict",
+        "cachetools.TTLCache",
+        "cachebox.TTLCache",
+        "cachebox.VTTLCache",
+    ]
     rows = []
     with workers() as worker:
         for verb in ("get", "set"):
@@ -125,12 +155,17 @@ def hot(quick: bool) -> list[Row]:
             s = measure(worker, f"{verb} hot", peers, rounds, calls)
             what = f"Python {verb}, hot"
             if verb == "get":
-                rows += [compare(what, s, "kevy", FLOOR, "python floor"), compare(what, s, "kevy", "dict", "python dict hot")]
+                rows += [
+                    compare(what, s, "kevy", FLOOR, "python floor"),
+                    compare(what, s, "kevy", "dict", "python dict hot"),
+                ]
             else:
                 rows += [compare(what, s, "kevy", "dict")]
             rows += [
                 compare(f"{what}, TTL", s, "kevy, TTL", "TTL class over dict", faster=True),
-                compare(f"{what}, TTL", s, "kevy, TTL", "cachetools.TTLCache", "python cachetools", faster=True),
+                compare(
+                    f"{what}, TTL", s, "kevy, TTL", "cachetools.TTLCache", "python cachetools", faster=True
+                ),
                 compare(f"{what}, TTL", s, "kevy, TTL", "cachebox.TTLCache", "python cachebox", faster=True),
                 compare(f"{what}, TTL", s, "kevy, TTL", "cachebox.VTTLCache", faster=True),
                 compare(what, s, "kevy", "cachetools.LRUCache", faster=True),
@@ -146,7 +181,13 @@ def hot(quick: bool) -> list[Row]:
 def cold(quick: bool) -> list[Row]:
     rounds = 5 if quick else 11
     plain = ["kevy", "dict[k]", "lru-dict", "cachetools.LRUCache"]
-    timed = ["kevy, TTL", "TTL class over dict", "cachetools.TTLCache", "cachebox.TTLCache", "cachebox.VTTLCache"]
+    timed = [
+        "kevy, TTL",
+        "TTL class over dict",
+        "cachetools.TTLCache",
+        "cachebox.TTLCache",
+        "cachebox.VTTLCache",
+    ]
     rows = []
     with workers() as worker:
         for verb in ("get", "set"):
@@ -155,9 +196,16 @@ def cold(quick: bool) -> list[Row]:
             get = verb == "get"
             rows += [
                 compare(what, s, "kevy", "dict[k]", "python dict cold" if get else None, faster=True),
-                compare(f"{what}, TTL", s, "kevy, TTL", "TTL class over dict", "python ttl class" if get else None, faster=True),
-                compare(f"{what}, TTL", s, "kevy, TTL", "cachetools.TTLCache", "python cachetools", faster=True),
-                compare(f"{what}, TTL", s, "kevy, TTL", "cachebox.TTLCache", "python cachebox", faster=True),
+                compare(
+                    f"{what}, TTL",
+                    s,
+                    "kevy, TTL",
+                    "TTL class over dict",
+                    "python ttl class" if get else None,
+                    faster=True,
+                ),
+                compare(f"{what}, TTL", s, "kevy, TTL", "cachetools.TTLCache", faster=True),
+                compare(f"{what}, TTL", s, "kevy, TTL", "cachebox.TTLCache", faster=True),
                 compare(f"{what}, TTL", s, "kevy, TTL", "cachebox.VTTLCache", faster=True),
                 compare(what, s, "kevy", "cachetools.LRUCache", faster=True),
                 compare(what, s, "kevy", "lru-dict", faster=True),
@@ -167,13 +215,29 @@ def cold(quick: bool) -> list[Row]:
 
 def memory(quick: bool) -> list[Row]:
     n, python = (100_000 if quick else 500_000), with_kevy()
-    peers = ["kevy", "kevy, TTL", "dict", "TTL class over dict", "lru-dict", "cachetools.LRUCache", "cachetools.TTLCache",
-             "cachebox.TTLCache"]
+    peers = [
+        "kevy",
+        "kevy, TTL",
+        "dict",
+        "TTL class over dict",
+        "lru-dict",
+        "cachetools.LRUCache",
+        "cachetools.TTLCache",
+        "cachebox.TTLCache",
+    ]
     found = {peer: once([python, SOURCE / "worker.py"], [{"peer": peer, "memory": n}])[0] for peer in peers}
-    others = "; ".join(f"{peer}: {number(f['bytes'])} B" for peer, f in found.items() if not peer.startswith("kevy"))
+    others = "; ".join(
+        f"{peer}: {number(f['bytes'])} B" for peer, f in found.items() if not peer.startswith("kevy")
+    )
     return [
-        Row(f"Python memory, {n // 1000} k keys{suffix}: RSS per key", f"used_memory {number(found[peer]['used'])} B", others,
-            [found[peer]["bytes"]], None, " B")
+        Row(
+            f"Python memory, {n // 1000} k keys{suffix}: RSS per key",
+            f"used_memory {number(found[peer]['used'])} B",
+            others,
+            [found[peer]["bytes"]],
+            None,
+            " B",
+        )
         for peer, suffix in (("kevy", ""), ("kevy, TTL", ", TTL"))
     ]
 

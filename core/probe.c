@@ -65,23 +65,30 @@ void content_drop(kevy_store *s, const content *c) {
   if (c->form == ENTRY_BLOB) node_release_blob(s->sp, c->as.word);
 }
 
-bool probe_link(kevy_store *s, probe *p, ref block, bool must) {
+bool probe_swap(kevy_store *s, const probe *p, ref block, uint64_t *before) {
   space *sp = s->sp;
-  entry *e = mem_ptr(s->base, block);
-  if (p->slot == NULL) {
-    if (!table_insert(sp, &sp->keys, p->hash, block, must)) return false;
-  } else {
-    uint64_t *slot = table_own(sp, &sp->keys, p->hash, p->slot, must);
-    if (slot == NULL) return false;
-    ref old = slot_ref(*slot);
-    bool fresh = *slot & SLOT_FRESH;
-    if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
-    table_replace(slot, block);
-    node_retire_entry(sp, old, p->hash, fresh);
-  }
-  if (entry_has_deadline(e)) expire_add(s, block);
-  p->live = e;
+  *before = 0;
+  if (p->slot == NULL) return table_insert(sp, &sp->keys, p->hash, block, false);
+  uint64_t *slot = table_own(sp, &sp->keys, p->hash, p->slot, false);
+  if (slot == NULL) return false;
+  *before = *slot & (REF_MASK | SLOT_FRESH);
+  table_replace(slot, block);
   return true;
+}
+
+void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
+  if (before != 0) {
+    ref old = slot_ref(before);
+    if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
+    node_retire_entry(s->sp, old, hash, (before & SLOT_FRESH) != 0);
+  }
+  if (entry_has_deadline(mem_ptr(s->base, block))) expire_add(s, block);
+}
+
+void probe_undo(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
+  uint64_t *slot = table_find_ref(s->base, s->keys, hash, block);
+  if (before != 0) *slot = (*slot & ~(REF_MASK | SLOT_FRESH)) | before;
+  else table_remove(s->sp, &s->sp->keys, hash, slot);
 }
 
 ref probe_build(kevy_store *s, int32_t type, const char *key, size_t klen, uint32_t key_kind,
@@ -102,7 +109,12 @@ kevy_status probe_put(kevy_store *s, probe *p, int32_t type, const content *c, i
   if (p->live != NULL) key_kind = entry_key_kind(p->live);
   ref block = probe_build(s, type, p->key, p->klen, key_kind, c, deadline);
   if (UNLIKELY(block == 0)) return KEVY_EOOM;
-  if (LIKELY(probe_link(s, p, block, false))) return KEVY_OK;
+  uint64_t before;
+  if (LIKELY(probe_swap(s, p, block, &before))) {
+    probe_commit(s, p->hash, block, before);
+    p->live = mem_ptr(s->base, block);
+    return KEVY_OK;
+  }
   mem_free(&s->sp->mem, block, entry_size_for(p->klen, deadline, c));
   return KEVY_EOOM;
 }

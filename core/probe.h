@@ -45,12 +45,14 @@ bool probe_in_place(const kevy_store *s, const probe *p);
 kevy_status probe_put(kevy_store *s, probe *p, int32_t type, const content *c, int64_t deadline,
                       uint32_t key_kind);
 
-/* probe_put in two steps, for operations on many keys that happen whole or not at all: build the blocks
- * (0: no memory), then link each in where its key belongs, or discard it with what it owns. With
- * `must`, linking draws on the reserve and cannot fail. */
+/* probe_put in steps, for operations on many keys that happen whole or not at all: build every block
+ * (0: no memory), swap each in where its key belongs (false: no memory; *before tells what was there),
+ * and then commit all in that order; or undo all in the reverse, and discard them with what they own. */
 ref probe_build(kevy_store *s, int32_t type, const char *key, size_t klen, uint32_t key_kind,
                 const content *c, int64_t deadline);
-bool probe_link(kevy_store *s, probe *p, ref block, bool must);
+bool probe_swap(kevy_store *s, const probe *p, ref block, uint64_t *before);
+void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before);
+void probe_undo(kevy_store *s, uint64_t hash, ref block, uint64_t before);
 void probe_discard(kevy_store *s, ref block);
 
 /* Removes the found entry, live or expired. Never fails. */

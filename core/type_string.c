@@ -576,7 +576,13 @@ kevy_status string_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_va
   return KEVY_OK;
 }
 
-/* Makes ready for one key of MSET a block that only needs to be linked in. */
+/* One key of MSET. */
+typedef struct staged {
+  ref block;
+  uint64_t hash, before; /* once it is in its key's place */
+} staged;
+
+/* Makes the block of one key. */
 static kevy_status stage(kevy_store *s, ref *block, const kevy_value *key, const kevy_value *value,
                          int64_t deadline) {
   char buf[NUMBER_FLOAT_MAX];
@@ -604,7 +610,18 @@ static bool any_exists(kevy_store *s, size_t k, const kevy_value *keys) {
   return false;
 }
 
-/* All blocks exist before the first is linked in, and linking draws on the reserve: all or none. */
+/* Puts a staged block in its key's place; a key that exists keeps its kind. The key is read from the block:
+ * the caller's may lie in an entry that an earlier block of the same call replaced. */
+static bool swap_in(kevy_store *s, staged *st) {
+  entry *e = mem_ptr(s->base, st->block);
+  probe p;
+  if (probe_find(s, &p, entry_key(e), entry_klen(e)) != NULL)
+    e->kinds = (uint8_t)((e->kinds & 7u) | (p.live->kinds & 0x30u));
+  st->hash = p.hash;
+  return probe_swap(s, &p, st->block, &st->before);
+}
+
+/* All blocks are in place before the first change is final: all or none. */
 kevy_status string_mset(kevy_store *s, size_t k, const kevy_value *keys, const kevy_value *values,
                         int64_t deadline, uint32_t flags) {
   kevy_status status = store_write(s);
@@ -612,22 +629,20 @@ kevy_status string_mset(kevy_store *s, size_t k, const kevy_value *keys, const k
   if (has_come(s, deadline)) return KEVY_EEXPIRE;
   if ((flags & KEVY_NX) && any_exists(s, k, keys)) return KEVY_UNMET;
   if (deadline != KEVY_NO_TTL && !expire_prepare(s)) return KEVY_EOOM;
-  ref *all = malloc(k * sizeof *all);
+  staged *all = malloc(k * sizeof *all);
   if (all == NULL) return KEVY_EOOM;
-  size_t done = 0;
-  while (done < k && (status = stage(s, &all[done], &keys[done], &values[done], deadline)) == KEVY_OK)
-    done++;
-  for (size_t i = 0; i < done; i++) {
-    if (status != KEVY_OK) {
-      probe_discard(s, all[i]);
-      continue;
-    }
-    /* The key is read from the block: the caller's may lie in an entry that an earlier link replaced. */
-    entry *e = mem_ptr(s->base, all[i]);
-    probe p;
-    if (probe_find(s, &p, entry_key(e), entry_klen(e)) != NULL)
-      e->kinds = (uint8_t)((e->kinds & 7u) | (p.live->kinds & 0x30u));
-    probe_link(s, &p, all[i], true);
+  size_t built = 0, swapped = 0;
+  while (built < k && (status = stage(s, &all[built].block, &keys[built], &values[built], deadline)) == KEVY_OK)
+    built++;
+  while (status == KEVY_OK && swapped < k) {
+    if (swap_in(s, &all[swapped])) swapped++;
+    else status = KEVY_EOOM;
+  }
+  if (status == KEVY_OK) {
+    for (size_t i = 0; i < k; i++) probe_commit(s, all[i].hash, all[i].block, all[i].before);
+  } else {
+    for (size_t i = swapped; i > 0; i--) probe_undo(s, all[i - 1].hash, all[i - 1].block, all[i - 1].before);
+    for (size_t i = 0; i < built; i++) probe_discard(s, all[i].block);
   }
   free(all);
   return status;

@@ -19,15 +19,15 @@ Py_ssize_t pystore_len(PyObject *self) {
 }
 
 /* What call answers for one key: the status, with an exception if negative. */
-static inline kevy_status key_status(PyObject *self, PyObject *object,
-                                     kevy_status (*call)(kevy_store *, const char *, size_t)) {
+static kevy_status key_status(PyObject *self, PyObject *object,
+                              kevy_status (*call)(kevy_store *, const char *, size_t)) {
   Key key;
-  if (UNLIKELY(!pyargs_key(object, &key))) return KEVY_EARG;
+  if (!pyargs_key(object, &key)) return KEVY_EARG;
   Turn turn;
   kevy_status status = KEVY_ECLOSED;
-  if (LIKELY(turn_begin(&turn, (Store *)self) != NULL)) {
+  if (turn_begin(&turn, (Store *)self)) {
     status = call(turn.handle, key.ptr, key.len);
-    if (LIKELY(status >= 0)) turn_end(&turn);
+    if (status >= 0) turn_end(&turn);
     else turn_fail(&turn, status);
   }
   pyargs_key_done(&key);
@@ -35,7 +35,12 @@ static inline kevy_status key_status(PyObject *self, PyObject *object,
 }
 
 int pystore_contains(PyObject *self, PyObject *key) {
-  kevy_status status = key_status(self, key, kevy_exists);
+  const char *ptr;
+  size_t len;
+  kevy_status status = KEVY_EARG;
+  if (LIKELY(quick_key((Store *)self, key, &ptr, &len)))
+    status = kevy_exists(((Store *)self)->alone, ptr, len);
+  if (UNLIKELY(status < 0)) status = key_status(self, key, kevy_exists);
   return status < 0 ? -1 : status == KEVY_OK;
 }
 

@@ -74,8 +74,7 @@ PyObject *pystore_wrap(State *state, kevy_store *handle, bool shared, bool froze
     return NULL;
   }
   self->state = state;
-  self->handle = handle;
-  self->shared = shared;
+  pystore_attach(self, handle, shared);
   self->frozen = frozen;
   self->name = name;
   return (PyObject *)self;
@@ -135,7 +134,7 @@ static kevy_store *take_handle(Store *self) {
   kevy_store *handle;
   Py_BEGIN_CRITICAL_SECTION(self);
   handle = self->handle;
-  self->handle = NULL;
+  pystore_attach(self, NULL, false);
   Py_END_CRITICAL_SECTION();
   return handle;
 }
@@ -156,10 +155,9 @@ static int store_init(PyObject *object, PyObject *args, PyObject *kwargs) {
   }
   kevy_store *before = take_handle(self);
   PyObject *name = self->name;
-  self->shared = is_shared(opening.url);
   self->frozen = false;
   self->name = opening.url;
-  self->handle = handle;
+  pystore_attach(self, handle, is_shared(opening.url));
   Py_XDECREF(name);
   if (before) let_go(before);
   return 0;

@@ -18,6 +18,7 @@ typedef struct {
   PyObject_HEAD
   State *state;
   kevy_store *handle; /* NULL when closed */
+  kevy_store *alone;  /* the same, when a turn has nothing to enter: see quick_key; else NULL */
   bool shared;        /* the engine's store has a lock of its own */
   bool frozen;        /* a snapshot */
   kevy_reply *reply;  /* kept for the next command; NULL while one uses it */
@@ -63,10 +64,29 @@ static inline kevy_store *turn_begin(Turn *turn, Store *self) {
   return turn->handle;
 }
 
+/* The short form of a turn for the hottest calls: a str in ASCII as the key, a store whose turns the GIL
+ * alone serialises. False: take the long way, which also raises what there is to raise. */
+static inline bool quick_key(const Store *self, PyObject *object, const char **ptr, size_t *len) {
+  if (UNLIKELY(!self->alone || !PyUnicode_Check(object) || !PyUnicode_IS_COMPACT_ASCII(object)))
+    return false;
+  *ptr = (const char *)((PyASCIIObject *)object + 1);
+  *len = (size_t)((PyASCIIObject *)object)->length;
+  return true;
+}
+
 /* Ends the turn and raises what status and the store's message say. Always returns NULL. */
 PyObject *turn_fail(Turn *turn, kevy_status status);
 
 /* ---- Shared between the files of the type ----------------------------------------------------- */
+
+/* Puts an open store, or NULL, behind the object. */
+static inline void pystore_attach(Store *self, kevy_store *handle, bool shared) {
+  self->handle = handle;
+  self->shared = shared;
+#ifndef Py_GIL_DISABLED
+  self->alone = shared ? NULL : handle;
+#endif
+}
 
 /* A new object around an open store. Steals handle (closed on failure) and name (may be NULL after a
  * failed allocation). */

@@ -11,22 +11,35 @@ static PyObject *or_missing(PyObject *key, PyObject *missing) {
   return missing ? Py_NewRef(missing) : pyerrors_missing(key);
 }
 
-static inline PyObject *lookup(Store *self, PyObject *object, PyObject *missing) {
+static __attribute__((noinline)) PyObject *lookup_in_turn(Store *self, PyObject *object,
+                                                          PyObject *missing) {
   Key key;
-  if (UNLIKELY(!pyargs_key(object, &key))) return NULL;
+  if (!pyargs_key(object, &key)) return NULL;
   Turn turn;
   kevy_store *s = turn_begin(&turn, self);
   PyObject *found = NULL;
-  if (LIKELY(s != NULL)) {
+  if (s) {
     kevy_value value;
     kevy_status status = kevy_get(s, key.ptr, key.len, &value);
-    if (LIKELY(status == KEVY_OK)) found = pyargs_build(&value);
-    if (LIKELY(status >= 0)) turn_end(&turn);
+    if (status == KEVY_OK) found = pyargs_build(&value);
+    if (status >= 0) turn_end(&turn);
     else turn_fail(&turn, status);
     if (status == KEVY_MISSING) found = or_missing(object, missing);
   }
   pyargs_key_done(&key);
   return found;
+}
+
+static inline PyObject *lookup(Store *self, PyObject *object, PyObject *missing) {
+  const char *ptr;
+  size_t len;
+  if (LIKELY(quick_key(self, object, &ptr, &len))) {
+    kevy_value value;
+    kevy_status status = kevy_get(self->alone, ptr, len, &value);
+    if (LIKELY(status == KEVY_OK)) return pyargs_build(&value);
+    if (status == KEVY_MISSING) return or_missing(object, missing);
+  }
+  return lookup_in_turn(self, object, missing);
 }
 
 PyObject *pystore_lookup(Store *self, PyObject *key, PyObject *missing) {

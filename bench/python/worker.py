@@ -57,7 +57,15 @@ class Bench:
 
     def time(self, verb, keys, passes):
         store = self.store
-        arguments = (store, getattr(store, "get", None), getattr(store, "set", None), keys, VALUE, self.clock, passes)
+        arguments = (
+            store,
+            getattr(store, "get", None),
+            getattr(store, "set", None),
+            keys,
+            VALUE,
+            self.clock,
+            passes,
+        )
         return self.loops[verb](*arguments) / (len(keys) * passes)
 
     def measure(self, case, calls):
@@ -80,7 +88,10 @@ def memory(name, n):
     peer = PEERS[name]
     store = peer.open(n)
     scope = {}
-    fill = "def fill(s, set, n, key):\n for i in range(n):\n  k = key(f'key:{i:010d}'); v = b'value:%010d' % i\n  " + peer.write
+    fill = (
+        "def fill(s, set, n, key):\n for i in range(n):\n  k = key(f'key:{i:010d}'); v = b'value:%010d' % i\n  "
+        + peer.write
+    )
     exec(fill, scope)
     before = resident()
     scope["fill"](store, getattr(store, "set", None), n, peer.key)

@@ -107,6 +107,14 @@ function harness.collect(iterator, ...)
   return all, count
 end
 
+-- Whether AddressSanitizer is in this process.
+function harness.sanitized()
+  local file = assert(io.open "/proc/self/maps")
+  local maps = file:read "*a"
+  file:close()
+  return maps:find("libasan", 1, true) ~= nil
+end
+
 -- The resident memory of this process, in bytes.
 function harness.resident()
   local file = assert(io.open "/proc/self/statm")

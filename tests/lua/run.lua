@@ -28,6 +28,7 @@ local function only_for(path)
   return first:match "^%-%- lua: ([%d.]+)$"
 end
 
+io.stdout:setvbuf "line"
 local passed, failed = 0, 0
 
 local function count(p, f)
@@ -50,4 +51,4 @@ end
 
 print(("lua: %s, door %s"):format(jit and jit.version or _VERSION, kevy.door))
 print(("lua: %d passed, %d failed"):format(passed, failed))
-os.exit(failed == 0 and 0 or 1)
+os.exit(failed == 0, true)

@@ -130,16 +130,21 @@ test("append and strlen", function()
   t.eq(s:get "n", "-1200")
 end)
 
+-- string.sub, by the interpreter: traces that LuaJIT 2.1.0-beta3 stitches around a C function
+-- have computed it with the j of an earlier round.
+local function sub(...) return string.sub(...) end
+if jit then jit.off(sub) end
+
 test("getrange counts as string.sub does", function()
   local text = "This is a string"
   s:set("k", text)
   local big = ("0123456789"):rep(1000)
   s:set("big", big)
   for _, i in ipairs { 1, 2, 5, 16, 17, 100, -1, -3, -16, -17, -100, 0 } do
-    t.eq(s:getrange("k", i), text:sub(i))
+    t.eq(s:getrange("k", i), sub(text, i))
     for _, j in ipairs { 1, 2, 5, 16, 17, 100, -1, -3, -16, -17, -100, 0 } do
-      t.eq(s:getrange("k", i, j), text:sub(i, j), i .. " to " .. j)
-      t.eq(s:getrange("big", i, j), big:sub(i, j), i .. " to " .. j)
+      t.eq(s:getrange("k", i, j), sub(text, i, j), i .. " to " .. j)
+      t.eq(s:getrange("big", i, j), sub(big, i, j), i .. " to " .. j)
     end
   end
   t.eq(s:getrange("nonesuch", 1, -1), "")

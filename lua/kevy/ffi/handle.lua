@@ -57,15 +57,12 @@ local store_t = ffi.typeof([[struct {
 
 local handle = { store_t = store_t, CAPACITY = CAPACITY, PARTS = PARTS }
 
-local function misused(self)
-  if not ffi_istype(store_t, self) then
-    error("bad argument #1 (a store expected: call it as store:method(...))", 4)
-  end
-  error(face.errors[ECLOSED].message, 4)
+local function no_store()
+  error("bad argument #1 (a store expected: call it as store:method(...))", 4)
 end
 
 local function alias(self)
-  if not ffi_istype(store_t, self) or self.busy ~= BUSY then misused(self) end
+  if self.busy ~= BUSY then error(face.errors[ECLOSED].message, 4) end
   local other = ffi_new(store_t)
   other.handle, other.alias, other.busy = self.handle, 1, BUSY
   self.nested = 1
@@ -74,6 +71,7 @@ end
 
 -- Begins a call: the store to work on, to be given to leave(). A closed store raises.
 function handle.enter(self)
+  if not ffi_istype(store_t, self) then no_store() end
   if self.busy ~= IDLE then return alias(self) end
   self.busy = BUSY
   return self
@@ -95,7 +93,7 @@ end
 handle.leave = leave
 
 function handle.close(self)
-  if not ffi_istype(store_t, self) then misused(self) end
+  if not ffi_istype(store_t, self) then no_store() end
   if self.busy == IDLE then
     close_now(self)
   elseif self.busy == BUSY then

@@ -34,7 +34,12 @@ local function rest(it)
   if it.busy == BUSY then it.busy = IDLE else end_now(it) end
 end
 
+local function check(it)
+  if not ffi.istype(iter_t, it) then error("bad argument #1 (an iterator expected)", 3) end
+end
+
 local function close(it)
+  check(it)
   if it.busy == IDLE then
     end_now(it)
   elseif it.busy == BUSY then
@@ -43,6 +48,7 @@ local function close(it)
 end
 
 local function next_item(it)
+  check(it)
   if it.busy ~= IDLE then
     if it.busy == ENDED then return nil end
     error("the iterator is in use", 2)

@@ -1,0 +1,99 @@
+"""kevy inside nginx: a store per worker, over real HTTP."""
+
+import threading
+import time
+
+import pytest
+
+
+def test_values_live_from_request_to_request(server):
+    assert server.request("GET", "/door") == (200, "ffi")
+    assert server.request("GET", "/name") == (404, "no such key")
+    assert server.request("PUT", "/name", "alice") == (200, "true")
+    assert server.request("GET", "/name") == (200, "alice")
+    assert server.request("DELETE", "/name") == (200, "1")
+    assert server.request("GET", "/name")[0] == 404
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 5000, 300000])
+def test_bodies_of_every_size(server, size):
+    body = bytes(i * 7 % 256 for i in range(size))
+    assert server.request("PUT", "/body", body)[0] == 200
+    assert server.request("GET", "/body") == (200, body.decode("latin-1"))
+
+
+def test_counters(server):
+    for i in range(1, 21):
+        assert server.request("POST", "/n") == (200, str(i))
+    assert server.request("POST", "/n?by=0.5") == (200, "20.5")
+    assert server.request("PUT", "/text", "hello")[0] == 200
+    status, message = server.request("POST", "/text")
+    assert status == 400 and "not an integer" in message
+
+
+def test_counters_under_concurrent_requests(server):
+    threads = [threading.Thread(target=lambda: [server.request("POST", "/n") for _ in range(50)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert server.request("GET", "/n") == (200, "400")
+
+
+def test_time_to_live(server):
+    assert server.request("PUT", "/k?ttl=0.4", "v")[0] == 200
+    assert server.request("GET", "/k") == (200, "v")
+    assert 0 < float(server.request("GET", "/k?ttl=1")[1]) <= 0.4
+    time.sleep(0.5)
+    assert server.request("GET", "/k")[0] == 404
+    assert server.request("PUT", "/k?ttl=-1", "v")[0] == 400
+
+
+def stats(server):
+    return {k: int(v) for k, v in (f.split("=") for f in server.request("GET", "/stats")[1].split())}
+
+
+def test_the_timer_reclaims_what_expired_unread(server):
+    for i in range(30):
+        server.request("PUT", f"/k{i}?ttl=0.2", "v")
+    time.sleep(0.3)
+    server.wait(lambda: stats(server)["expired"] >= 30)
+    assert stats(server)["keys"] == 0
+    assert stats(server)["ticks"] > 2
+
+
+def test_a_reload_starts_an_empty_store(server):
+    server.request("PUT", "/k", "v")
+    server.reload()
+    assert server.request("GET", "/k")[0] == 404
+    assert server.request("PUT", "/k", "w")[0] == 200
+    assert server.request("GET", "/k") == (200, "w")
+    for _ in range(3):
+        server.reload()
+    assert server.request("GET", "/k")[0] == 404
+
+
+def test_every_worker_has_a_store_of_its_own(start):
+    server = start(workers=2)
+    counts = {}
+    for _ in range(300):
+        pid = server.request("GET", "/pid")[1]
+        counts[pid] = counts.get(pid, 0) + 1
+        if len(counts) == 2:
+            break
+    assert len(counts) == 2
+    highest = max(int(server.request("POST", "/n")[1]) for _ in range(200))
+    assert highest < 200  # the workers share the requests, and each counts its own
+
+
+def test_the_hot_path_compiled(server):
+    assert server.request("GET", "/hot") == (200, str(200000 * 200001 // 2))
+    assert server.request("GET", "/hot")[0] == 200
+
+
+def test_the_c_module_instead(start):
+    server = start(env={"KEVY_LUA_DOOR": "core"})
+    assert server.request("GET", "/door") == (200, "core")
+    assert server.request("PUT", "/k", "v")[0] == 200
+    assert server.request("GET", "/k") == (200, "v")
+    assert server.request("GET", "/hot")[0] == 200
