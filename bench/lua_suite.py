@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -33,6 +34,7 @@ def doors() -> Path:
 
     def make():
         say("building the Lua doors")
+        shutil.rmtree(home, ignore_errors=True)
         run([need("cmake"), "-S", ROOT, "-B", home])
         run([need("cmake"), "--build", home, "-j2", "--target", "kevy", "luajit_core", "lua54_core"])
 

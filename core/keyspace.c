@@ -44,6 +44,8 @@ static kevy_status put_elsewhere(kevy_store *s, const probe *from, probe *to, ui
   return status;
 }
 
+#define RENAME_RETIRES 8 /* blocks: both entries, and the nodes on the target's path */
+
 kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const char *to,
                             size_t tolen, uint32_t flags) {
   kevy_status status = store_write(s);
@@ -54,6 +56,11 @@ kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const c
   bool exists = probe_find(s, &target, to, tolen) != NULL;
   if (exists && (flags & KEVY_NX)) return KEVY_UNMET;
   if (target.slot == source.slot) return KEVY_OK;
+  /* What removing the source will take comes first, so that after the put nothing does. */
+  space *sp = s->sp;
+  source.slot = table_own(sp, &sp->keys, source.hash, source.slot, false);
+  if (source.slot == NULL || !node_room(sp, RENAME_RETIRES)) return KEVY_EOOM;
+  probe_find(s, &target, to, tolen);
   /* A new name has the kind it is given now, also where an old key of that name goes. */
   target.live = NULL;
   ref block = slot_ref(*source.slot);

@@ -36,6 +36,7 @@ FLAT bool node_writable(const space *sp, const node *n) { return n->birth > sp->
 ref node_own(space *sp, ref r, bool must) {
   node *n = at(sp, r);
   if (LIKELY(node_writable(sp, n))) return r;
+  if (!must && !node_room(sp, 1)) return 0;
   ref copy = node_new(sp, n->size, must);
   if (UNLIKELY(copy == 0)) return 0;
   memcpy((char *)at(sp, copy) + sizeof(node), n + 1, n->size - sizeof(node));
@@ -49,19 +50,29 @@ static uint64_t dead_size(const space *sp, uint64_t item) {
   return mem_round(entry_size(at(sp, item)));
 }
 
-/* Losing a link of the list would lose memory until the region goes, never an answer; with the reserve
- * to draw on that takes an exhausted address space. */
-static void dead_push(space *sp, moment *m, uint64_t item) {
+/* The link of a moment's dead list that has room for so many items more. NULL: no memory. */
+static dead_chunk *dead_room(space *sp, moment *m, uint32_t items, bool must) {
   dead_chunk *c = m->dead != 0 ? at(sp, m->dead) : NULL;
-  if (c == NULL || c->count == DEAD_ITEMS) {
-    ref r = mem_alloc_reserved(&sp->mem, sizeof(dead_chunk));
-    if (r == 0) return;
-    c = at(sp, r);
-    c->next = m->dead;
-    c->count = 0;
-    m->dead = r;
-    sp->retained += sizeof(dead_chunk);
-  }
+  if (c != NULL && c->count + items <= DEAD_ITEMS) return c;
+  ref r = must ? mem_alloc_reserved(&sp->mem, sizeof *c) : mem_alloc(&sp->mem, sizeof *c);
+  if (r == 0) return NULL;
+  c = at(sp, r);
+  c->next = m->dead;
+  c->count = 0;
+  m->dead = r;
+  sp->retained += sizeof *c;
+  return c;
+}
+
+bool node_room(space *sp, uint32_t items) {
+  return LIKELY(sp->newest == 0) || dead_room(sp, sp->moments, items, false) != NULL;
+}
+
+/* Losing an item would lose memory until the region goes, never an answer; with the reserve to draw on
+ * that takes an exhausted address space. */
+static void dead_push(space *sp, moment *m, uint64_t item) {
+  dead_chunk *c = dead_room(sp, m, 1, true);
+  if (c == NULL) return;
   c->items[c->count++] = item;
   sp->retained += dead_size(sp, item);
 }

@@ -70,7 +70,7 @@ bool probe_swap(kevy_store *s, const probe *p, ref block, uint64_t *before) {
   *before = 0;
   if (p->slot == NULL) return table_insert(sp, &sp->keys, p->hash, block, false);
   uint64_t *slot = table_own(sp, &sp->keys, p->hash, p->slot, false);
-  if (slot == NULL) return false;
+  if (slot == NULL || !node_room(sp, 1)) return false;
   *before = *slot & (REF_MASK | SLOT_FRESH);
   table_replace(slot, block);
   return true;

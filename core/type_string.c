@@ -539,7 +539,7 @@ kevy_status string_setrange(kevy_store *s, const char *key, size_t klen, int64_t
 
 /* ---- many keys ---- */
 
-#define BATCH 16
+#define MGET_BATCH 16
 
 /* A key given as a scalar: bytes and text as they are, an int in decimal. */
 static bool key_form(const kevy_value *v, char buf[NUMBER_FLOAT_MAX], const char **ptr,
@@ -550,10 +550,10 @@ static bool key_form(const kevy_value *v, char buf[NUMBER_FLOAT_MAX], const char
 }
 
 static void get_batch(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out) {
-  char bufs[BATCH][NUMBER_FLOAT_MAX];
-  const char *ptr[BATCH];
-  size_t len[BATCH];
-  uint64_t hash[BATCH];
+  char bufs[MGET_BATCH][NUMBER_FLOAT_MAX];
+  const char *ptr[MGET_BATCH];
+  size_t len[MGET_BATCH];
+  uint64_t hash[MGET_BATCH];
   for (size_t i = 0; i < k; i++) {
     key_form(&keys[i], bufs[i], &ptr[i], &len[i]);
     hash[i] = probe_hash(s, ptr[i], len[i]);
@@ -571,8 +571,8 @@ static void get_batch(kevy_store *s, size_t k, const kevy_value *keys, kevy_valu
 kevy_status string_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out) {
   for (size_t i = 0; i < k; i++)
     if (keys[i].kind > KEVY_INT) return KEVY_EARG;
-  for (size_t i = 0; i < k; i += BATCH)
-    get_batch(s, k - i < BATCH ? k - i : BATCH, keys + i, out + i);
+  for (size_t i = 0; i < k; i += MGET_BATCH)
+    get_batch(s, k - i < MGET_BATCH ? k - i : MGET_BATCH, keys + i, out + i);
   return KEVY_OK;
 }
 

@@ -44,6 +44,21 @@ bool pyargs_parse(const Signature *sig, PyObject *const *args, Py_ssize_t nargs,
   return true;
 }
 
+PyObject *pyargs_attribute(PyObject *object, const char *name) {
+  PyObject *interned = PyUnicode_InternFromString(name);
+  PyObject *found = interned ? PyObject_GetAttr(object, interned) : NULL;
+  Py_XDECREF(interned);
+  return found;
+}
+
+PyObject *pyargs_call(PyObject *object, const char *name, PyObject *argument) {
+  PyObject *interned = PyUnicode_InternFromString(name);
+  PyObject *result =
+      interned ? PyObject_CallMethodObjArgs(object, interned, argument, NULL) : NULL;
+  Py_XDECREF(interned);
+  return result;
+}
+
 /* ---- Keys and values ------------------------------------------------------------------------- */
 
 static bool is_buffer(PyObject *object) {
@@ -274,8 +289,8 @@ static bool ms_of_int(PyObject *seconds, const char *what, int64_t *ms) {
   return true;
 }
 
-static bool attribute(PyObject *object, const char *name, int64_t *out) {
-  PyObject *value = PyObject_GetAttrString(object, name);
+static bool int_attribute(PyObject *object, const char *name, int64_t *out) {
+  PyObject *value = pyargs_attribute(object, name);
   bool read = value && pyargs_int64(value, name, out);
   Py_XDECREF(value);
   return read;
@@ -283,8 +298,8 @@ static bool attribute(PyObject *object, const char *name, int64_t *out) {
 
 static bool ms_of_timedelta(PyObject *delta, const char *what, int64_t *ms) {
   int64_t days, seconds, micros;
-  if (!attribute(delta, "days", &days) || !attribute(delta, "seconds", &seconds) ||
-      !attribute(delta, "microseconds", &micros))
+  if (!int_attribute(delta, "days", &days) || !int_attribute(delta, "seconds", &seconds) ||
+      !int_attribute(delta, "microseconds", &micros))
     return false;
   if (seconds < 0 || seconds >= 86400 || micros < 0 || micros >= 1000000) return time_error(what);
   if (__builtin_mul_overflow(days, 86400000, ms) ||
@@ -297,7 +312,7 @@ static bool ms_of_timedelta(PyObject *delta, const char *what, int64_t *ms) {
  * passes a timedelta, and whoever replaces the module's classes gets the replacement. */
 static PyObject *datetime_attribute(const char *name) {
   PyObject *module = PyImport_ImportModule("datetime");
-  PyObject *found = module ? PyObject_GetAttrString(module, name) : NULL;
+  PyObject *found = module ? pyargs_attribute(module, name) : NULL;
   Py_XDECREF(module);
   return found;
 }
@@ -333,7 +348,7 @@ bool pyargs_ttl(PyObject *object, int64_t *ms) {
 static PyObject *unix_epoch(void) {
   PyObject *class = datetime_attribute("datetime"), *epoch = NULL;
   PyObject *zone = datetime_attribute("timezone");
-  PyObject *utc = zone ? PyObject_GetAttrString(zone, "utc") : NULL;
+  PyObject *utc = zone ? pyargs_attribute(zone, "utc") : NULL;
   if (class && utc) epoch = PyObject_CallFunction(class, "iiiiiiiO", 1970, 1, 1, 0, 0, 0, 0, utc);
   Py_XDECREF(utc);
   Py_XDECREF(zone);
@@ -342,7 +357,7 @@ static PyObject *unix_epoch(void) {
 }
 
 static bool ms_of_datetime(PyObject *moment, int64_t *ms) {
-  PyObject *offset = PyObject_CallMethod(moment, "utcoffset", NULL);
+  PyObject *offset = pyargs_call(moment, "utcoffset", NULL);
   if (!offset) return false;
   bool naive = offset == Py_None;
   Py_DECREF(offset);

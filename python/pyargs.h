@@ -23,6 +23,11 @@ typedef struct {
 bool pyargs_parse(const Signature *signature, PyObject *const *args, Py_ssize_t nargs,
                   PyObject *kwnames, PyObject **out);
 
+/* object.name, and object.name() or object.name(argument). The name is interned: the interpreter caches
+ * lookups by the name's address. */
+PyObject *pyargs_attribute(PyObject *object, const char *name);
+PyObject *pyargs_call(PyObject *object, const char *name, PyObject *argument);
+
 /* ---- Keys and values ------------------------------------------------------------------------- */
 
 /* A key. ptr borrows from the object, or from keep, which the caller releases when the engine is done. */

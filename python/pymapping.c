@@ -75,7 +75,7 @@ PyObject *pystore_items(PyObject *self, PyObject *unused) {
 /* The pairs of any mapping as a dict; a dict is itself. A new reference. */
 static PyObject *as_dict(PyObject *mapping) {
   if (PyDict_Check(mapping)) return Py_NewRef(mapping);
-  PyObject *items = PyObject_CallMethod(mapping, "items", NULL);
+  PyObject *items = pyargs_call(mapping, "items", NULL);
   PyObject *dict = items ? PyDict_New() : NULL;
   if (dict && PyDict_MergeFromSeq2(dict, items, 1) < 0) Py_CLEAR(dict);
   Py_XDECREF(items);
@@ -230,7 +230,7 @@ static bool update_from_pairs(Store *self, PyObject *pairs) {
 }
 
 static bool update_from_keys(Store *self, PyObject *mapping) {
-  PyObject *keys = PyObject_CallMethod(mapping, "keys", NULL), *key;
+  PyObject *keys = pyargs_call(mapping, "keys", NULL), *key;
   PyObject *iterator = keys ? PyObject_GetIter(keys) : NULL;
   Py_XDECREF(keys);
   if (!iterator) return false;
@@ -254,7 +254,7 @@ static bool update_from_store(Store *self, Store *other) {
 }
 
 static bool has_keys(PyObject *object) {
-  PyObject *keys = PyObject_GetAttrString(object, "keys");
+  PyObject *keys = pyargs_attribute(object, "keys");
   if (!keys && PyErr_ExceptionMatches(PyExc_AttributeError)) PyErr_Clear();
   Py_XDECREF(keys);
   return keys != NULL;

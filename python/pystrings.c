@@ -344,10 +344,15 @@ PyObject *pystore_setrange(PyObject *self, PyObject *const *args, Py_ssize_t nar
 
 /* The pairs of a mapping, all of them: mset() reads everything before it writes anything. */
 static PyObject *pairs_of(PyObject *mapping) {
-  if (!PyObject_HasAttrString(mapping, "items"))
-    return PyErr_Format(PyExc_TypeError, "mset() takes a mapping, not %.200s",
-                        Py_TYPE(mapping)->tp_name);
-  PyObject *items = PyObject_CallMethod(mapping, "items", NULL);
+  PyObject *method = pyargs_attribute(mapping, "items");
+  if (!method) {
+    if (PyErr_ExceptionMatches(PyExc_AttributeError))
+      PyErr_Format(PyExc_TypeError, "mset() takes a mapping, not %.200s",
+                   Py_TYPE(mapping)->tp_name);
+    return NULL;
+  }
+  PyObject *items = PyObject_CallObject(method, NULL);
+  Py_DECREF(method);
   PyObject *pairs = items ? PySequence_Tuple(items) : NULL;
   Py_XDECREF(items);
   return pairs;

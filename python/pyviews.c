@@ -69,7 +69,7 @@ static int items_contains(PyObject *object, PyObject *item) {
 
 static PyObject *combine(PyObject *left, PyObject *right, const char *update) {
   PyObject *set = PySet_New(left);
-  PyObject *done = set ? PyObject_CallMethod(set, update, "(O)", right) : NULL;
+  PyObject *done = set ? pyargs_call(set, update, right) : NULL;
   if (!done) Py_CLEAR(set);
   Py_XDECREF(done);
   return set;
@@ -104,7 +104,7 @@ static PyObject *view_richcompare(PyObject *self, PyObject *other, int op) {
 
 static PyObject *view_isdisjoint(PyObject *self, PyObject *other) {
   PyObject *set = PySet_New(self);
-  PyObject *result = set ? PyObject_CallMethod(set, "isdisjoint", "(O)", other) : NULL;
+  PyObject *result = set ? pyargs_call(set, "isdisjoint", other) : NULL;
   Py_XDECREF(set);
   return result;
 }

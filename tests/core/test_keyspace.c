@@ -337,9 +337,9 @@ static void test_maxmemory(void) {
 
 /* MSET into a store with room for the values but not for what the table must grow by: all or nothing. */
 static void test_mset_at_the_limit(bool snapshots) {
-  enum { BATCH = 3000, SPREAD = 5 };
-  static kevy_value keys[BATCH], values[BATCH];
-  static char names[BATCH][24];
+  enum { MANY = 3000, SPREAD = 5 };
+  static kevy_value keys[MANY], values[MANY];
+  static char names[MANY][24];
   uint64_t refused = 0, done = 0;
   for (uint64_t limit = 150000; limit < 700000; limit += 13777) {
     kevy_options o = KEVY_OPTIONS_INIT;
@@ -348,23 +348,23 @@ static void test_mset_at_the_limit(bool snapshots) {
     REQUIRE(kevy_open(&o, &s) == KEVY_OK);
     char name[24];
     kevy_value v = kevy_text("old", 3), got;
-    for (unsigned i = 0; i < BATCH; i += SPREAD)
+    for (unsigned i = 0; i < MANY; i += SPREAD)
       REQUIRE(kevy_set(s, name, name_of(name, i), &v, i % 2 ? 60000 : KEVY_NO_TTL, 0, NULL) == KEVY_OK);
     if (snapshots) REQUIRE(kevy_snapshot(s, &snapshot) == KEVY_OK);
-    for (unsigned i = 0; i < BATCH; i++) {
-      keys[i] = kevy_bytes(names[i], name_of(names[i], i % (BATCH - 7))); /* the last ones come twice */
+    for (unsigned i = 0; i < MANY; i++) {
+      keys[i] = kevy_bytes(names[i], name_of(names[i], i % (MANY - 7))); /* the last ones come twice */
       values[i] = kevy_int(i);
     }
     uint64_t before = kevy_used_memory(s);
-    kevy_status status = kevy_mset(s, BATCH, keys, values, one_in(2) ? 60000 : KEVY_NO_TTL, 0);
+    kevy_status status = kevy_mset(s, MANY, keys, values, one_in(2) ? 60000 : KEVY_NO_TTL, 0);
     CHECK(status == KEVY_OK || status == KEVY_EOOM);
     refused += status == KEVY_EOOM;
     done += status == KEVY_OK;
     /* A snapshot's list of what it still sees is not refused its room. */
-    CHECK(before <= limit && kevy_used_memory(s) <= limit + (snapshots ? BATCH * 16 : 0));
-    for (unsigned i = 0; i < BATCH; i++) {
+    CHECK(before <= limit && kevy_used_memory(s) <= limit + (snapshots ? MANY * 16 : 0));
+    for (unsigned i = 0; i < MANY; i++) {
       kevy_status found = kevy_get(s, names[i], keys[i].len, &got);
-      unsigned k = i % (BATCH - 7), last = k < 7 ? k + BATCH - 7 : k;
+      unsigned k = i % (MANY - 7), last = k < 7 ? k + MANY - 7 : k;
       bool as_before = k % SPREAD == 0 ? found == KEVY_OK && got.kind == KEVY_TEXT : found == KEVY_MISSING;
       if (status == KEVY_OK ? found != KEVY_OK || got.as.i != last : !as_before) FAIL("all or nothing");
       if (snapshots && kevy_exists(snapshot, names[i], keys[i].len) != (k % SPREAD ? KEVY_MISSING : KEVY_OK))

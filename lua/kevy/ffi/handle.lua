@@ -23,13 +23,13 @@ local ECLOSED, EOOM = face.constants.KEVY_ECLOSED, face.constants.KEVY_EOOM
 local IDLE, BUSY, CLOSED, CLOSING = 0, 1, 2, 3
 local CAPACITY = 4096 -- bytes of a store's buffer; longer values are pinned
 
--- A kevy_value by the names of its parts; no string is longer than 32 bits can say. Reading kind and length
--- allocates nothing.
+-- A kevy_value by the names of its parts; no string is longer than 31 bits can say. Reading kind and length
+-- allocates nothing, and int32_t is what compiled code holds without conversions.
 local PARTS = [[
   union {
     kevy_value value;
     struct {
-      uint32_t kind, reserved, ]] .. (ffi.abi "le" and "length, high" or "high, length") .. [[;
+      int32_t kind, reserved, ]] .. (ffi.abi "le" and "length, high" or "high, length") .. [[;
       union { const char *bytes; int64_t integer; double number; };
     };
   };
@@ -38,9 +38,9 @@ local PARTS = [[
 local store_t = ffi.typeof([[struct {
   kevy_store *handle;
   kevy_reply *reply;    /* memory of command replies, made by the first command */
-  uint32_t busy;        /* IDLE, BUSY, CLOSED, CLOSING */
-  uint32_t alias;       /* 1: the handle belongs to another object */
-  uint32_t nested;      /* 1: an alias has been at work since this was last 0 */
+  int32_t busy;         /* IDLE, BUSY, CLOSED, CLOSING */
+  int32_t alias;        /* 1: the handle belongs to another object */
+  int32_t nested;       /* 1: an alias has been at work since this was last 0 */
 ]] .. PARTS .. [[
   kevy_value input;
   kevy_item item;

@@ -19,8 +19,8 @@ local IDLE, BUSY, ENDED, ENDING = 0, 1, 2, 3
 
 local iter_t = ffi.typeof [[struct {
   kevy_iter *handle[1];
-  uint32_t busy; /* IDLE, BUSY, ENDED, ENDING */
-  uint32_t both; /* 1: answers key, value; 0: key */
+  int32_t busy; /* IDLE, BUSY, ENDED, ENDING */
+  int32_t both; /* 1: answers key, value; 0: key */
   kevy_value key, value;
 }]]
 
