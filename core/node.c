@@ -7,7 +7,7 @@
 #include "hashing.h"
 #include "space.h"
 
-#define DEAD_ITEMS 62
+#define DEAD_ITEMS NODE_ROOM_MAX
 #define DEAD_NODE UINT64_C(1) /* marks an item that is a node, not an entry */
 
 /* A link of a dead list: blocks that some live moment can still see. */

@@ -38,7 +38,8 @@ bool node_writable(const space *sp, const node *n);
 /* The node itself when it is writable, else a copy of it (the old one is retired). 0: no memory. */
 ref node_own(space *sp, ref r, bool must);
 
-/* Makes sure that retiring so many more blocks (a few) takes no memory beyond the limit. False: no memory. */
+/* Makes sure that retiring so many more blocks takes no memory beyond the limit. False: no memory. */
+#define NODE_ROOM_MAX 62
 bool node_room(space *sp, uint32_t items);
 
 /* Lets go of a node that the live store no longer refers to. Never fails. */

@@ -638,6 +638,8 @@ kevy_status string_mset(kevy_store *s, size_t k, const kevy_value *keys, const k
     if (swap_in(s, &all[swapped])) swapped++;
     else status = KEVY_EOOM;
   }
+  if (status == KEVY_OK && !node_room(s->sp, k < NODE_ROOM_MAX ? (uint32_t)k : NODE_ROOM_MAX))
+    status = KEVY_EOOM;
   if (status == KEVY_OK) {
     for (size_t i = 0; i < k; i++) probe_commit(s, all[i].hash, all[i].block, all[i].before);
   } else {

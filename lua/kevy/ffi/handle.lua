@@ -17,6 +17,9 @@ local ffi = require "ffi"
 local C = require "kevy.library"
 local face = require "kevy.cdef"
 
+-- What finalizers call is looked up now: when a Lua state closes, the library is closed before they run.
+local kevy_close, kevy_reply_free = C.kevy_close, C.kevy_reply_free
+
 local ffi_new, ffi_string, ffi_istype, ffi_gc = ffi.new, ffi.string, ffi.istype, ffi.gc
 local ECLOSED, EOOM = face.constants.KEVY_ECLOSED, face.constants.KEVY_EOOM
 
@@ -79,7 +82,7 @@ end
 
 local function close_now(self)
   self.busy = CLOSED
-  C.kevy_close(self.handle)
+  kevy_close(self.handle)
   self.handle = nil
 end
 
@@ -103,7 +106,7 @@ end
 
 -- The finalizer: nobody is inside any more.
 function handle.collect(self)
-  if self.reply ~= nil then C.kevy_reply_free(self.reply) end
+  if self.reply ~= nil then kevy_reply_free(self.reply) end
   if self.alias == 0 and self.busy ~= CLOSED then close_now(self) end
 end
 
@@ -129,11 +132,11 @@ end
 function handle.take_moment(self)
   local status = C.kevy_snapshot(self.handle, self.store_out)
   if status < 0 then return nil, status end
-  return ffi_gc(self.store_out[0], C.kevy_close)
+  return ffi_gc(self.store_out[0], kevy_close)
 end
 
 function handle.drop_moment(moment)
-  C.kevy_close(ffi_gc(moment, nil))
+  kevy_close(ffi_gc(moment, nil))
 end
 
 return handle

@@ -15,6 +15,8 @@ local K = face.constants
 local enter, leave, fail = handle.enter, handle.leave, handle.fail
 local scalar, refuse = values.scalar, values.refuse
 
+local kevy_iter_close = C.kevy_iter_close -- looked up now, for the finalizer
+
 local IDLE, BUSY, ENDED, ENDING = 0, 1, 2, 3
 
 local iter_t = ffi.typeof [[struct {
@@ -26,7 +28,7 @@ local iter_t = ffi.typeof [[struct {
 
 local function end_now(it)
   it.busy = ENDED
-  C.kevy_iter_close(it.handle[0])
+  kevy_iter_close(it.handle[0])
   it.handle[0] = nil
 end
 

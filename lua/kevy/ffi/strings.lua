@@ -15,6 +15,7 @@ local take_moment, drop_moment = handle.take_moment, handle.drop_moment
 local kind_of, fill, scalar, integer = values.kind_of, values.fill, values.scalar, values.integer
 local check_key, refuse, BAD_TTL = values.check_key, values.refuse, values.BAD_TTL
 local ffi_string, ffi_gc, ffi_new, floor = ffi.string, ffi.gc, ffi.new, math.floor
+local kevy_unpin = C.kevy_unpin -- looked up now, for finalizers
 local values_t = ffi.typeof "kevy_value[?]"
 
 local GET = 2 ^ 31 -- a flag of ours, never passed on
@@ -28,7 +29,7 @@ local function held_value(s, pin)
   local kind = s.kind
   if kind <= TEXT then
     local bytes = ffi_string(pin and s.bytes or s.buffer, s.length)
-    if pin then C.kevy_unpin(ffi_gc(pin, nil)) end
+    if pin then kevy_unpin(ffi_gc(pin, nil)) end
     return bytes
   end
   if kind == INT then return integer(s.integer) end
@@ -41,7 +42,7 @@ local function get_long(s, key)
   local status = C.kevy_pin_value(s.handle, key, #key, s.pin_out, s.value)
   if status < 0 then return fail(s, status) end
   local long = nil
-  if status == 0 then long = held_value(s, ffi_gc(s.pin_out[0], C.kevy_unpin)) end
+  if status == 0 then long = held_value(s, ffi_gc(s.pin_out[0], kevy_unpin)) end
   leave(s)
   return long
 end
@@ -80,7 +81,7 @@ local function swap(s, key, value, ttl, flags)
     change = C.kevy_delete(store, key, #key)
   end
   C.kevy_unlock(store)
-  return found, change, long and ffi_gc(pin_out[0], C.kevy_unpin)
+  return found, change, long and ffi_gc(pin_out[0], kevy_unpin)
 end
 jit.off(swap)
 
