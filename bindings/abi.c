@@ -193,8 +193,12 @@ kevy_status kevy_get_into(kevy_store *s, const char *key, size_t klen, char *buf
   ENTER(s);
   kevy_status status = string_get(s, key, klen, out);
   if (status == KEVY_OK && out->kind <= KEVY_TEXT) {
-    if (out->len <= cap) out->as.ptr = out->len != 0 ? memcpy(buf, out->as.ptr, out->len) : "";
-    else out->as.ptr = NULL;
+    if (out->len <= cap) {
+      bytes_move(buf, out->as.ptr, out->len);
+      out->as.ptr = out->len != 0 ? buf : "";
+    } else {
+      out->as.ptr = NULL;
+    }
   }
   return lending(s, status);
 }

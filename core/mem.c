@@ -1,6 +1,7 @@
 /* mem: see mem.h. */
 #include "mem.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -313,7 +314,14 @@ static void span_free(mem *m, ref block, unsigned c) {
 
 /* ---- the region ---- */
 
+/* KEVY_RESERVE_MB in the environment overrides it, for tools that pay for every address a program maps
+ * (Valgrind) and for systems that ration them. */
 static uint64_t reservation_for(uint64_t limit) {
+  const char *told = getenv("KEVY_RESERVE_MB");
+  if (told != NULL) {
+    uint64_t megabytes = strtoull(told, NULL, 10);
+    if (megabytes >= 16 && megabytes <= MEM_RESERVE_MOST >> 20) return megabytes << 20;
+  }
   uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
   uint64_t want = MEM_RESERVE_LEAST;
   while (want < MEM_RESERVE_MOST && (want < 4 * ram || want < 4 * (limit >> 1))) want <<= 1;

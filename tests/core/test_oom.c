@@ -231,7 +231,7 @@ static void test_handles(void) {
 /* Random writes at the limit of a small store: what does not fit changes nothing, and no operation takes
  * used memory past the limit but one that removes keys under a snapshot. */
 static void test_limit(bool snapshots, size_t steps) {
-  const uint64_t limit = 200000;
+  const uint64_t limit = 80000;
   kevy_store *s = open_store(limit), *snapshot = NULL;
   model m;
   model_open(&m, s, 400);
@@ -273,13 +273,13 @@ static void test_limit(bool snapshots, size_t steps) {
 int main(void) {
   check_begin("test_oom");
   for (int state = 0; state < STATES; state++) {
-    test_every_op(state, false, scaled(1500, 150));
-    test_every_op(state, true, scaled(500, 100));
+    test_every_op(state, false, scaled(1500, 200));
+    test_every_op(state, true, scaled(500, 400));
   }
   test_growing(false);
   test_growing(true);
   test_handles();
-  test_limit(false, scaled(30000, 2000));
-  test_limit(true, scaled(30000, 2000));
+  test_limit(false, scaled(30000, 8000));
+  test_limit(true, scaled(30000, 8000));
   return check_end();
 }

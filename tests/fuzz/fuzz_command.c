@@ -115,7 +115,7 @@ static bool is_clock(const line *l) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   kevy_options options = KEVY_OPTIONS_INIT;
   options.maxmemory = MEMORY;
-  kevy_store *s;
+  kevy_store *s = NULL;
   char *words = malloc(size * 2 + MAX_ARGS);
   kevy_reply *r = kevy_reply_new();
   require(words != NULL && r != NULL && kevy_open(&options, &s) == KEVY_OK);

@@ -92,9 +92,10 @@ class Nginx:
             connection.close()
 
     def reload(self):
-        """SIGHUP; returns when a new worker answers."""
+        """SIGHUP to a server of one worker; returns when the old one is gone and the new one answers."""
         before = self.request("GET", "/pid")[1]
         self.process.send_signal(signal.SIGHUP)
+        self.wait(lambda: not os.path.exists(f"/proc/{before}"))
         self.wait(lambda: self.request("GET", "/pid")[1] != before)
 
     def stop(self):
