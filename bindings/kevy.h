@@ -288,7 +288,7 @@ KEVY_API void kevy_iter_close(kevy_iter *it);
 typedef struct kevy_pin kevy_pin;
 
 /* Holds a string's value so that it stays readable after overwrite, delete and close. Past the bulk
- * threshold nothing is copied, below it the bytes are. Numbers are pinned in their byte form.
+ * threshold nothing is copied, below it, and in a snapshot, the bytes are. Numbers are pinned in their byte form.
  * *value's pointer is valid until kevy_unpin. KEVY_MISSING. Since 0.1. */
 KEVY_API kevy_status kevy_pin_value(kevy_store *s, const char *key, size_t klen, kevy_pin **pin,
                                     kevy_value *value);
