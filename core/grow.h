@@ -4,8 +4,9 @@
  * first touch of one can stall its caller for milliseconds. So one helper thread per process faults
  * 2 MiB chunks in before they are needed; a region takes prepared chunks when there are any and
  * plain untouched ones (4 KiB faults, microseconds each) when it outran the helper. Chunks are
- * claimed from one atomic counter, so both sides never meet on one. The owner makes no system call
- * that takes the address space's write lock, which the helper may hold up.
+ * claimed from one atomic counter, so both sides never meet on one. Growing makes no system call that
+ * takes the address space's write lock, which the helper may hold up; only giving an emptied huge
+ * page back to the system does (mem.c).
  *
  * The thread starts with the first request, keeps nothing alive, and is not needed for
  * correctness: where it cannot run, regions grow by small pages. After fork the child starts its own. */
