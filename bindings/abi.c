@@ -466,15 +466,12 @@ struct kevy_pin {
 
 static kevy_pin *pin_copy(const kevy_value *v, size_t *len) {
   char digits[NUMBER_FLOAT_MAX];
-  const char *from = v->as.ptr;
-  *len = v->len;
-  if (v->kind == KEVY_INT) *len = number_format_int(v->as.i, digits);
-  if (v->kind == KEVY_FLOAT) *len = number_format_float(v->as.d, digits);
-  if (v->kind > KEVY_TEXT) from = digits;
+  kevy_value bytes = number_byte_form(v, digits);
+  *len = bytes.len;
   kevy_pin *p = malloc(sizeof *p + *len);
   if (p == NULL) return NULL;
   p->sp = NULL;
-  memcpy(p->bytes, from, *len);
+  if (bytes.len != 0) memcpy(p->bytes, bytes.as.ptr, bytes.len);
   return p;
 }
 

@@ -81,7 +81,7 @@ static void info_figures(kevy_store *s, const char *section, info_text *t) {
   for (size_t i = 0; store_info(s, i, &figure, &value) == KEVY_OK; i++) {
     info_place place = info_find(figure);
     if (place.name == NULL || strcmp(place.section, section) != 0) continue;
-    kevy_value text = reply_byte_form(&value, scratch);
+    kevy_value text = number_byte_form(&value, scratch);
     info_add(t, "%s:%.*s\r\n", place.name, (int)text.len, text.as.ptr);
   }
 }
@@ -139,7 +139,7 @@ static const char *server_encoding(const kevy_value *value) {
   int64_t i;
   if (value->kind == KEVY_INT) return "int";
   char scratch[NUMBER_FLOAT_MAX];
-  kevy_value bytes = reply_byte_form(value, scratch);
+  kevy_value bytes = number_byte_form(value, scratch);
   if (number_parse_int(bytes.as.ptr, bytes.len, &i)) return "int";
   return bytes.len <= 44 ? "embstr" : "raw";
 }

@@ -257,7 +257,7 @@ static kevy_status command_run_numbers(command_call *c) {
     if (argv == NULL) return KEVY_EOOM;
     scratch = (char(*)[NUMBER_FLOAT_MAX])(void *)(argv + c->argc);
   }
-  for (size_t i = 0; i < c->argc; i++) argv[i] = reply_byte_form(&c->argv[i], scratch[i]);
+  for (size_t i = 0; i < c->argc; i++) argv[i] = number_byte_form(&c->argv[i], scratch[i]);
   c->argv = argv;
   command_dispatch(c);
   if (argv != few) free(argv);

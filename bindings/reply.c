@@ -12,12 +12,6 @@
 
 #define REPLY_SHRINK ((size_t)1 << 20) /* a block beyond this is given back before the next use */
 
-kevy_value reply_byte_form(const kevy_value *v, char scratch[NUMBER_FLOAT_MAX]) {
-  if (v->kind == KEVY_INT) return kevy_bytes(scratch, number_format_int(v->as.i, scratch));
-  if (v->kind == KEVY_FLOAT) return kevy_bytes(scratch, number_format_float(v->as.d, scratch));
-  return kevy_bytes(v->as.ptr, v->len);
-}
-
 /* ---- The block ------------------------------------------------------------------------------- */
 
 /* Grows the block so that more bytes fit behind what is written. */
@@ -86,7 +80,7 @@ static void resp_map(sink *k, size_t n) { resp_number(reply_of(k), '*', (int64_t
 
 static void resp_bulk(sink *k, const kevy_value *v) {
   char scratch[NUMBER_FLOAT_MAX];
-  kevy_value bytes = reply_byte_form(v, scratch);
+  kevy_value bytes = number_byte_form(v, scratch);
   resp_number(reply_of(k), '$', (int64_t)bytes.len);
   reply_put(reply_of(k), bytes.as.ptr, bytes.len);
   reply_put(reply_of(k), "\r\n", 2);
@@ -172,7 +166,7 @@ static void flat_real(sink *k, double d) {
 
 static void flat_bulk(sink *k, const kevy_value *v) {
   char scratch[NUMBER_FLOAT_MAX];
-  kevy_value bytes = reply_byte_form(v, scratch);
+  kevy_value bytes = number_byte_form(v, scratch);
   flat_string(k, KEVY_REPLY_VALUE, bytes.as.ptr, bytes.len);
 }
 

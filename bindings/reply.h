@@ -57,9 +57,6 @@ static inline void sink_bytes(sink *k, const char *ptr, size_t len) {
   k->ops->bulk(k, &v);
 }
 
-/* The value as Redis sees it: text and numbers become bytes, numbers printed into scratch. */
-kevy_value reply_byte_form(const kevy_value *v, char scratch[NUMBER_FLOAT_MAX]);
-
 /* ---- The reply of the C ABI ------------------------------------------------------------------ */
 
 #define REPLY_ROOM 1024

@@ -251,3 +251,11 @@ size_t number_format_long_double(long double d, char out[NUMBER_LONG_DOUBLE_MAX]
   }
   return len;
 }
+
+kevy_value number_byte_form(const kevy_value *v, char buf[NUMBER_FLOAT_MAX]) {
+  kevy_value bytes = {KEVY_BYTES, 0, v->len, {.ptr = buf}};
+  if (v->kind == KEVY_INT) bytes.len = number_format_int(v->as.i, buf);
+  else if (v->kind == KEVY_FLOAT) bytes.len = number_format_float(v->as.d, buf);
+  else bytes.as.ptr = v->as.ptr;
+  return bytes;
+}

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kevy_types.h"
+
 #define NUMBER_INT_MAX 21    /* bytes of the longest integer, sign included */
 #define NUMBER_FLOAT_MAX 40  /* bytes of the longest double as number_format_float prints it */
 #define NUMBER_LONG_DOUBLE_MAX 5120
@@ -31,5 +33,9 @@ size_t number_format_float(double d, char out[NUMBER_FLOAT_MAX]);
 
 /* INCRBYFLOAT's form: at most 17 digits after the point, no exponent, no trailing zeros. */
 size_t number_format_long_double(long double d, char out[NUMBER_LONG_DOUBLE_MAX]);
+
+/* The byte form of a scalar, as commands see it: bytes and text as they are, numbers printed into buf. The
+ * result is of kind bytes and borrows. */
+kevy_value number_byte_form(const kevy_value *v, char buf[NUMBER_FLOAT_MAX]);
 
 #endif

@@ -63,16 +63,12 @@ static inline kevy_status content_value(kevy_store *s, content *c, const kevy_va
   return KEVY_OK;
 }
 
-/* A scalar's byte form: itself, or a number printed into buf. */
+/* number_byte_form as a pointer and a length. */
 static void byte_form(const kevy_value *v, char buf[NUMBER_FLOAT_MAX], const char **ptr,
                       size_t *len) {
-  *ptr = buf;
-  if (v->kind == KEVY_INT) *len = number_format_int(v->as.i, buf);
-  else if (v->kind == KEVY_FLOAT) *len = number_format_float(v->as.d, buf);
-  else {
-    *ptr = v->as.ptr;
-    *len = v->len;
-  }
+  kevy_value bytes = number_byte_form(v, buf);
+  *ptr = bytes.as.ptr;
+  *len = bytes.len;
 }
 
 /* Puts content under the probe's key, or drops it. */
