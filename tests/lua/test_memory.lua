@@ -57,9 +57,14 @@ for name, path in pairs(PATHS) do
     local s = fresh()
     for _ = 1, 3000 do path(s) end
     settle(s)
-    local used, resident = s:used_memory(), t.resident()
-    for _ = 1, 3000 do path(s) end
-    settle(s)
+    -- A leak grows in every round; a later high-water mark of the collector only in one of them.
+    local used, resident = s:used_memory()
+    for _ = 1, 3 do
+      resident = t.resident()
+      for _ = 1, 3000 do path(s) end
+      settle(s)
+      if t.resident() < resident + SLACK then break end
+    end
     t.ok(s:used_memory() <= used + 4096, ("the store grew from %d to %d"):format(used, s:used_memory()))
     t.ok(t.resident() < resident + SLACK, ("the process grew from %d to %d"):format(resident, t.resident()))
     t.eq(s:info().snapshots, 0)
