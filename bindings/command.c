@@ -23,7 +23,7 @@ static const command command_rows[] = {
 
 #define COMMAND_ROWS (sizeof command_rows / sizeof command_rows[0])
 #define COMMAND_NAME_MAX 32 /* longest whole name, terminator included */
-#define COMMAND_SLOTS 256   /* a power of two, well above the number of rows */
+#define COMMAND_SLOTS 1024  /* a power of two, well above the number of rows */
 
 typedef struct command_name {
   size_t len;
@@ -33,9 +33,9 @@ typedef struct command_name {
 static pthread_once_t command_once = PTHREAD_ONCE_INIT;
 static command_name command_names[COMMAND_ROWS];
 static bool command_contains[COMMAND_ROWS]; /* whether the row has subcommands */
-static uint8_t command_slots[COMMAND_SLOTS]; /* index of a row + 1; 0 is free */
+static uint16_t command_slots[COMMAND_SLOTS]; /* index of a row + 1; 0 is free */
 
-_Static_assert(COMMAND_ROWS < UINT8_MAX && COMMAND_ROWS < COMMAND_SLOTS / 2,
+_Static_assert(COMMAND_ROWS < COMMAND_SLOTS / 2,
                "the slots hold every row with room to spare");
 
 static char command_lower(char ch) {
@@ -70,7 +70,7 @@ static size_t command_slot(const command_name *name) {
 }
 
 static const command *command_named(const command_name *name) {
-  uint8_t found = command_slots[command_slot(name)];
+  uint16_t found = command_slots[command_slot(name)];
   return found != 0 ? &command_rows[found - 1] : NULL;
 }
 
@@ -78,7 +78,7 @@ static void command_build(void) {
   for (size_t i = 0; i < COMMAND_ROWS; i++) {
     const char *name = command_rows[i].about.name;
     command_name_add(&command_names[i], name, strlen(name));
-    command_slots[command_slot(&command_names[i])] = (uint8_t)(i + 1);
+    command_slots[command_slot(&command_names[i])] = (uint16_t)(i + 1);
   }
   for (size_t i = 0; i < COMMAND_ROWS; i++)
     for (size_t j = 0; j < COMMAND_ROWS; j++)
@@ -152,6 +152,7 @@ void command_fail_text(command_call *c, const command_text *t) {
 void command_fail(command_call *c, const char *text) { sink_error(c->out, text, strlen(text)); }
 
 void command_error(command_call *c, kevy_status status) {
+  c->failed = status;
   static const char *const replies[] = {
 #define ERROR(name, python, python_base, reply) [-KEVY_##name] = reply,
 #include "errors.def"
@@ -264,48 +265,72 @@ static kevy_status command_run_numbers(command_call *c) {
   return KEVY_OK;
 }
 
-kevy_status command_run(kevy_store *s, size_t argc, const kevy_value *argv, sink *out) {
-  if (argc == 0) return KEVY_EARG;
+static kevy_status command_start(command_call *c) {
+  if (c->argc == 0) return KEVY_EARG;
   bool numbers = false;
-  for (size_t i = 0; i < argc; i++) {
-    if (argv[i].kind > KEVY_FLOAT) return KEVY_EARG;
-    numbers |= argv[i].kind >= KEVY_INT;
+  for (size_t i = 0; i < c->argc; i++) {
+    if (c->argv[i].kind > KEVY_FLOAT) return KEVY_EARG;
+    numbers |= c->argv[i].kind >= KEVY_INT;
   }
-  command_call c = {.store = s, .argc = argc, .argv = argv, .out = out};
-  if (numbers) return command_run_numbers(&c);
-  command_dispatch(&c);
+  if (numbers) return command_run_numbers(c);
+  command_dispatch(c);
   return KEVY_OK;
+}
+
+kevy_status command_run(kevy_store *s, size_t argc, const kevy_value *argv, sink *out) {
+  command_call c = {.store = s, .argc = argc, .argv = argv, .given = argv, .out = out};
+  return command_start(&c);
+}
+
+kevy_status command_run_typed(kevy_store *s, size_t argc, const kevy_value *argv, sink *out,
+                              kevy_status *failed) {
+  command_call c = {
+      .store = s, .argc = argc, .argv = argv, .given = argv, .kinds = true, .out = out};
+  kevy_status status = command_start(&c);
+  *failed = c.failed;
+  return status;
 }
 
 /* ---- The ABI --------------------------------------------------------------------------------- */
 
-static kevy_status command_answer(kevy_store *s, size_t argc, const kevy_value *argv,
-                                  kevy_reply *r) {
-  kevy_status status = command_run(s, argc, argv, &r->sink);
-  return status == KEVY_OK && r->failed ? KEVY_EOOM : status;
+/* The status of a call whose reply is an error: why the engine failed, or that the command did. */
+static kevy_status command_failed(kevy_store *s, kevy_reply *r, kevy_status why) {
+  kevy_item item;
+  kevy_reply_next(r, &item);
+  r->at = 0;
+  return store_fail(s, why < 0 ? why : KEVY_ECOMMAND, "%.*s", (int)item.value.len,
+                    item.value.as.ptr);
+}
+
+static kevy_status command_call_flat(kevy_store *s, size_t argc, const kevy_value *argv,
+                                     kevy_reply *r, bool typed) {
+  reply_start(r, REPLY_FLAT);
+  if (!store_enter(s)) return KEVY_ECLOSED;
+  kevy_status failed = KEVY_OK;
+  kevy_status status = typed ? command_run_typed(s, argc, argv, &r->sink, &failed)
+                             : command_run(s, argc, argv, &r->sink);
+  if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
+  if (status != KEVY_OK) store_fail(s, status, "%s", "");
+  else if (r->error) status = command_failed(s, r, failed);
+  store_settle(s);
+  return status;
 }
 
 KEVY_API kevy_status kevy_call(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r) {
-  reply_start(r, REPLY_FLAT);
-  if (!store_enter(s)) return KEVY_ECLOSED;
-  kevy_status status = command_answer(s, argc, argv, r);
-  if (status == KEVY_OK && r->error) {
-    kevy_item item;
-    kevy_reply_next(r, &item);
-    r->at = 0;
-    status = store_fail(s, KEVY_ECOMMAND, "%.*s", (int)item.value.len, item.value.as.ptr);
-  } else if (status != KEVY_OK) {
-    store_fail(s, status, "%s", "");
-  }
-  store_settle(s);
-  return status;
+  return command_call_flat(s, argc, argv, r, false);
+}
+
+KEVY_API kevy_status kevy_call_typed(kevy_store *s, size_t argc, const kevy_value *argv,
+                                     kevy_reply *r) {
+  return command_call_flat(s, argc, argv, r, true);
 }
 
 KEVY_API kevy_status kevy_call_resp(kevy_store *s, size_t argc, const kevy_value *argv,
                                     kevy_reply *r, const char **bytes, size_t *len) {
   reply_start(r, REPLY_RESP);
   if (!store_enter(s)) return KEVY_ECLOSED;
-  kevy_status status = command_answer(s, argc, argv, r);
+  kevy_status status = command_run(s, argc, argv, &r->sink);
+  if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
   if (status == KEVY_OK) {
     *bytes = r->bytes;
     *len = r->len;

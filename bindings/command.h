@@ -26,6 +26,9 @@ struct command_call {
   const command *row;
   size_t argc;            /* counts the name */
   const kevy_value *argv; /* strings, of kind bytes or text, which mean the same to a command */
+  const kevy_value *given; /* the arguments as they came, numbers as numbers */
+  bool kinds;              /* what is stored keeps the kind it was given in (kevy_call_typed) */
+  kevy_status failed;      /* the status behind an error answered by command_error; else KEVY_OK */
   sink *out;
 };
 
@@ -33,6 +36,11 @@ struct command_call {
  * there is an answer, errors included; KEVY_EARG when there is no command or an argument is of no
  * scalar kind; KEVY_EOOM when the arguments could not be prepared. */
 kevy_status command_run(kevy_store *s, size_t argc, const kevy_value *argv, sink *out);
+
+/* The same for native callers: what is stored keeps its kind. *failed is the status behind an error reply,
+ * KEVY_ECOMMAND where there is none; KEVY_OK when the reply is no error that command_error answered. */
+kevy_status command_run_typed(kevy_store *s, size_t argc, const kevy_value *argv, sink *out,
+                              kevy_status *failed);
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
@@ -55,6 +63,15 @@ bool command_is_sub(const command *row, const command *container);
 bool command_arity_fits(const command *row, size_t argc);
 
 /* ---- Arguments ------------------------------------------------------------------------------- */
+
+/* An argument as what is to be stored: of kind bytes, or, when the call keeps kinds, as it was given. */
+static inline kevy_value command_value(const command_call *c, size_t i) {
+  return c->kinds ? c->given[i] : kevy_bytes(c->argv[i].as.ptr, c->argv[i].len);
+}
+/* The kind of a key this call creates: KEVY_TEXT_KEY or 0. */
+static inline uint32_t command_key_flag(const command_call *c, size_t i) {
+  return c->kinds && c->given[i].kind == KEVY_TEXT ? KEVY_TEXT_KEY : 0;
+}
 
 /* Whether an argument is this word, in any case. word is upper-case. */
 bool command_is(const kevy_value *arg, const char *word);

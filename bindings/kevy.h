@@ -330,6 +330,12 @@ KEVY_API void kevy_reply_free(kevy_reply *r);
  * Complexity: the command's. Since 0.1. */
 KEVY_API kevy_status kevy_call(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r);
 
+/* As kevy_call for callers with kinds: values, fields, members and elements are stored as the scalars they
+ * are given as, and keys that are created keep theirs. (kevy_call stores bytes, as Redis does.) An error that
+ * has a status of its own returns it, KEVY_EWRONGTYPE say; others KEVY_ECOMMAND. Since 0.1. */
+KEVY_API kevy_status kevy_call_typed(kevy_store *s, size_t argc, const kevy_value *argv,
+                                     kevy_reply *r);
+
 /* The next item, depth first; KEVY_REPLY_END after the last. Borrowed until the next kevy_call
  * or kevy_reply_free with r. Since 0.1. */
 KEVY_API void kevy_reply_next(kevy_reply *r, kevy_item *item);

@@ -8,7 +8,8 @@
  *
  *     deadline tail:  deadline (8, Unix ms) | next (5) | prev (5)     links of the deadline wheel
  *     wide lengths:   klen (4) | vlen (4)                             when klen > 255 or vlen > 65535
- *     content:        RAW  the bytes; NUM  8 bytes, an int64 or a double; BLOB  8 bytes, a ref
+ *     content:        RAW  the bytes, of a collection its packed block; NUM  8 bytes, an int64 or a double;
+ *                     BLOB  8 bytes, a ref; NODE  8 bytes, the ref of a large collection
  *
  * `access` (LRU/LFU bits) is written in place with relaxed stores even in entries that snapshots see,
  * and so are the wheel's links; snapshots read neither. All else is constant from the moment
@@ -38,6 +39,7 @@ static_assert(sizeof(entry) == 8, "the header is one word");
 #define ENTRY_RAW (0u << 29)
 #define ENTRY_NUM (1u << 29)
 #define ENTRY_BLOB (2u << 29)
+#define ENTRY_NODE (3u << 29)
 
 /* The flags of the commonest entry: a string of bytes with narrow lengths and no deadline. */
 #define ENTRY_PLAIN (((uint32_t)KEVY_TYPE_STRING << ENTRY_TYPE_SHIFT) | ENTRY_RAW)
@@ -127,12 +129,12 @@ static FLAT bool entry_is(const entry *e, const char *key, size_t klen) {
 
 /* What an entry is made from. */
 typedef struct content {
-  uint32_t form; /* ENTRY_RAW, ENTRY_NUM or ENTRY_BLOB */
+  uint32_t form; /* ENTRY_RAW, ENTRY_NUM, ENTRY_BLOB or ENTRY_NODE */
   uint32_t kind; /* the scalar kind */
   size_t len;    /* RAW */
   union {
     const char *ptr; /* RAW */
-    uint64_t word;   /* NUM: the bits; BLOB: its ref */
+    uint64_t word;   /* NUM: the bits; BLOB, NODE: its ref */
   } as;
 } content;
 

@@ -85,6 +85,9 @@ typedef struct kevy_value {
 #define KEVY_PERSIST 0x040u  /* remove the deadline */
 #define KEVY_REPLACE 0x080u  /* overwrite the destination */
 #define KEVY_TEXT_KEY 0x100u /* a key this call creates is of kind text, not bytes */
+#define KEVY_LEFT 0x200u     /* at the head of a list */
+#define KEVY_REV 0x400u      /* from the highest or last */
+#define KEVY_CHANGED 0x800u  /* count what changed, not only what is new */
 
 /* ---- Options of a store (kevy_options.flags) ------------------------------------------------- */
 #define KEVY_THREADS 0x1u    /* any thread may call; the store carries a lock */

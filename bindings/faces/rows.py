@@ -93,9 +93,16 @@ class Rows:
 
     def of(self, path: str, kind: str) -> List[Row]:
         if path not in self.files:
-            with open(os.path.join(self.root, path), encoding="utf-8") as f:
-                self.files[path] = read_rows(path, f.read())
+            self.files[path] = read_rows(path, self.text(path))
         return self.files[path][kind]
+
+    def text(self, path: str) -> str:
+        """The file, with the .def files it includes in their place."""
+        with open(os.path.join(self.root, path), encoding="utf-8") as f:
+            text = f.read()
+        return re.sub(r'^#include "(.*\.def)"$',
+                      lambda m: self.text(os.path.join(os.path.dirname(path), m.group(1))), text,
+                      flags=re.M)
 
     def errors(self, d: Description) -> List[Row]:
         """errors.def in the order of the headers, with number and message from there."""

@@ -78,6 +78,7 @@ typedef struct kevy_item {
 kevy_reply *kevy_reply_new(void);
 void kevy_reply_free(kevy_reply *r);
 kevy_status kevy_call(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r);
+kevy_status kevy_call_typed(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r);
 void kevy_reply_next(kevy_reply *r, kevy_item *item);
 kevy_status kevy_call_resp(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r, const char **bytes, size_t *len);
 typedef struct kevy_command_row {
@@ -143,6 +144,9 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     KEVY_PERSIST = 64,
     KEVY_REPLACE = 128,
     KEVY_TEXT_KEY = 256,
+    KEVY_LEFT = 512,
+    KEVY_REV = 1024,
+    KEVY_CHANGED = 2048,
     KEVY_THREADS = 1,
     KEVY_BACKGROUND = 2,
     KEVY_MAX_LEN = 536870912,
@@ -186,9 +190,9 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_len", "kevy_random_key", "kevy_clear", "kevy_ttl", "kevy_deadline", "kevy_expire",
     "kevy_persist", "kevy_now", "kevy_iter_open", "kevy_iter_next", "kevy_iter_type",
     "kevy_iter_close", "kevy_pin_value", "kevy_unpin", "kevy_reply_new", "kevy_reply_free",
-    "kevy_call", "kevy_reply_next", "kevy_call_resp", "kevy_command", "kevy_info",
-    "kevy_reset_stats", "kevy_used_memory", "kevy_memory_usage", "kevy_debug_clock",
-    "kevy_debug_fail_alloc",
+    "kevy_call", "kevy_call_typed", "kevy_reply_next", "kevy_call_resp", "kevy_command",
+    "kevy_info", "kevy_reset_stats", "kevy_used_memory", "kevy_memory_usage",
+    "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },

@@ -48,6 +48,9 @@ KEVY_AT = 32
 KEVY_PERSIST = 64
 KEVY_REPLACE = 128
 KEVY_TEXT_KEY = 256
+KEVY_LEFT = 512
+KEVY_REV = 1024
+KEVY_CHANGED = 2048
 KEVY_THREADS = 1
 KEVY_BACKGROUND = 2
 KEVY_MAX_LEN = 536870912
@@ -351,6 +354,12 @@ PROTOTYPES = (
     ("kevy_reply_new", ctypes.POINTER(kevy_reply), ()),
     ("kevy_reply_free", None, (ctypes.POINTER(kevy_reply),)),
     ("kevy_call", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+        ctypes.POINTER(kevy_reply),
+    )),
+    ("kevy_call_typed", kevy_status, (
         ctypes.POINTER(kevy_store),
         ctypes.c_size_t,
         ctypes.POINTER(kevy_value),

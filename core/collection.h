@@ -1,0 +1,125 @@
+/* collection: values that hold elements: small ones packed in their key's entry, large ones under a node.
+ *
+ *     small:  entry | key | packed block                 ENTRY_RAW: the whole value is in the entry
+ *     large:  entry | key | ref -> collection -> table and/or tree     ENTRY_NODE
+ *
+ * A large value's top is a `collection`, a node like any other: the first write after a snapshot copies it
+ * (collection_own) and leaves the old one, a *version*, to the snapshots that see it. Its nodes follow node.h's
+ * rule by their births. Its member entries carry none, as the keyspace's do not: whether a retired member
+ * belongs to an older version is asked of that version's own table, and if it does, it goes onto the
+ * version's dead list. Versions of one value form a chain, newest first; history is linear.
+ *
+ * A value that is deleted, replaced or expired is let go of in O(1): nothing of it is walked on the caller's
+ * path. When no snapshot sees it any more it lies in the graveyard, and node_drain takes it apart a slice
+ * at a time: each type says how (collection_kind.drop).
+ *
+ * `older`, `newer`, `dead` and `next_grave` are the owner's and are written in place also in versions that
+ * snapshots see; readers of snapshots never look at them. Owner's thread only, but for reading.
+ *
+ * How an operation goes: collection_read or collection_write finds the key once; a small value is edited in a
+ * copy and put back whole (collection_put_packed), a large one is owned (collection_own) and changed in place.
+ * Every operation happens whole or not at all: what may fail comes first, or is undone. */
+#ifndef KEVY_COLLECTION_H
+#define KEVY_COLLECTION_H
+
+#include "packed.h"
+#include "probe.h"
+#include "tree.h"
+
+typedef struct collection {
+  node head;
+  ref older, newer; /* versions */
+  ref dead;         /* members that only older moments see, through this version */
+  ref next_grave;
+  uint64_t bytes;   /* handed out below, but for tables and inner nodes, which count their own */
+  uint8_t type;     /* KEVY_TYPE_ */
+  bool superseded;  /* a newer version took its place: its blocks are on dead lists, or that one's */
+  uint8_t unused[6];
+} collection;
+
+/* One whose elements are entries in a table: hash, set, sorted set. */
+typedef struct keyed {
+  collection c;
+  table members;
+  table_walk walk; /* how far the graveyard has got */
+} keyed;
+
+/* What the engine must know of a type. */
+typedef struct collection_kind {
+  /* Retires blocks of a value nobody sees, at most *items of them (counted down). True when only the top node
+   * is left. */
+  bool (*drop)(space *sp, collection *c, uint32_t *items);
+  /* A copy of a large value for another key; 0: no memory, and nothing is left behind. */
+  ref (*clone)(kevy_store *s, const collection *c);
+} collection_kind;
+
+/* By KEVY_TYPE_; NULL for what has no large form. */
+const collection_kind *collection_kind_of(int32_t type);
+
+static inline collection *collection_at(const char *base, const entry *e) {
+  return mem_ptr(base, load64(entry_content(e)));
+}
+static inline bool entry_is_large(const entry *e) {
+  return (entry_flags(e) & ENTRY_CONTENT) == ENTRY_NODE;
+}
+
+/* ---- finding ---- */
+
+/* Finds a value of this type for reading: KEVY_MISSING, KEVY_EWRONGTYPE. Counts a hit or a miss. */
+kevy_status collection_read(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type);
+
+/* Finds it for a change: store_write, the key's length, KEVY_EWRONGTYPE. Absent is KEVY_OK with p->live NULL. */
+kevy_status collection_write(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type);
+
+/* ---- small values ---- */
+
+static inline const char *small_block(const entry *e) { return entry_content(e); }
+static inline size_t small_len(const entry *e) { return entry_vlen(e); }
+
+/* Makes these len bytes, a packed block, the value under the probe's key; its deadline and its key's kind stay. flags:
+ * KEVY_TEXT_KEY for a new key. An empty block removes the key. A large value that was there is let go of.
+ * In place where the size class stays and no snapshot minds. On KEVY_EOOM nothing changed; on success p->live is
+ * the entry (NULL when removed). `block` does not borrow from the entry. */
+kevy_status collection_put_packed(kevy_store *s, probe *p, int32_t type, const char *block, size_t len,
+                                  uint32_t flags);
+
+/* ---- large values ---- */
+
+/* A top node of this size, zeroed behind the header, of this type. 0: no memory. */
+ref collection_new(space *sp, uint32_t size, int32_t type);
+
+/* Makes a new large value the one under the probe's key, as collection_put_packed. On KEVY_EOOM nothing changed,
+ * and the caller gets rid of it (collection_release). */
+kevy_status collection_put(kevy_store *s, probe *p, ref top, uint32_t flags);
+
+/* The large value under the probe's live key, writable; the entry follows. NULL when memory ran out, and
+ * nothing changed. must: draw on the reserve. */
+collection *collection_own(kevy_store *s, probe *p, bool must);
+
+/* Lets go of a top node that no entry refers to any more: O(1). */
+void collection_release(space *sp, ref top);
+
+/* Takes graves apart, at most *items blocks. True when the graveyard is empty. */
+bool collection_drain(space *sp, uint32_t *items);
+
+/* ---- member entries of a keyed value that is writable ---- */
+
+/* The member with these bytes, NULL when there is none. Not for writing: own the slot first. */
+static inline uint64_t *member_find(const char *base, const keyed *k, uint64_t hash, const char *ptr, size_t len) {
+  return table_find(base, &k->members, hash, ptr, len);
+}
+
+/* An entry of a member: bytes `ptr`, `len` of this kind, content and deadline as given; counted in k. 0: no memory. */
+ref member_new(kevy_store *s, keyed *k, const char *ptr, size_t len, uint32_t kind, const content *c, int64_t deadline);
+
+/* Frees an entry that was never, or is no longer, in the table, or gives it to the older version that sees it.
+ * fresh is its slot's bit; true for one that was never in. */
+void member_retire(space *sp, keyed *k, ref block, uint64_t hash, bool fresh);
+
+/* The table's half of a grave: members and segments, then the directory. For collection_kind.drop. */
+bool keyed_drop(space *sp, keyed *k, uint32_t *items);
+
+/* Bytes that go when this value goes. */
+uint64_t collection_bytes(const char *base, const entry *e);
+
+#endif
