@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "glob.h"
 #include "keyspace.h"
 #include "store.h"
 
@@ -131,8 +130,7 @@ typedef struct key_list {
   size_t capacity;
   size_t count;
   bool failed; /* memory ran out */
-  const kevy_value *pattern; /* NULL: every key */
-  const kevy_value *type;    /* NULL: every type */
+  command_scan wanted; /* all zero: every key */
 } key_list;
 
 static bool key_list_grow(key_list *l, size_t more) {
@@ -147,9 +145,9 @@ static bool key_list_grow(key_list *l, size_t more) {
 }
 
 static bool key_list_wants(const key_list *l, const kevy_value *key, int32_t type) {
-  if (l->type != NULL && !command_is(l->type, kevy_type_name(type))) return false;
-  return l->pattern == NULL ||
-         glob_match(l->pattern->as.ptr, l->pattern->len, key->as.ptr, key->len, false);
+  const kevy_value *wanted = l->wanted.type;
+  if (wanted != NULL && !command_is(wanted, kevy_type_name(type))) return false;
+  return command_scan_wants(&l->wanted, key);
 }
 
 static void key_list_visit(void *context, const kevy_value *key, int32_t type) {
@@ -177,7 +175,7 @@ static void key_list_answer(command_call *c, const key_list *l) {
 }
 
 void cmd_keys(command_call *c) {
-  key_list list = {.pattern = &c->argv[1]};
+  key_list list = {.wanted = {.pattern = &c->argv[1]}};
   uint64_t cursor = 0;
   do keyspace_scan(c->store, &cursor, UINT64_MAX, key_list_visit, &list);
   while (cursor != 0);
@@ -186,63 +184,16 @@ void cmd_keys(command_call *c) {
   free(list.bytes);
 }
 
-static bool key_cursor(const kevy_value *arg, uint64_t *cursor) {
-  *cursor = 0;
-  for (size_t i = 0; i < arg->len; i++) {
-    char ch = arg->as.ptr[i];
-    if (ch < '0' || ch > '9') return false;
-    uint64_t digit = (uint64_t)(ch - '0');
-    if (*cursor > (UINT64_MAX - digit) / 10) return false;
-    *cursor = *cursor * 10 + digit;
-  }
-  return arg->len > 0;
-}
-
-static size_t key_format_cursor(uint64_t cursor, char out[NUMBER_INT_MAX]) {
-  if (cursor <= INT64_MAX) return number_format_int((int64_t)cursor, out);
-  size_t len = number_format_int((int64_t)(cursor / 10), out);
-  out[len] = (char)('0' + cursor % 10);
-  return len + 1;
-}
-
-/* MATCH, COUNT and TYPE; false, having answered the error, on a wrong option. */
-static bool key_scan_options(command_call *c, key_list *l, int64_t *count) {
-  for (size_t i = 2; i < c->argc; i += 2) {
-    const kevy_value *word = &c->argv[i];
-    const kevy_value *value = i + 1 < c->argc ? &c->argv[i + 1] : NULL;
-    if (value != NULL && command_is(word, "MATCH")) {
-      l->pattern = value;
-    } else if (value != NULL && command_is(word, "TYPE")) {
-      l->type = value;
-    } else if (value != NULL && command_is(word, "COUNT")) {
-      if (!command_int(c, value, count)) return false;
-      if (*count < 1) value = NULL;
-    } else {
-      value = NULL;
-    }
-    if (value != NULL) continue;
-    command_fail(c, COMMAND_SYNTAX);
-    return false;
-  }
-  return true;
-}
-
 void cmd_scan(command_call *c) {
   key_list list = {0};
   uint64_t cursor;
-  int64_t count = 10;
-  if (!key_cursor(&c->argv[1], &cursor)) {
-    command_fail(c, "ERR invalid cursor");
-    return;
-  }
-  if (!key_scan_options(c, &list, &count)) return;
-  keyspace_scan(c->store, &cursor, (uint64_t)count, key_list_visit, &list);
+  if (!command_cursor(c, &c->argv[1], &cursor)) return;
+  if (!command_scan_options(c, 2, true, &list.wanted)) return;
+  keyspace_scan(c->store, &cursor, list.wanted.count, key_list_visit, &list);
   if (list.failed) {
     command_error(c, KEVY_EOOM);
   } else {
-    char text[NUMBER_INT_MAX];
-    sink_array(c->out, 2);
-    sink_bytes(c->out, text, key_format_cursor(cursor, text));
+    command_answer_cursor(c, cursor);
     key_list_answer(c, &list);
   }
   free(list.bytes);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "glob.h"
 #include "store.h"
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
@@ -199,6 +200,65 @@ bool command_int(command_call *c, const kevy_value *arg, int64_t *out) {
   if (number_parse_int(arg->as.ptr, arg->len, out)) return true;
   command_error(c, KEVY_ENOTINT);
   return false;
+}
+
+/* ---- Scans ----------------------------------------------------------------------------------- */
+
+static bool command_parse_cursor(const kevy_value *arg, uint64_t *cursor) {
+  *cursor = 0;
+  for (size_t i = 0; i < arg->len; i++) {
+    char ch = arg->as.ptr[i];
+    if (ch < '0' || ch > '9') return false;
+    uint64_t digit = (uint64_t)(ch - '0');
+    if (*cursor > (UINT64_MAX - digit) / 10) return false;
+    *cursor = *cursor * 10 + digit;
+  }
+  return arg->len > 0;
+}
+
+bool command_cursor(command_call *c, const kevy_value *arg, uint64_t *cursor) {
+  if (command_parse_cursor(arg, cursor)) return true;
+  command_fail(c, "ERR invalid cursor");
+  return false;
+}
+
+bool command_scan_options(command_call *c, size_t first, bool keys, command_scan *o) {
+  int64_t count = 10;
+  for (size_t i = first; i < c->argc; i += 2) {
+    const kevy_value *word = &c->argv[i];
+    const kevy_value *value = i + 1 < c->argc ? &c->argv[i + 1] : NULL;
+    if (value != NULL && command_is(word, "MATCH")) {
+      o->pattern = value;
+    } else if (value != NULL && keys && command_is(word, "TYPE")) {
+      o->type = value;
+    } else if (value != NULL && command_is(word, "COUNT")) {
+      if (!command_int(c, value, &count)) return false;
+      if (count < 1) value = NULL;
+    } else {
+      value = NULL;
+    }
+    if (value != NULL) continue;
+    command_fail(c, COMMAND_SYNTAX);
+    return false;
+  }
+  o->count = (uint64_t)count;
+  return true;
+}
+
+bool command_scan_wants(const command_scan *o, const kevy_value *name) {
+  if (o->pattern == NULL) return true;
+  char digits[NUMBER_FLOAT_MAX];
+  kevy_value bytes = number_byte_form(name, digits);
+  return glob_match(o->pattern->as.ptr, o->pattern->len, bytes.as.ptr, bytes.len, false);
+}
+
+void command_answer_cursor(command_call *c, uint64_t cursor) {
+  char text[NUMBER_INT_MAX];
+  size_t len = cursor <= INT64_MAX ? number_format_int((int64_t)cursor, text)
+                                   : number_format_int((int64_t)(cursor / 10), text);
+  if (cursor > INT64_MAX) text[len++] = (char)('0' + cursor % 10);
+  sink_array(c->out, 2);
+  sink_bytes(c->out, text, len);
 }
 
 /* ---- Dispatch -------------------------------------------------------------------------------- */

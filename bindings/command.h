@@ -79,6 +79,24 @@ bool command_is(const kevy_value *arg, const char *word);
 /* Reads an integer; false, having answered the error, when it is none. */
 bool command_int(command_call *c, const kevy_value *arg, int64_t *out);
 
+/* What SCAN, SSCAN, HSCAN and ZSCAN ask for. */
+typedef struct command_scan {
+  const kevy_value *pattern; /* MATCH; NULL: everything */
+  const kevy_value *type;    /* TYPE; NULL: every type */
+  uint64_t count;            /* COUNT; 10 without one */
+} command_scan;
+
+/* Reads a cursor, and the options from argument first on; false, having answered the error. TYPE is an option
+ * where keys are scanned. */
+bool command_cursor(command_call *c, const kevy_value *arg, uint64_t *cursor);
+bool command_scan_options(command_call *c, size_t first, bool keys, command_scan *o);
+
+/* Whether an element's name, of kind bytes, text or int, matches the pattern. */
+bool command_scan_wants(const command_scan *o, const kevy_value *name);
+
+/* Begins a scan's answer, an array of two: the cursor, and what follows. */
+void command_answer_cursor(command_call *c, uint64_t cursor);
+
 /* ---- Answers --------------------------------------------------------------------------------- */
 
 /* Answers the error that errors.def has for a status. */
