@@ -1,14 +1,5 @@
-/* expire: the deadline index: a hierarchical timing wheel through the entries themselves.
- *
- * Eight levels of 64 lists. Level l sorts deadlines by bits 6l to 6l+5 of their millisecond, relative to
- * `elapsed`, the time up to which the wheel has been turned: an entry hangs on the level of the
- * highest bit in which its deadline differs from `elapsed`. Turning moves lists down a level as their time
- * comes, and what reaches level 0 in the past is due. Adding, removing and finding the next due list
- * are O(1); nothing is sampled. Links are five-byte refs inside the entry (entry.h): 10 bytes a
- * key and no slack.
- *
- * Snapshots do not read the wheel; its links are written in entries that snapshots see. Only entries of the
- * live table are on it, each exactly when it has a deadline. */
+/* expire: the deadlines of keys: one wheel (wheel.h) through the entries of the live table, each on it exactly when
+ * it has a deadline. */
 #ifndef KEVY_EXPIRE_H
 #define KEVY_EXPIRE_H
 

@@ -46,7 +46,7 @@ static void settle(world *w) {
   CHECK((first == 0) == (with_ttl == 0));
   if (first != 0 && with_ttl != 0) { /* it shares its list with the earliest */
     const wheel *wh = wheel_of(w->s);
-    spot at = spot_of(wh, entry_deadline(mem_ptr(w->s->base, first))), best = spot_of(wh, earliest);
+    wheel_place at = wheel_spot(wh, entry_deadline(mem_ptr(w->s->base, first))), best = wheel_spot(wh, earliest);
     CHECK(at.level == best.level && at.list == best.list);
   }
   CHECK(w->s->next_due <= earliest || with_ttl == 0);

@@ -1,0 +1,45 @@
+/* wheel: a hierarchical timing wheel through entries: the index of the keyspace's deadlines, and of those of a
+ * large hash's fields.
+ *
+ * Eight levels of 64 lists. Level l sorts deadlines by bits 6l to 6l+5 of their millisecond, relative to
+ * `elapsed`, the time up to which the wheel has been turned: an entry hangs on the level of the
+ * highest bit in which its deadline differs from `elapsed`. Turning moves lists down a level as their time
+ * comes, and what reaches level 0 in the past is due. Adding, removing and finding the next due list
+ * are O(1); nothing is sampled. Links are five-byte refs inside the entry (entry.h): 10 bytes each
+ * and no slack.
+ *
+ * Snapshots do not read a wheel; its links are written in entries that snapshots see. An entry is on one wheel at
+ * most. Owner's thread only. */
+#ifndef KEVY_WHEEL_H
+#define KEVY_WHEEL_H
+
+#include "entry.h"
+#include "mem.h"
+
+#define WHEEL_LEVELS 8
+#define WHEEL_LISTS 64
+
+typedef struct wheel {
+  int64_t elapsed;
+  uint64_t occupied[WHEEL_LEVELS];
+  ref heads[WHEEL_LEVELS][WHEEL_LISTS];
+} wheel;
+
+/* Empties it, turned to the present. */
+void wheel_start(wheel *w, int64_t now);
+
+/* Puts an entry that has a deadline on the wheel; takes it off. */
+void wheel_add(const char *base, wheel *w, ref block);
+void wheel_remove(const char *base, wheel *w, ref block);
+
+/* Gives an entry on the wheel another deadline. */
+void wheel_move(const char *base, wheel *w, ref block, int64_t deadline);
+
+/* Turns the wheel to `now` and gives an entry that is due, which stays on it. 0 when none is; *next is then when
+ * to ask again. Moving an entry down a level or giving one takes one of *items; 0, too, when they are used up. */
+ref wheel_due(const char *base, wheel *w, int64_t now, uint32_t *items, int64_t *next);
+
+/* An entry whose deadline is among the earliest, 0 when the wheel is empty. */
+ref wheel_earliest(const wheel *w);
+
+#endif
