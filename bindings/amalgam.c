@@ -13,6 +13,7 @@
 #include "../core/probe.c"
 #include "../core/wheel.c"
 #include "../core/expire.c"
+#include "../core/collection.c"
 #include "../core/background.c"
 #include "../core/store.c"
 #include "../core/registry.c"

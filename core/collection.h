@@ -51,6 +51,8 @@ typedef struct collection_kind {
   bool (*drop)(space *sp, collection *c, uint32_t *items);
   /* A copy of a large value for another key; 0: no memory, and nothing is left behind. */
   ref (*clone)(kevy_store *s, const collection *c);
+  /* What its tables and inner nodes take, which c->bytes leaves out. */
+  uint64_t (*bytes)(const collection *c);
 } collection_kind;
 
 /* By KEVY_TYPE_; NULL for what has no large form. */

@@ -1,7 +1,7 @@
 /* keyspace: see keyspace.h. */
 #include "keyspace.h"
 
-#include "blob.h"
+#include "collection.h"
 #include "expire.h"
 #include "probe.h"
 
@@ -44,6 +44,18 @@ static kevy_status put_elsewhere(kevy_store *s, const probe *from, probe *to, ui
   return status;
 }
 
+/* Puts a copy of a large value, with its deadline, under another key. */
+static kevy_status put_clone(kevy_store *s, const probe *from, probe *to, uint32_t flags) {
+  const collection *c = collection_at(s->base, from->live);
+  ref top = collection_kind_of(c->type)->clone(s, c);
+  if (top == 0) return KEVY_EOOM;
+  content copy = {ENTRY_NODE, KEVY_BYTES, 0, {.word = top}};
+  kevy_status status = probe_put(s, to, c->type, &copy, entry_deadline(from->live),
+                                 flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES);
+  if (status != KEVY_OK) collection_release(s->sp, top);
+  return status;
+}
+
 #define RENAME_RETIRES 8 /* blocks: both entries, and the nodes on the target's path */
 
 kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const char *to,
@@ -68,7 +80,7 @@ kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const c
   if (status != KEVY_OK) return status;
   /* The put may have moved the slot, and freed an old value that `key` borrowed from. */
   source.slot = table_find_ref(s->base, s->keys, source.hash, block);
-  probe_remove(s, &source);
+  probe_forget(s, &source);
   return KEVY_OK;
 }
 
@@ -81,7 +93,8 @@ kevy_status keyspace_copy(kevy_store *s, const char *key, size_t klen, const cha
   probe source, target;
   if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
   if (probe_find(s, &target, to, tolen) != NULL && !(flags & KEVY_REPLACE)) return KEVY_UNMET;
-  return put_elsewhere(s, &source, &target, flags);
+  return entry_is_large(source.live) ? put_clone(s, &source, &target, flags)
+                                     : put_elsewhere(s, &source, &target, flags);
 }
 
 uint64_t keyspace_len(kevy_store *s) { return s->keys->count; }
@@ -176,9 +189,8 @@ kevy_status keyspace_expire(kevy_store *s, const char *key, size_t klen, int64_t
 kevy_status keyspace_memory_usage(kevy_store *s, const char *key, size_t klen, uint64_t *bytes) {
   probe p;
   if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
-  *bytes = mem_round(entry_size(p.live));
-  if ((entry_flags(p.live) & ENTRY_CONTENT) == ENTRY_BLOB)
-    *bytes += blob_at(s->base, load64(entry_content(p.live)))->capacity;
+  *bytes = node_entry_bytes(s->sp, (ref)((char *)p.live - s->base)) +
+           collection_bytes(s->base, p.live);
   return KEVY_OK;
 }
 

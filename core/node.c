@@ -4,11 +4,15 @@
 #include <stdlib.h>
 
 #include "blob.h"
+#include "collection.h"
 #include "hashing.h"
 #include "space.h"
 
 #define DEAD_ITEMS NODE_ROOM_MAX
-#define DEAD_NODE UINT64_C(1) /* marks an item that is a node, not an entry */
+/* What an item is, when it is no entry. */
+#define DEAD_NODE UINT64_C(1)
+#define DEAD_COLLECTION UINT64_C(2)
+#define DEAD_NODES (DEAD_NODE | DEAD_COLLECTION)
 
 /* A link of a dead list: blocks that some live moment can still see. */
 typedef struct dead_chunk {
@@ -46,35 +50,60 @@ ref node_own(space *sp, ref r, bool must) {
 }
 
 static uint64_t dead_size(const space *sp, uint64_t item) {
-  if (item & DEAD_NODE) return mem_round(((node *)at(sp, item & ~DEAD_NODE))->size);
+  if (item & DEAD_NODES) return mem_round(((node *)at(sp, item & ~DEAD_NODES))->size);
   return mem_round(entry_size(at(sp, item)));
 }
 
-/* The link of a moment's dead list that has room for so many items more. NULL: no memory. */
-static dead_chunk *dead_room(space *sp, moment *m, uint32_t items, bool must) {
-  dead_chunk *c = m->dead != 0 ? at(sp, m->dead) : NULL;
+/* The link of a dead list that has room for so many items more. NULL: no memory. */
+static dead_chunk *dead_room(space *sp, ref *list, uint32_t items, bool must) {
+  dead_chunk *c = *list != 0 ? at(sp, *list) : NULL;
   if (c != NULL && c->count + items <= DEAD_ITEMS) return c;
   ref r = must ? mem_alloc_reserved(&sp->mem, sizeof *c) : mem_alloc(&sp->mem, sizeof *c);
   if (r == 0) return NULL;
   c = at(sp, r);
-  c->next = m->dead;
+  c->next = *list;
   c->count = 0;
-  m->dead = r;
+  *list = r;
   sp->retained += sizeof *c;
   return c;
 }
 
 bool node_room(space *sp, uint32_t items) {
-  return LIKELY(sp->newest == 0) || dead_room(sp, sp->moments, items, false) != NULL;
+  return LIKELY(sp->newest == 0) || dead_room(sp, &sp->moments->dead, items, false) != NULL;
 }
 
 /* Losing an item would lose memory until the region goes, never an answer; with the reserve to draw on
  * that takes an exhausted address space. */
-static void dead_push(space *sp, moment *m, uint64_t item) {
-  dead_chunk *c = dead_room(sp, m, 1, true);
+void node_dead_push(space *sp, ref *list, uint64_t item) {
+  dead_chunk *c = dead_room(sp, list, 1, true);
   if (c == NULL) return;
   c->items[c->count++] = item;
   sp->retained += dead_size(sp, item);
+}
+
+/* Lets go of emptied links at the list's head. */
+static void dead_trim(space *sp, ref *list) {
+  while (*list != 0) {
+    ref r = *list;
+    const dead_chunk *c = at(sp, r);
+    if (c->count != 0) return;
+    *list = c->next;
+    mem_free(&sp->mem, r, sizeof(dead_chunk));
+    sp->retained -= sizeof(dead_chunk);
+  }
+}
+
+ref node_dead_top(const space *sp, ref list) {
+  const dead_chunk *c = list != 0 ? at(sp, list) : NULL;
+  while (c != NULL && c->count == 0) c = c->next != 0 ? at(sp, c->next) : NULL;
+  return c != NULL ? c->items[c->count - 1] : 0;
+}
+
+void node_dead_pop(space *sp, ref *list) {
+  dead_trim(sp, list);
+  dead_chunk *c = at(sp, *list);
+  sp->retained -= dead_size(sp, c->items[--c->count]);
+  dead_trim(sp, list);
 }
 
 static void node_free(space *sp, ref r) {
@@ -95,9 +124,28 @@ void node_free_entry(space *sp, ref r) {
   mem_free(&sp->mem, r, size);
 }
 
+uint64_t node_entry_bytes(const space *sp, ref r) {
+  const entry *e = at(sp, r);
+  uint64_t bytes = mem_round(entry_size(e));
+  if ((entry_flags(e) & ENTRY_CONTENT) == ENTRY_BLOB)
+    bytes += blob_at(sp->mem.base, load64(entry_content(e)))->capacity;
+  return bytes;
+}
+
+static void bury(space *sp, ref r) {
+  collection *c = at(sp, r);
+  c->next_grave = sp->graves;
+  sp->graves = r;
+}
+
+void node_retire_collection(space *sp, ref r) {
+  if (node_writable(sp, at(sp, r))) bury(sp, r);
+  else node_dead_push(sp, &sp->moments->dead, r | DEAD_COLLECTION);
+}
+
 void node_retire(space *sp, ref r) {
   if (LIKELY(node_writable(sp, at(sp, r)))) node_free(sp, r);
-  else dead_push(sp, sp->moments, r | DEAD_NODE);
+  else node_dead_push(sp, &sp->moments->dead, r | DEAD_NODE);
 }
 
 void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh) {
@@ -105,7 +153,7 @@ void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh) {
       table_find_ref(sp->mem.base, &sp->moments->keys, hash, r) == NULL)
     node_free_entry(sp, r);
   else
-    dead_push(sp, sp->moments, r);
+    node_dead_push(sp, &sp->moments->dead, r);
 }
 
 /* The newest live moment that was opened before a released one of this epoch, NULL for none. One with the
@@ -116,43 +164,41 @@ static moment *moment_before(const space *sp, uint64_t epoch) {
   return m;
 }
 
-/* Passes an item of a released moment on to an older one that sees it, or frees it. */
+/* Whom an item of a released moment now belongs to: an older one that sees it, or nobody. */
+static bool drain_sees(const space *sp, uint64_t item, const moment *older) {
+  if (item & DEAD_NODES) return ((node *)at(sp, item & ~DEAD_NODES))->birth <= older->epoch;
+  const entry *e = at(sp, item);
+  uint64_t hash = hash_bytes(sp->secret, entry_key(e), entry_klen(e));
+  return table_find_ref(sp->mem.base, &older->keys, hash, item) != NULL;
+}
+
 static void drain_item(space *sp, uint64_t item, moment *older) {
-  sp->retained -= dead_size(sp, item);
-  if (item & DEAD_NODE) {
-    ref r = item & ~DEAD_NODE;
-    if (older != NULL && ((node *)at(sp, r))->birth <= older->epoch) dead_push(sp, older, item);
-    else node_free(sp, r);
-    return;
+  if (older != NULL && drain_sees(sp, item, older)) node_dead_push(sp, &older->dead, item);
+  else if (item & DEAD_COLLECTION) bury(sp, item & ~DEAD_NODES);
+  else if (item & DEAD_NODE) node_free(sp, item & ~DEAD_NODES);
+  else node_free_entry(sp, item);
+}
+
+/* Empties the dead list of a released moment. False when the items are used up first. */
+static bool drain_moment(space *sp, moment *m, uint32_t *items) {
+  moment *older = moment_before(sp, m->epoch);
+  uint64_t item;
+  while ((item = node_dead_top(sp, m->dead)) != 0) {
+    if (*items == 0) return false;
+    --*items;
+    node_dead_pop(sp, &m->dead);
+    drain_item(sp, item, older);
   }
-  entry *e = at(sp, item);
-  if (older != NULL) {
-    uint64_t hash = hash_bytes(sp->secret, entry_key(e), entry_klen(e));
-    if (table_find_ref(sp->mem.base, &older->keys, hash, item) != NULL) {
-      dead_push(sp, older, item);
-      return;
-    }
-  }
-  node_free_entry(sp, item);
+  dead_trim(sp, &m->dead);
+  return true;
 }
 
 bool node_drain(space *sp, uint32_t items) {
   while (sp->draining != NULL) {
     moment *m = sp->draining;
-    moment *older = moment_before(sp, m->epoch);
-    while (m->dead != 0) {
-      dead_chunk *c = at(sp, m->dead);
-      for (; c->count != 0; items--) {
-        if (items == 0) return false;
-        drain_item(sp, c->items[--c->count], older);
-      }
-      ref empty = m->dead;
-      m->dead = c->next;
-      mem_free(&sp->mem, empty, sizeof(dead_chunk));
-      sp->retained -= sizeof(dead_chunk);
-    }
+    if (!drain_moment(sp, m, &items)) return false;
     sp->draining = m->next_released;
     free(m);
   }
-  return true;
+  return collection_drain(sp, &items);
 }

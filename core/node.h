@@ -48,7 +48,19 @@ void node_retire(space *sp, ref r);
 /* The same for an entry under this hash; fresh is its slot's bit, read in an owned segment. */
 void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh);
 
-/* Frees up to `items` of what released snapshots left behind. True when nothing is left. */
+/* The same for the top node of a large collection (collection.h): to the moments that see it, or to the
+ * graveyard, when none does. */
+void node_retire_collection(space *sp, ref r);
+
+/* A dead list: entries that something older still sees. */
+void node_dead_push(space *sp, ref *list, ref block);
+ref node_dead_top(const space *sp, ref list); /* 0 when empty */
+void node_dead_pop(space *sp, ref *list);
+
+/* What an entry takes, its blob included. */
+uint64_t node_entry_bytes(const space *sp, ref r);
+
+/* Frees up to `items` of what released snapshots and large values left behind. True when nothing is left. */
 bool node_drain(space *sp, uint32_t items);
 
 /* Gives back one owner's count of a blob. */

@@ -76,10 +76,24 @@ bool probe_swap(kevy_store *s, const probe *p, ref block, uint64_t *before) {
   return true;
 }
 
+/* Lets go of the large value of an entry that another one replaces, unless that one has it now. */
+static void release_large(kevy_store *s, ref old, ref block) {
+  const entry *e = mem_ptr(s->base, old);
+  if (LIKELY((entry_flags(e) & ENTRY_CONTENT) != ENTRY_NODE)) return;
+  ref top = load64(entry_content(e));
+  if (block != 0) {
+    const entry *other = mem_ptr(s->base, block);
+    if ((entry_flags(other) & ENTRY_CONTENT) == ENTRY_NODE && load64(entry_content(other)) == top)
+      return;
+  }
+  node_retire_collection(s->sp, top);
+}
+
 void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
   if (before != 0) {
     ref old = slot_ref(before);
     if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
+    release_large(s, old, block);
     node_retire_entry(s->sp, old, hash, (before & SLOT_FRESH) != 0);
   }
   if (entry_has_deadline(mem_ptr(s->base, block))) expire_add(s, block);
@@ -121,13 +135,14 @@ kevy_status probe_put(kevy_store *s, probe *p, int32_t type, const content *c, i
 
 /* With the reserve to draw on, owning the path fails only when the address space is exhausted; the
  * entry then stays, and goes with its region. */
-static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot) {
+static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot, bool release) {
   space *sp = s->sp;
   slot = table_own(sp, &sp->keys, hash, slot, true);
   if (slot == NULL) return;
   ref block = slot_ref(*slot);
   bool fresh = *slot & SLOT_FRESH;
   if (entry_has_deadline(mem_ptr(s->base, block))) expire_remove(s, block);
+  if (release) release_large(s, block, 0);
   table_remove(sp, &sp->keys, hash, slot);
   node_retire_entry(sp, block, hash, fresh);
 }
@@ -135,7 +150,14 @@ static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot) {
 void probe_remove(kevy_store *s, probe *p) {
   if (p->live == NULL) s->expired++;
   s->sp->written = true;
-  remove_block(s, p->hash, p->slot);
+  remove_block(s, p->hash, p->slot, true);
+  p->slot = NULL;
+  p->live = NULL;
+}
+
+void probe_forget(kevy_store *s, probe *p) {
+  s->sp->written = true;
+  remove_block(s, p->hash, p->slot, false);
   p->slot = NULL;
   p->live = NULL;
 }
@@ -146,7 +168,7 @@ void probe_expire(kevy_store *s, ref block) {
   uint64_t *slot = table_find_ref(s->base, &s->sp->keys, hash, block);
   s->expired++;
   s->sp->written = true;
-  if (slot != NULL) remove_block(s, hash, slot);
+  if (slot != NULL) remove_block(s, hash, slot, true);
 }
 
 kevy_status probe_set_deadline(kevy_store *s, probe *p, int64_t deadline) {

@@ -58,6 +58,9 @@ void probe_discard(kevy_store *s, ref block);
 /* Removes the found entry, live or expired. Never fails. */
 void probe_remove(kevy_store *s, probe *p);
 
+/* The same where another entry has taken over its large value. */
+void probe_forget(kevy_store *s, probe *p);
+
 /* Removes an entry that has expired. */
 void probe_expire(kevy_store *s, ref block);
 

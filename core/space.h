@@ -43,6 +43,7 @@ struct space {
   bool written;    /* since that moment was opened */
   moment *moments; /* newest first */
   moment *draining;  /* released ones whose dead lists are not empty yet, by next_released */
+  ref graves;        /* large values nobody sees any more, by next_grave */
   uint64_t retained; /* bytes on dead lists */
   ref wheel;            /* the deadline index, 0 until the first deadline */
   uint64_t with_ttl;

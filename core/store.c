@@ -96,8 +96,16 @@ bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
   if (s->frozen != NULL) return true;
   space *sp = s->sp;
   snapshot_collect(sp);
-  bool drained = sp->draining == NULL || node_drain(sp, items);
+  bool drained = (sp->draining == NULL && sp->graves == 0) || node_drain(sp, items);
   return expire_slice(s, items, expired) && drained;
+}
+
+#define EXHUME_WITHIN 16  /* the limit's last sixteenth counts as short */
+#define EXHUME_ITEMS 1024 /* some hundred microseconds */
+
+COLD void store_exhume(kevy_store *s) {
+  const mem *m = &s->sp->mem;
+  if (m->root->used > m->limit - m->limit / EXHUME_WITHIN) node_drain(s->sp, EXHUME_ITEMS);
 }
 
 /* ---- results ---- */

@@ -59,11 +59,15 @@ void store_leave(kevy_store *s);
 void store_settle(kevy_store *s);
 void store_pay(kevy_store *s);
 
+/* Where memory is short and a large value that went still holds some: takes a larger slice of it back. */
+void store_exhume(kevy_store *s);
+
 /* What every writer calls first: KEVY_EREADONLY on a snapshot. What pins and snapshots let go of is taken
  * back before anything is asked for. */
 static inline kevy_status store_write(kevy_store *s) {
   if (UNLIKELY(s->frozen != NULL)) return KEVY_EREADONLY;
   if (UNLIKELY(snapshot_waiting(s->sp))) snapshot_collect(s->sp);
+  if (UNLIKELY(s->sp->graves != 0)) store_exhume(s);
   s->sp->written = true;
   s->until_pay--;
   return KEVY_OK;

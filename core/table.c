@@ -720,6 +720,59 @@ ref table_random(const char *base, const table *t, uint64_t (*random)(void *), v
   }
 }
 
+/* ---- the end ---- */
+
+/* Visits and frees the slots of one segment from *index on. False when the items are used up first. */
+static bool drop_slots(const space *sp, const segment *s, uint32_t *index, uint32_t *items,
+                       table_last_visit visit, void *context) {
+  bool owned = node_writable(sp, &s->head);
+  for (; *index < TABLE_SLOTS; ++*index) {
+    uint64_t word = s->buckets[*index / TABLE_WAYS].slots[*index % TABLE_WAYS];
+    if (slot_ref(word) == 0) continue;
+    if (*items == 0) return false;
+    --*items;
+    visit(context, slot_ref(word), owned && (word & SLOT_FRESH));
+  }
+  return true;
+}
+
+/* Retires the directory: every page once, then the root. */
+static void drop_directory(space *sp, table *t) {
+  const char *base = sp->mem.base;
+  for (uint64_t i = 0; i < UINT64_C(1) << t->bits;) {
+    uint64_t cell = root_at(base, t)->cells[i];
+    i += UINT64_C(1) << (t->bits - cell_prefix(cell));
+    table_retire(sp, t, cell & REF_MASK);
+  }
+  table_retire(sp, t, t->root);
+  t->root = 0;
+  t->count = 0;
+}
+
+bool table_drop(space *sp, table *t, table_walk *w, uint32_t *items, table_last_visit visit,
+                void *context) {
+  const char *base = sp->mem.base;
+  while (!w->done) {
+    segment *head = segment_head(base, t, w->prefix << 40), *s = head;
+    uint32_t links = w->index / TABLE_SLOTS, index = w->index % TABLE_SLOTS;
+    for (; links > 0; links--) s = segment_at(base, s->next);
+    bool whole = drop_slots(sp, s, &index, items, visit, context);
+    w->index = w->index / TABLE_SLOTS * TABLE_SLOTS + index;
+    if (!whole) return false;
+    if (s->next != 0) continue; /* the index now names the first slot of the next link */
+    w->index = 0;
+    w->prefix = segment_end(head, w->prefix);
+    w->done = w->prefix == PREFIXES;
+    for (ref r = segment_ref(base, head), next; r != 0; r = next) {
+      next = segment_at(base, r)->next;
+      table_retire(sp, t, r);
+      t->segments--;
+    }
+  }
+  if (t->root != 0) drop_directory(sp, t);
+  return true;
+}
+
 /* ---- checking ---- */
 
 static bool segment_check(const segment *s, uint64_t hash, uint64_t *count) {

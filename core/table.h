@@ -110,6 +110,11 @@ typedef struct table_walk {
 } table_walk;
 ref table_next(const char *base, const table *t, table_walk *w);
 
+/* Takes a table apart that nobody reads any more, at most *items blocks of it (counted down): visits every entry,
+ * whose block is the visitor's, and retires the nodes. fresh as in the slots. True when nothing is left. */
+typedef void (*table_last_visit)(void *context, ref block, bool fresh);
+bool table_drop(space *sp, table *t, table_walk *w, uint32_t *items, table_last_visit visit, void *context);
+
 /* A uniformly chosen entry; 0 when the table is empty. */
 ref table_random(const char *base, const table *t, uint64_t (*random)(void *), void *context);
 

@@ -1,0 +1,286 @@
+/* collection: see collection.h. */
+#include "collection.h"
+
+#include "blob.h"
+#include "expire.h"
+#include "hashing.h"
+
+static inline void *collection_ptr(const space *sp, ref r) { return mem_ptr(sp->mem.base, r); }
+static inline ref collection_ref(const space *sp, const void *at) {
+  return (ref)((const char *)at - sp->mem.base);
+}
+
+/* ---- types ---- */
+
+static bool drop_members(space *sp, collection *c, uint32_t *items) {
+  return keyed_drop(sp, (keyed *)c, items);
+}
+
+static uint64_t bytes_members(const collection *c) { return ((const keyed *)c)->members.bytes; }
+
+const collection_kind *collection_kind_of(int32_t type) {
+  static const collection_kind members = {drop_members, NULL, bytes_members};
+  switch (type) {
+    case KEVY_TYPE_HASH:
+    case KEVY_TYPE_SET: return &members;
+    default: return NULL;
+  }
+}
+
+/* ---- finding ---- */
+
+kevy_status collection_read(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type) {
+  if (probe_read(s, p, key, klen) == NULL) return KEVY_MISSING;
+  return LIKELY(entry_type(p->live) == type) ? KEVY_OK : KEVY_EWRONGTYPE;
+}
+
+kevy_status collection_write(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type) {
+  kevy_status status = store_write(s);
+  if (UNLIKELY(status != KEVY_OK)) return status;
+  if (UNLIKELY(klen > KEVY_MAX_LEN)) return KEVY_ETOOBIG;
+  probe_find(s, p, key, klen);
+  return p->live == NULL || LIKELY(entry_type(p->live) == type) ? KEVY_OK : KEVY_EWRONGTYPE;
+}
+
+/* ---- small values ---- */
+
+/* Puts the block where the old one stands, when one of its size would take the same memory. */
+static bool overwrite_packed(kevy_store *s, const probe *p, int32_t type, const char *block,
+                             size_t len) {
+  entry *e = p->live;
+  uint32_t flags = entry_flags(e);
+  if (entry_type(e) != type || (flags & ENTRY_CONTENT) != ENTRY_RAW || !probe_in_place(s, p))
+    return false;
+  bool wide = (flags & ENTRY_WIDE) != 0;
+  size_t klen = entry_klen(e), head = entry_head(flags) + klen;
+  if (wide != (klen > UINT8_MAX || len > UINT16_MAX) ||
+      mem_round(head + len) != mem_round(head + entry_vlen(e)))
+    return false;
+  if (wide) store32((char *)e + entry_head(flags) - 4, (uint32_t)len);
+  e->vlen = (uint16_t)len;
+  memcpy((char *)e + head, block, len);
+  probe_note_access(s, e);
+  return true;
+}
+
+static kevy_status put_content(kevy_store *s, probe *p, int32_t type, const content *c,
+                               uint32_t flags) {
+  int64_t deadline = p->live != NULL ? entry_deadline(p->live) : KEVY_NO_TTL;
+  return probe_put(s, p, type, c, deadline, flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES);
+}
+
+kevy_status collection_put_packed(kevy_store *s, probe *p, int32_t type, const char *block,
+                                  size_t len, uint32_t flags) {
+  if (packed_count(block) == 0) {
+    if (p->live != NULL) probe_remove(s, p);
+    return KEVY_OK;
+  }
+  if (p->live != NULL && overwrite_packed(s, p, type, block, len)) return KEVY_OK;
+  content c = {ENTRY_RAW, KEVY_BYTES, len, {.ptr = block}};
+  return put_content(s, p, type, &c, flags);
+}
+
+/* ---- large values ---- */
+
+ref collection_new(space *sp, uint32_t size, int32_t type) {
+  ref r = node_new(sp, size, false);
+  if (r == 0) return 0;
+  collection *c = collection_ptr(sp, r);
+  memset((char *)c + sizeof(node), 0, size - sizeof(node));
+  c->type = (uint8_t)type;
+  return r;
+}
+
+kevy_status collection_put(kevy_store *s, probe *p, ref top, uint32_t flags) {
+  content c = {ENTRY_NODE, KEVY_BYTES, 0, {.word = top}};
+  return put_content(s, p, ((collection *)collection_ptr(s->sp, top))->type, &c, flags);
+}
+
+/* A writable copy of a version, which takes its place as the newest. */
+static collection *version_new(space *sp, collection *old, bool must) {
+  ref r = node_new(sp, old->head.size, must);
+  if (r == 0) return NULL;
+  collection *c = collection_ptr(sp, r);
+  memcpy((char *)c + sizeof(node), (char *)old + sizeof(node), old->head.size - sizeof(node));
+  sp->work_bytes += old->head.size;
+  c->older = collection_ref(sp, old);
+  c->dead = 0;
+  old->newer = r;
+  old->superseded = true;
+  return c;
+}
+
+/* Points the probe's entry at another top node: a copy of the entry where a snapshot sees it. */
+static bool point_entry(kevy_store *s, probe *p, ref top, bool must) {
+  space *sp = s->sp;
+  entry *e = p->live;
+  if (probe_in_place(s, p)) {
+    store64(entry_content(e), top);
+    return true;
+  }
+  size_t size = entry_size(e);
+  uint64_t *slot = table_own(sp, &sp->keys, p->hash, p->slot, must);
+  if (slot == NULL) return false;
+  ref block = must ? mem_alloc_reserved(&sp->mem, size) : mem_alloc(&sp->mem, size);
+  if (block == 0) return false;
+  entry *copy = collection_ptr(sp, block);
+  memcpy(copy, e, size);
+  store64(entry_content(copy), top);
+  ref old = slot_ref(*slot);
+  bool fresh = *slot & SLOT_FRESH;
+  if (entry_has_deadline(e)) expire_remove(s, old);
+  table_replace(slot, block);
+  node_retire_entry(sp, old, p->hash, fresh);
+  if (entry_has_deadline(copy)) expire_add(s, block);
+  p->slot = slot;
+  p->live = copy;
+  return true;
+}
+
+#define OWN_RETIRES 8 /* blocks: the top node, the entry, and the nodes on the entry's path */
+
+static COLD collection *own_version(kevy_store *s, probe *p, collection *old, bool must) {
+  space *sp = s->sp;
+  if (!must && !node_room(sp, OWN_RETIRES)) return NULL;
+  collection *c = version_new(sp, old, must);
+  if (c == NULL) return NULL;
+  if (!point_entry(s, p, collection_ref(sp, c), must)) {
+    old->newer = 0;
+    old->superseded = false;
+    mem_free(&sp->mem, collection_ref(sp, c), c->head.size);
+    return NULL;
+  }
+  node_retire_collection(sp, collection_ref(sp, old));
+  return c;
+}
+
+collection *collection_own(kevy_store *s, probe *p, bool must) {
+  collection *c = collection_at(s->base, p->live);
+  if (LIKELY(node_writable(s->sp, &c->head))) return c;
+  return own_version(s, p, c, must);
+}
+
+void collection_release(space *sp, ref top) { node_retire_collection(sp, top); }
+
+/* ---- versions and their members ---- */
+
+/* The version that a moment of this epoch sees, from k on to older ones. NULL: none. A version is seen by the
+ * epochs from its birth to the next newer one's. */
+static keyed *version_at(const space *sp, keyed *k, uint64_t epoch) {
+  while (k->c.head.birth > epoch) {
+    if (k->c.older == 0) return NULL;
+    k = collection_ptr(sp, k->c.older);
+  }
+  return k;
+}
+
+static bool version_has(const space *sp, const keyed *k, uint64_t hash, ref block) {
+  return table_find_ref(sp->mem.base, &k->members, hash, block) != NULL;
+}
+
+ref member_new(kevy_store *s, keyed *k, const char *ptr, size_t len, uint32_t kind,
+               const content *c, int64_t deadline) {
+  size_t size = entry_size_for(len, deadline, c);
+  ref block = mem_alloc(&s->sp->mem, size);
+  if (UNLIKELY(block == 0)) return 0;
+  entry_init(collection_ptr(s->sp, block), KEVY_TYPE_STRING, ptr, len, kind, deadline, c);
+  k->c.bytes += node_entry_bytes(s->sp, block);
+  return block;
+}
+
+void member_retire(space *sp, keyed *k, ref block, uint64_t hash, bool fresh) {
+  k->c.bytes -= node_entry_bytes(sp, block);
+  if (UNLIKELY(sp->newest != 0) && !fresh) {
+    keyed *seen = version_at(sp, k, sp->newest);
+    if (seen != NULL && version_has(sp, seen, hash, block)) {
+      node_dead_push(sp, &seen->c.dead, block);
+      return;
+    }
+  }
+  node_free_entry(sp, block);
+}
+
+/* ---- the graveyard ---- */
+
+typedef struct drop_step {
+  space *sp;
+  keyed *k;
+} drop_step;
+
+static void drop_member(void *context, ref block, bool fresh) {
+  const drop_step *step = context;
+  const entry *e = collection_ptr(step->sp, block);
+  uint64_t hash = 0; /* asked for only where a snapshot may see the member */
+  if (step->sp->newest != 0 && !fresh)
+    hash = hash_bytes(step->sp->secret, entry_key(e), entry_klen(e));
+  member_retire(step->sp, step->k, block, hash, fresh);
+}
+
+bool keyed_drop(space *sp, keyed *k, uint32_t *items) {
+  drop_step step = {sp, k};
+  return table_drop(sp, &k->members, &k->walk, items, drop_member, &step);
+}
+
+/* A superseded version: what only it kept goes, or to the next older one that sees it. */
+static bool drop_version(space *sp, collection *c, uint32_t *items) {
+  keyed *older = NULL;
+  if (sp->newest != 0 && c->older != 0)
+    older = version_at(sp, collection_ptr(sp, c->older), sp->newest);
+  ref block;
+  while ((block = node_dead_top(sp, c->dead)) != 0) {
+    if (*items == 0) return false;
+    --*items;
+    node_dead_pop(sp, &c->dead);
+    const entry *e = collection_ptr(sp, block);
+    if (older != NULL &&
+        version_has(sp, older, hash_bytes(sp->secret, entry_key(e), entry_klen(e)), block))
+      node_dead_push(sp, &older->c.dead, block);
+    else
+      node_free_entry(sp, block);
+  }
+  return true;
+}
+
+static void unlink_version(space *sp, collection *c) {
+  if (c->newer != 0) ((collection *)collection_ptr(sp, c->newer))->older = c->older;
+  if (c->older != 0) ((collection *)collection_ptr(sp, c->older))->newer = c->newer;
+}
+
+static bool drain_grave(space *sp, uint32_t *items) {
+  ref r = sp->graves;
+  collection *c = collection_ptr(sp, r);
+  bool done = c->superseded ? drop_version(sp, c, items)
+                            : collection_kind_of(c->type)->drop(sp, c, items);
+  if (!done) return false;
+  /* Nothing was buried meanwhile: taking a value apart releases no other. */
+  sp->graves = c->next_grave;
+  unlink_version(sp, c);
+  mem_free(&sp->mem, r, c->head.size);
+  return true;
+}
+
+/* A grave is taken apart as of its own time: moments that were opened after its value went see nothing of it, so
+ * the newest that counts is the newest from before its birth. */
+bool collection_drain(space *sp, uint32_t *items) {
+  while (sp->graves != 0) {
+    if (*items == 0) return false;
+    --*items;
+    collection *c = collection_ptr(sp, sp->graves);
+    moment *newest = sp->moments, *before = newest;
+    while (before != NULL && before->epoch >= c->head.birth) before = before->older;
+    uint64_t epoch = sp->newest;
+    sp->moments = before;
+    sp->newest = before != NULL ? before->epoch : 0;
+    bool done = drain_grave(sp, items);
+    sp->moments = newest;
+    sp->newest = epoch;
+    if (!done) return false;
+  }
+  return true;
+}
+
+uint64_t collection_bytes(const char *base, const entry *e) {
+  if (!entry_is_large(e)) return 0;
+  const collection *c = collection_at(base, e);
+  return mem_round(c->head.size) + c->bytes + collection_kind_of(c->type)->bytes(c);
+}
