@@ -3,6 +3,7 @@
  * leaves nothing to export but kevy.h. The order is that of the layers: a file comes after those whose
  * static functions it calls. */
 #include "../core/number.c"
+#include "../core/packed.c"
 #include "../core/glob.c"
 #include "../core/grow.c"
 #include "../core/mem.c"

@@ -43,15 +43,30 @@ static inline uint32_t packed_count(const char *block) {
   return n;
 }
 
+static inline void packed_set_count(char *block, uint32_t count) {
+  uint16_t n = (uint16_t)count;
+  memcpy(block, &n, sizeof n);
+}
 /* Makes an empty block of PACKED_HEAD bytes. */
-void packed_clear(char *block);
+static inline void packed_clear(char *block) { packed_set_count(block, 0); }
 
 /* ---- walking: an element is named by where it begins; block + len is the end ---- */
 
 static inline const char *packed_first(const char *block) { return block + PACKED_HEAD; }
-const char *packed_next(const char *at);
+const char *packed_next_wide(const char *at);
+static inline const char *packed_next(const char *at) {
+  uint8_t head = (uint8_t)*at;
+  if (LIKELY(head < 0x80)) return at + 2 + (head & 63u);
+  if (head < 0xc0) return at + 2;
+  return packed_next_wide(at);
+}
 /* The element that ends where `at` begins; at may be the end of the block. */
-const char *packed_prev(const char *at);
+const char *packed_prev_wide(const char *at);
+static inline const char *packed_prev(const char *at) {
+  uint8_t back = (uint8_t)at[-1];
+  if (LIKELY(back < 0x80)) return at - 1 - back;
+  return packed_prev_wide(at);
+}
 /* The index-th element, from whichever end is nearer; the end for index = count. */
 const char *packed_seek(const char *block, size_t len, uint32_t index);
 
@@ -67,7 +82,23 @@ const char *packed_find(const char *block, size_t len, const packed_key *key, ui
 
 /* ---- changing: in place, the caller having made room ---- */
 
-/* Bytes an element of this value takes. v is bytes, text, int or a float that is no NaN. */
+/* An element worked out and not yet written. Borrows ptr. */
+typedef struct packed_plan {
+  const char *ptr;
+  size_t len;    /* bytes at ptr */
+  uint64_t word; /* the integer, the float's bits, or the length, its low bytes written before the bytes */
+  uint32_t width; /* bytes of word */
+  uint8_t head;
+  size_t size; /* of the whole element */
+} packed_plan;
+
+/* v is bytes, text, int or a float that is no NaN. */
+packed_plan packed_plan_of(const kevy_value *v);
+
+/* Writes plan->size bytes; returns the end. Counts nothing: packed_splice and packed_append do that. */
+char *packed_write(char *to, const packed_plan *plan);
+
+/* Bytes an element of this value takes. */
 size_t packed_size(const kevy_value *v);
 
 /* Bytes from `at` over the next n elements. */
@@ -85,7 +116,7 @@ size_t packed_append(char *block, size_t len, const kevy_value *add, size_t k);
 /* ---- bytes from outside ---- */
 
 /* Whether these len bytes are a well-formed block: every length inside, every back size right, the count
- * right, integers in their shortest form, text left unchecked. O(len). */
+ * right, everything in its one, shortest form, no float a NaN, text left unchecked. O(len). */
 bool packed_check(const char *block, size_t len);
 
 #endif
