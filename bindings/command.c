@@ -364,7 +364,7 @@ static kevy_status command_failed(kevy_store *s, kevy_reply *r, kevy_status why)
 
 static kevy_status command_call_flat(kevy_store *s, size_t argc, const kevy_value *argv,
                                      kevy_reply *r, bool typed) {
-  reply_start(r, REPLY_FLAT);
+  reply_start(r, typed ? REPLY_TYPED : REPLY_FLAT);
   if (!store_enter(s)) return KEVY_ECLOSED;
   kevy_status failed = KEVY_OK;
   kevy_status status = typed ? command_run_typed(s, argc, argv, &r->sink, &failed)

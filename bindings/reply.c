@@ -5,6 +5,8 @@
  *
  *     | type 4 | kind 4 | n 8: count, length, integer or double | bytes ... | padding to 8 |
  *
+ * A bulk string is its bytes there, or, in the typed variant, the scalar that was stored.
+ *
  * Once memory has run out nothing more is written, and the caller of the command is told. */
 #include "reply.h"
 
@@ -73,6 +75,7 @@ static void resp_line(kevy_reply *r, char type, const char *text, size_t len) {
 }
 
 static void resp_nil(sink *k) { reply_put(reply_of(k), "$-1\r\n", 5); }
+static void resp_nil_array(sink *k) { reply_put(reply_of(k), "*-1\r\n", 5); }
 static void resp_integer(sink *k, int64_t i) { resp_number(reply_of(k), ':', i); }
 static void resp_boolean(sink *k, bool b) { resp_number(reply_of(k), ':', b ? 1 : 0); }
 static void resp_array(sink *k, size_t n) { resp_number(reply_of(k), '*', (int64_t)n); }
@@ -102,6 +105,7 @@ static void resp_error(sink *k, const char *text, size_t len) {
 
 static const sink_ops resp_ops = {
     .nil = resp_nil,
+    .nil_array = resp_nil_array,
     .integer = resp_integer,
     .real = resp_real,
     .boolean = resp_boolean,
@@ -137,8 +141,8 @@ static void flat_put(sink *k, const flat_record *record, const char *bytes, size
   memset(place + sizeof *record + len, 0, padded - len);
 }
 
-static void flat_string(sink *k, int32_t type, const char *bytes, size_t len) {
-  flat_record record = {.type = type, .kind = KEVY_BYTES, .n.count = len};
+static void flat_string(sink *k, int32_t type, uint32_t kind, const char *bytes, size_t len) {
+  flat_record record = {.type = type, .kind = kind, .n.count = len};
   flat_put(k, &record, bytes, len);
 }
 
@@ -167,34 +171,38 @@ static void flat_real(sink *k, double d) {
 static void flat_bulk(sink *k, const kevy_value *v) {
   char scratch[NUMBER_FLOAT_MAX];
   kevy_value bytes = number_byte_form(v, scratch);
-  flat_string(k, KEVY_REPLY_VALUE, bytes.as.ptr, bytes.len);
+  flat_string(k, KEVY_REPLY_VALUE, KEVY_BYTES, bytes.as.ptr, bytes.len);
+}
+
+/* What a value is, and not only its bytes: numbers are numbers, text is text. */
+static void typed_bulk(sink *k, const kevy_value *v) {
+  if (v->kind == KEVY_INT) flat_integer(k, v->as.i);
+  else if (v->kind == KEVY_FLOAT) flat_real(k, v->as.d);
+  else flat_string(k, KEVY_REPLY_VALUE, v->kind, v->as.ptr, v->len);
 }
 
 static void flat_status(sink *k, const char *text, size_t len) {
-  flat_string(k, KEVY_REPLY_STATUS, text, len);
+  flat_string(k, KEVY_REPLY_STATUS, KEVY_BYTES, text, len);
 }
 
 static void flat_error(sink *k, const char *text, size_t len) {
   if (reply_of(k)->len == 0) reply_of(k)->error = true;
-  flat_string(k, KEVY_REPLY_ERROR, text, len);
+  flat_string(k, KEVY_REPLY_ERROR, KEVY_BYTES, text, len);
 }
 
-static const sink_ops flat_ops = {
-    .nil = flat_nil,
-    .integer = flat_integer,
-    .real = flat_real,
-    .boolean = flat_boolean,
-    .bulk = flat_bulk,
-    .status = flat_status,
-    .error = flat_error,
-    .array = flat_array,
-    .map = flat_map,
-    .set = flat_set,
-    .room = reply_room,
-};
+/* The two flat forms differ in what a bulk string is. */
+#define FLAT_OPS(bulk_form)                                                                        \
+  {                                                                                                \
+      .nil = flat_nil, .nil_array = flat_nil, .integer = flat_integer, .real = flat_real,          \
+      .boolean = flat_boolean, .bulk = bulk_form, .status = flat_status, .error = flat_error,      \
+      .array = flat_array, .map = flat_map, .set = flat_set, .room = reply_room,                   \
+  }
+static const sink_ops flat_ops = FLAT_OPS(flat_bulk);
+static const sink_ops typed_ops = FLAT_OPS(typed_bulk);
 
 static kevy_value flat_value(const flat_record *record, const char *bytes) {
   if (record->kind == KEVY_BYTES) return kevy_bytes(bytes, (size_t)record->n.count);
+  if (record->kind == KEVY_TEXT) return kevy_text(bytes, (size_t)record->n.count);
   if (record->kind == KEVY_INT) return kevy_int(record->n.i);
   if (record->kind == KEVY_FLOAT) return kevy_float(record->n.d);
   kevy_value nil = kevy_int(0);
@@ -222,7 +230,8 @@ KEVY_API void kevy_reply_free(kevy_reply *r) {
 }
 
 void reply_start(kevy_reply *r, reply_encoding encoding) {
-  r->sink.ops = encoding == REPLY_RESP ? &resp_ops : &flat_ops;
+  static const sink_ops *const ops[] = {&flat_ops, &typed_ops, &resp_ops};
+  r->sink.ops = ops[encoding];
   r->len = 0;
   r->at = 0;
   r->failed = false;
@@ -239,12 +248,12 @@ KEVY_API void kevy_reply_next(kevy_reply *r, kevy_item *item) {
   memset(item, 0, sizeof *item);
   item->value.kind = KEVY_NIL;
   item->type = KEVY_REPLY_END;
-  if (r->sink.ops != &flat_ops || r->failed || r->at == r->len) return;
+  if (r->sink.ops == &resp_ops || r->failed || r->at == r->len) return;
   flat_record record;
   memcpy(&record, r->bytes + r->at, sizeof record);
   r->at += sizeof record;
   item->type = record.type;
   item->value = flat_value(&record, r->bytes + r->at);
   if (record.kind == KEVY_NIL) item->count = record.n.count;
-  if (record.kind == KEVY_BYTES) r->at += flat_padded((size_t)record.n.count);
+  if (record.kind <= KEVY_TEXT) r->at += flat_padded((size_t)record.n.count);
 }

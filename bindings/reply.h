@@ -6,7 +6,7 @@
  * sink.
  *
  * kevy_reply is the sink of the C ABI, in two encodings: RESP2 bytes, and the flat items that
- * kevy_reply_next walks. Running out of memory is remembered, not reported by each call; a reply
+ * kevy_reply_next walks, which keep the kinds of scalars where the caller wants them. Running out of memory is remembered, not reported by each call; a reply
  * that starts empty always has room for REPLY_ROOM bytes, so that short answers cannot fail. */
 #ifndef KEVY_REPLY_H
 #define KEVY_REPLY_H
@@ -21,6 +21,7 @@ typedef struct sink sink;
 
 typedef struct sink_ops {
   void (*nil)(sink *k);
+  void (*nil_array)(sink *k); /* RESP2 has another null where an array was expected */
   void (*integer)(sink *k, int64_t i);
   void (*real)(sink *k, double d);
   void (*boolean)(sink *k, bool b);
@@ -41,6 +42,7 @@ struct sink {
 };
 
 static inline void sink_nil(sink *k) { k->ops->nil(k); }
+static inline void sink_nil_array(sink *k) { k->ops->nil_array(k); }
 static inline void sink_integer(sink *k, int64_t i) { k->ops->integer(k, i); }
 static inline void sink_real(sink *k, double d) { k->ops->real(k, d); }
 static inline void sink_boolean(sink *k, bool b) { k->ops->boolean(k, b); }
@@ -71,7 +73,7 @@ struct kevy_reply {
   bool error;      /* the answer is an error */
 };
 
-typedef enum reply_encoding { REPLY_FLAT, REPLY_RESP } reply_encoding;
+typedef enum reply_encoding { REPLY_FLAT, REPLY_TYPED, REPLY_RESP } reply_encoding;
 
 /* Empties the reply and chooses how the next answer is encoded. */
 void reply_start(kevy_reply *r, reply_encoding encoding);
