@@ -9,6 +9,7 @@
 #include "../core/mem.c"
 #include "../core/table.c"
 #include "../core/node.c"
+#include "../core/tree.c"
 #include "../core/space.c"
 #include "../core/snapshot.c"
 #include "../core/probe.c"

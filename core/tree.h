@@ -3,14 +3,18 @@
  *     root -> inner node (up to TREE_WAYS cells) -> ... -> leaf
  *     cell:  child's ref | elements below | key of the first element below (two words)
  *
+ * An inner node keeps its cells as arrays, one for each part, so that a position or a rank is summed from a few
+ * cache lines.
+ *
  * A leaf is any node (node.h) whose owner knows its format: a run of packed elements, an array of
  * refs. The tree keeps the leaves' order, counts and first keys, so a position, a rank or a key is found in
  * O(log n), and both ends in O(height). Inner nodes follow the one rule: they are owned before they are written,
  * and so are leaves. Leaves have no links to each other; a path of cells walks them.
  *
- * Invariants: all leaves at one depth; every inner node but the root at least a third full; a root
- * with one inner child gives way to it; cells in key order (where keys are used); a cell's count is the sum below;
- * no leaf has count 0. Adding at either end splits unevenly, so that filling in order leaves full nodes.
+ * Invariants: all leaves at one depth; every inner node at least a third full, but those on the tree's left and right
+ * edges (at least one cell); a root with one inner child gives way to it; cells in key order (where keys are used); a
+ * cell's count is the sum below, and its key the first below; no leaf has count 0. Adding at either end splits off an
+ * edge of one cell, so that filling in order leaves full nodes. Where a node is writable, all above it are.
  *
  * Reads work on a live tree and on a snapshot's. Owner's thread only for writes. */
 #ifndef KEVY_TREE_H
@@ -18,7 +22,9 @@
 
 #include "node.h"
 
+#ifndef TREE_WAYS /* tests make narrow trees, which are high */
 #define TREE_WAYS 63
+#endif
 #define TREE_HEIGHT_MAX 12
 
 typedef struct tree_cell {
@@ -68,8 +74,8 @@ ref tree_seek_key(const char *base, const tree *t, tree_compare compare, const v
 ref tree_next(const char *base, tree_path *p);
 ref tree_prev(const char *base, tree_path *p);
 
-/* The path's cell, and how many elements lie before its leaf. */
-tree_cell *tree_at(const char *base, const tree_path *p);
+/* The path's cell (a copy: tree_update and tree_move write it), and how many elements lie before its leaf. */
+tree_cell tree_at(const char *base, const tree_path *p);
 uint64_t tree_rank(const char *base, const tree_path *p);
 
 /* ---- changing ---- */
@@ -98,8 +104,8 @@ void tree_remove(space *sp, tree *t, tree_path *p);
 
 /* ---- all of it ---- */
 
-/* Retires leaves and inner nodes, at most *items of them (counted down), from the front. True when the tree is
- * empty. For a tree that nobody refers to any more. */
+/* Retires leaves and inner nodes, at most *items of them (counted down), from the back. True when the tree is
+ * empty; until then nothing else may be done with it. For a tree that nobody refers to any more, snapshots included: its nodes are written where they stand. */
 bool tree_drop(space *sp, tree *t, uint32_t *items);
 
 /* Checks every invariant of this page; for tests. */
