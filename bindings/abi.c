@@ -1,6 +1,8 @@
 /* abi: the functions of kevy.h: check, call inward, set the error; nothing else. kevy.h is the manual. */
 #include "kevy.h"
 
+#include "blocking.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -154,6 +156,7 @@ void kevy_close(kevy_store *s) {
     if (!registry_close(s)) return;
     background_stop(s);
   }
+  blocking_close(s);
   store_free(s);
 }
 

@@ -25,6 +25,7 @@
 #include "abi.c"
 #include "reply.c"
 #include "command.c"
+#include "blocking.c"
 #include "cmd_string.c"
 #include "cmd_key.c"
 #include "cmd_server.c"

@@ -187,6 +187,13 @@ void command_fail_option(command_call *c, const kevy_value *option) {
   command_fail_text(c, &t);
 }
 
+void command_wait(command_call *c, size_t first, size_t keys, int64_t timeout_ms) {
+  c->waits.first = first;
+  c->waits.keys = keys;
+  c->waits.timeout_ms = timeout_ms;
+  sink_nil_array(c->out);
+}
+
 /* ---- Arguments ------------------------------------------------------------------------------- */
 
 bool command_is(const kevy_value *arg, const char *word) {
@@ -261,6 +268,25 @@ void command_answer_cursor(command_call *c, uint64_t cursor) {
   sink_bytes(c->out, text, len);
 }
 
+bool command_timeout(command_call *c, const kevy_value *arg, int64_t *timeout_ms) {
+  long double seconds;
+  if (!number_parse_long_double(arg->as.ptr, arg->len, &seconds)) {
+    command_fail(c, "ERR timeout is not a float or out of range");
+    return false;
+  }
+  if (seconds < 0) {
+    command_fail(c, "ERR timeout is negative");
+    return false;
+  }
+  if (seconds * 1000 >= (long double)INT64_MAX / 2) {
+    command_fail(c, "ERR timeout is out of range");
+    return false;
+  }
+  *timeout_ms = (int64_t)(seconds * 1000);
+  if ((long double)*timeout_ms < seconds * 1000) ++*timeout_ms;
+  return true;
+}
+
 /* ---- Dispatch -------------------------------------------------------------------------------- */
 
 static void command_unknown(command_call *c) {
@@ -325,7 +351,7 @@ static kevy_status command_run_numbers(command_call *c) {
   return KEVY_OK;
 }
 
-static kevy_status command_start(command_call *c) {
+kevy_status command_run_call(command_call *c) {
   if (c->argc == 0) return KEVY_EARG;
   bool numbers = false;
   for (size_t i = 0; i < c->argc; i++) {
@@ -339,22 +365,21 @@ static kevy_status command_start(command_call *c) {
 
 kevy_status command_run(kevy_store *s, size_t argc, const kevy_value *argv, sink *out) {
   command_call c = {.store = s, .argc = argc, .argv = argv, .given = argv, .out = out};
-  return command_start(&c);
+  return command_run_call(&c);
 }
 
 kevy_status command_run_typed(kevy_store *s, size_t argc, const kevy_value *argv, sink *out,
                               kevy_status *failed) {
   command_call c = {
       .store = s, .argc = argc, .argv = argv, .given = argv, .kinds = true, .out = out};
-  kevy_status status = command_start(&c);
+  kevy_status status = command_run_call(&c);
   *failed = c.failed;
   return status;
 }
 
 /* ---- The ABI --------------------------------------------------------------------------------- */
 
-/* The status of a call whose reply is an error: why the engine failed, or that the command did. */
-static kevy_status command_failed(kevy_store *s, kevy_reply *r, kevy_status why) {
+kevy_status command_failed(kevy_store *s, kevy_reply *r, kevy_status why) {
   kevy_item item;
   kevy_reply_next(r, &item);
   r->at = 0;

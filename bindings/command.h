@@ -29,6 +29,10 @@ struct command_call {
   const kevy_value *given; /* the arguments as they came, numbers as numbers */
   bool kinds;              /* what is stored keeps the kind it was given in (kevy_call_typed) */
   kevy_status failed;      /* the status behind an error answered by command_error; else KEVY_OK */
+  struct {                 /* set by command_wait */
+    size_t first, keys;    /* the arguments that are the keys to wait for; keys is 0 when it does not wait */
+    int64_t timeout_ms;    /* 0 for ever */
+  } waits;
   sink *out;
 };
 
@@ -41,6 +45,13 @@ kevy_status command_run(kevy_store *s, size_t argc, const kevy_value *argv, sink
  * KEVY_ECOMMAND where there is none; KEVY_OK when the reply is no error that command_error answered. */
 kevy_status command_run_typed(kevy_store *s, size_t argc, const kevy_value *argv, sink *out,
                               kevy_status *failed);
+
+/* The same with everything in *c given; c says afterwards whether it waits, and what failed. */
+kevy_status command_run_call(command_call *c);
+
+/* The status of a flat reply that is an error: why the engine failed (below 0), or else KEVY_ECOMMAND. Notes its
+ * text for kevy_errmsg. */
+kevy_status command_failed(kevy_store *s, kevy_reply *r, kevy_status why);
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
@@ -98,6 +109,14 @@ bool command_scan_wants(const command_scan *o, const kevy_value *name);
 void command_answer_cursor(command_call *c, uint64_t cursor);
 
 /* ---- Answers --------------------------------------------------------------------------------- */
+
+/* Answers that there is nothing yet, with RESP2's null array, and says what a caller who can wait should wait
+ * for: `keys` of the arguments from `first` on, for timeout_ms (0: for ever). */
+void command_wait(command_call *c, size_t first, size_t keys, int64_t timeout_ms);
+
+/* Reads the timeout of a blocking command, in seconds, as milliseconds rounded up; false, having answered the
+ * error, when it is none. */
+bool command_timeout(command_call *c, const kevy_value *arg, int64_t *timeout_ms);
 
 /* Answers the error that errors.def has for a status. */
 void command_error(command_call *c, kevy_status status);

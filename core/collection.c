@@ -60,6 +60,7 @@ static bool overwrite_packed(kevy_store *s, const probe *p, int32_t type, const 
   e->vlen = (uint16_t)len;
   memcpy((char *)e + head, block, len);
   probe_note_access(s, e);
+  if (UNLIKELY(s->serve != NULL)) store_note_ready(s, p->hash);
   return true;
 }
 
@@ -155,6 +156,7 @@ static COLD collection *own_version(kevy_store *s, probe *p, collection *old, bo
 }
 
 collection *collection_own(kevy_store *s, probe *p, bool must) {
+  if (UNLIKELY(s->serve != NULL)) store_note_ready(s, p->hash);
   collection *c = collection_at(s->base, p->live);
   if (LIKELY(node_writable(s->sp, &c->head))) return c;
   return own_version(s, p, c, must);

@@ -89,6 +89,9 @@ typedef struct kevy_value {
 #define KEVY_REV 0x400u      /* from the highest or last */
 #define KEVY_CHANGED 0x800u  /* count what changed, not only what is new */
 
+#define KEVY_TYPED 0x1000u   /* scalars keep their kinds, in and out */
+#define KEVY_RESP 0x2000u    /* the reply as RESP2 bytes */
+
 /* ---- Options of a store (kevy_options.flags) ------------------------------------------------- */
 #define KEVY_THREADS 0x1u    /* any thread may call; the store carries a lock */
 #define KEVY_BACKGROUND 0x2u /* a thread of kevy's own reclaims what expired; implies KEVY_THREADS */

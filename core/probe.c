@@ -97,6 +97,7 @@ void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
     node_retire_entry(s->sp, old, hash, (before & SLOT_FRESH) != 0);
   }
   if (entry_has_deadline(mem_ptr(s->base, block))) expire_add(s, block);
+  if (UNLIKELY(s->serve != NULL)) store_note_ready(s, hash);
 }
 
 void probe_undo(kevy_store *s, uint64_t hash, ref block, uint64_t before) {

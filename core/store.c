@@ -84,6 +84,7 @@ COLD void store_pay(kevy_store *s) {
     s->lent = 0;
   }
   if (UNLIKELY(s->background != NULL)) background_ensure(s);
+  if (UNLIKELY(s->readies != 0) && s->serve != NULL) s->serve(s);
   if (s->until_pay <= 0) s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
 }
 
@@ -98,6 +99,12 @@ bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
   snapshot_collect(sp);
   bool drained = (sp->draining == NULL && sp->graves == 0) || node_drain(sp, items);
   return expire_slice(s, items, expired) && drained;
+}
+
+void store_note_ready(kevy_store *s, uint64_t hash) {
+  if (s->readies < STORE_READY_MAX) s->ready[s->readies] = hash;
+  if (s->readies <= STORE_READY_MAX) s->readies++;
+  s->until_pay = 0;
 }
 
 #define EXHUME_WITHIN 16  /* the limit's last sixteenth counts as short */

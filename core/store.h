@@ -16,6 +16,8 @@ typedef struct store_lock {
   uint32_t depth;
 } store_lock;
 
+#define STORE_READY_MAX 8
+
 typedef struct kevy_store {
   char *base;        /* of the space's region */
   table *keys;       /* the table to read */
@@ -45,6 +47,10 @@ typedef struct kevy_store {
   uint64_t opens;    /* of a named store */
   struct kevy_store *next_threaded; /* the registry's list */
   struct background *background;
+  void (*serve)(struct kevy_store *s); /* gives what was written to who waits for it; NULL: nobody does */
+  struct kevy_wait *waiters, *waiters_last;
+  uint32_t readies;                    /* keys written since; beyond STORE_READY_MAX any may have been */
+  uint64_t ready[STORE_READY_MAX];     /* their hashes */
 } kevy_store;
 
 /* Takes the lock, where there is one. False, and nothing taken, when the store is closed. */
@@ -58,6 +64,9 @@ void store_leave(kevy_store *s);
  * one due, and lets go of what an earlier result borrowed. */
 void store_settle(kevy_store *s);
 void store_pay(kevy_store *s);
+
+/* Notes that a key was written that somebody may wait for; serve runs when the call settles. */
+void store_note_ready(kevy_store *s, uint64_t hash);
 
 /* Where memory is short and a large value that went still holds some: takes a larger slice of it back. */
 void store_exhume(kevy_store *s);

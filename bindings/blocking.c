@@ -1,0 +1,220 @@
+/* blocking.c: see blocking.h. */
+#include "blocking.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hashing.h"
+#include "store.h"
+
+struct kevy_wait {
+  kevy_wait *next, *prev; /* by arrival */
+  kevy_store *store;      /* NULL once it is over */
+  kevy_reply *reply;      /* the caller's; holds the null answer until there is a better one */
+  reply_encoding encoding;
+  kevy_status outcome; /* once it is over: of the call */
+  int fd;
+  pid_t pid;
+  int64_t deadline; /* monotonic ms; -1 for none */
+  size_t first, keys; /* which arguments it waits for */
+  size_t argc;
+  kevy_value argv[]; /* and behind them the bytes of their strings */
+};
+
+static int64_t monotonic_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- Running a command that may wait ------------------------------------------------------------ */
+
+/* Runs it once; *c tells whether it waits. */
+static kevy_status attempt(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r,
+                           reply_encoding encoding, command_call *c) {
+  reply_start(r, encoding);
+  *c = (command_call){.store = s, .argc = argc, .argv = argv, .given = argv, .out = &r->sink,
+                      .kinds = encoding == REPLY_TYPED};
+  kevy_status status = command_run_call(c);
+  if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
+  if (status != KEVY_OK) return store_fail(s, status, "%s", "");
+  return r->error && encoding != REPLY_RESP ? command_failed(s, r, c->failed) : KEVY_OK;
+}
+
+static bool same_process(const kevy_wait *w) { return w->pid == getpid(); }
+
+/* ---- The waiters of a store --------------------------------------------------------------------- */
+
+static void blocking_serve(kevy_store *s);
+
+static void enlist(kevy_store *s, kevy_wait *w) {
+  w->store = s;
+  w->prev = s->waiters_last;
+  if (w->prev != NULL) w->prev->next = w;
+  else s->waiters = w;
+  s->waiters_last = w;
+  s->serve = blocking_serve;
+}
+
+static void delist(kevy_wait *w) {
+  kevy_store *s = w->store;
+  if (w->prev != NULL) w->prev->next = w->next;
+  else s->waiters = w->next;
+  if (w->next != NULL) w->next->prev = w->prev;
+  else s->waiters_last = w->prev;
+  if (s->waiters == NULL) s->serve = NULL;
+  w->store = NULL;
+}
+
+static void finish_wait(kevy_wait *w, kevy_status outcome) {
+  delist(w);
+  w->outcome = outcome;
+  uint64_t one = 1;
+  while (write(w->fd, &one, sizeof one) < 0) continue;
+}
+
+/* Whether the key behind an argument was written. */
+static bool is_ready(const kevy_store *s, const kevy_wait *w, const uint64_t *ready, uint32_t n) {
+  if (n > STORE_READY_MAX) return true;
+  for (size_t i = 0; i < w->keys; i++) {
+    const kevy_value *key = &w->argv[w->first + i];
+    uint64_t hash = hash_bytes(s->sp->secret, key->as.ptr, key->len);
+    for (uint32_t k = 0; k < n; k++)
+      if (ready[k] == hash) return true;
+  }
+  return false;
+}
+
+/* A key of another type is as good as none, until it is what the command is for. */
+static bool serve_one(kevy_store *s, kevy_wait *w) {
+  command_call c;
+  kevy_status status = attempt(s, w->argc, w->argv, w->reply, w->encoding, &c);
+  if (c.waits.keys != 0 || c.failed == KEVY_EWRONGTYPE) return false;
+  finish_wait(w, status);
+  return true;
+}
+
+/* Serves who waits for what was written, oldest first; and, since serving may write, once more. */
+static void blocking_serve(kevy_store *s) {
+  if (!same_process(s->waiters)) {
+    s->waiters = s->waiters_last = NULL;
+    s->serve = NULL;
+    return;
+  }
+  while (s->readies != 0 && s->waiters != NULL) {
+    uint64_t ready[STORE_READY_MAX];
+    uint32_t n = s->readies;
+    memcpy(ready, s->ready, sizeof ready);
+    s->readies = 0;
+    for (kevy_wait *w = s->waiters, *next; w != NULL; w = next) {
+      next = w->next;
+      if (is_ready(s, w, ready, n)) serve_one(s, w);
+    }
+  }
+  s->readies = 0;
+}
+
+void blocking_close(kevy_store *s) {
+  while (s->waiters != NULL && same_process(s->waiters)) finish_wait(s->waiters, KEVY_ECLOSED);
+}
+
+/* ---- The ABI --------------------------------------------------------------------------------- */
+
+/* A waiter with copies of the arguments in their byte form. NULL: no memory, no descriptor. */
+static kevy_wait *wait_new(size_t argc, const kevy_value *argv) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < argc; i++) bytes += argv[i].kind <= KEVY_TEXT ? argv[i].len : 0;
+  kevy_wait *w = calloc(1, sizeof *w + argc * sizeof *argv + bytes);
+  if (w == NULL) return NULL;
+  w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (w->fd < 0) {
+    free(w);
+    return NULL;
+  }
+  w->pid = getpid();
+  w->argc = argc;
+  char *at = (char *)(w->argv + argc);
+  for (size_t i = 0; i < argc; i++) {
+    w->argv[i] = argv[i];
+    if (argv[i].kind > KEVY_TEXT) continue;
+    w->argv[i].as.ptr = at;
+    if (argv[i].len != 0) memcpy(at, argv[i].as.ptr, argv[i].len);
+    at += argv[i].len;
+  }
+  return w;
+}
+
+/* Keys are looked up by their bytes: numbers among them get a decimal form when the command is kept. */
+static bool keys_are_strings(const kevy_value *argv, const command_call *c) {
+  for (size_t i = 0; i < c->waits.keys; i++)
+    if (argv[c->waits.first + i].kind > KEVY_TEXT) return false;
+  return true;
+}
+
+static kevy_status wait_keep(kevy_store *s, const command_call *c, const kevy_value *argv,
+                             kevy_reply *r, reply_encoding encoding, kevy_wait **out) {
+  if (!keys_are_strings(argv, c)) return store_fail(s, KEVY_EARG, "%s", "a key to wait for must be a string");
+  kevy_wait *w = wait_new(c->argc, argv);
+  if (w == NULL) return store_fail(s, KEVY_EOOM, "%s", "");
+  w->reply = r;
+  w->encoding = encoding;
+  w->first = c->waits.first;
+  w->keys = c->waits.keys;
+  w->deadline = c->waits.timeout_ms == 0 ? -1 : monotonic_ms() + c->waits.timeout_ms;
+  enlist(s, w);
+  *out = w;
+  return KEVY_UNMET;
+}
+
+KEVY_API kevy_status kevy_wait_call(kevy_store *s, size_t argc, const kevy_value *argv,
+                                    uint32_t flags, kevy_reply *r, kevy_wait **out) {
+  *out = NULL;
+  if (flags & ~(KEVY_TYPED | KEVY_RESP) || flags == (KEVY_TYPED | KEVY_RESP)) return KEVY_EARG;
+  reply_encoding encoding = flags & KEVY_RESP    ? REPLY_RESP
+                            : flags & KEVY_TYPED ? REPLY_TYPED
+                                                 : REPLY_FLAT;
+  if (!store_enter(s)) return KEVY_ECLOSED;
+  command_call c;
+  kevy_status status = attempt(s, argc, argv, r, encoding, &c);
+  if (status == KEVY_OK && c.waits.keys != 0) status = wait_keep(s, &c, argv, r, encoding, out);
+  store_settle(s);
+  return status;
+}
+
+KEVY_API const char *kevy_reply_bytes(kevy_reply *r, size_t *len) {
+  *len = r->len;
+  return r->bytes;
+}
+
+KEVY_API int32_t kevy_wait_fd(kevy_wait *w) { return w->fd; }
+
+KEVY_API int64_t kevy_wait_left(kevy_wait *w) {
+  if (w->deadline < 0) return KEVY_NO_TTL;
+  int64_t left = w->deadline - monotonic_ms();
+  return left > 0 ? left : 0;
+}
+
+KEVY_API kevy_status kevy_wait_poll(kevy_wait *w, int64_t timeout_ms) {
+  int64_t left = kevy_wait_left(w);
+  bool own = left >= 0 && (timeout_ms < 0 || left <= timeout_ms);
+  int64_t ms = own ? left : timeout_ms;
+  struct pollfd p = {.fd = w->fd, .events = POLLIN};
+  if (poll(&p, 1, ms < 0 ? -1 : ms > INT32_MAX ? INT32_MAX : (int)ms) > 0) return KEVY_OK;
+  return kevy_wait_left(w) == 0 ? KEVY_OK : KEVY_UNMET;
+}
+
+KEVY_API kevy_status kevy_wait_end(kevy_wait *w) {
+  if (w == NULL) return KEVY_OK;
+  kevy_store *s = w->store;
+  if (s != NULL && same_process(w) && store_enter(s)) {
+    if (w->store != NULL) delist(w);
+    store_leave(s);
+  }
+  kevy_status outcome = w->outcome;
+  close(w->fd);
+  free(w);
+  return outcome;
+}

@@ -1,0 +1,19 @@
+/* blocking: commands that wait until there is something to answer with.
+ *
+ * A blocking command that finds nothing is kept, with copies of its arguments, in its store's handle, in order of
+ * arrival. A call that writes to one of its keys runs it again, before that call leaves the store's lock and on
+ * its thread, oldest first: so waiters are served in turn, whole, and nobody can come between a push and
+ * the pop that it is for. Whoever waits does so outside every lock, on a descriptor that becomes readable when
+ * its command is over; an event loop watches the descriptor instead of a thread.
+ *
+ * A handler that finds nothing says command_wait; where nobody can wait (kevy_call) the null that it answered
+ * is the answer, as Redis does inside MULTI. After a fork the child knows nothing of its parent's waiters. */
+#ifndef KEVY_BLOCKING_H
+#define KEVY_BLOCKING_H
+
+#include "command.h"
+
+/* Ends every wait on a store that closes, with KEVY_ECLOSED. */
+void blocking_close(kevy_store *s);
+
+#endif
