@@ -70,6 +70,35 @@ static kevy_status put_content(kevy_store *s, probe *p, int32_t type, const cont
   return probe_put(s, p, type, c, deadline, flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES);
 }
 
+static ref entry_alloc(space *sp, size_t size, bool must) {
+  return must ? mem_alloc_reserved(&sp->mem, size) : mem_alloc(&sp->mem, size);
+}
+
+/* Puts an entry with this content in the live one's place; the probe follows. False: no memory. */
+static bool replace_live(kevy_store *s, probe *p, const content *c, bool must) {
+  space *sp = s->sp;
+  const entry *old = p->live;
+  size_t size = entry_size_for(entry_klen(old), entry_deadline(old), c);
+  uint64_t *slot = table_own(sp, &sp->keys, p->hash, p->slot, must);
+  ref block = slot != NULL ? entry_alloc(sp, size, must) : 0;
+  if (block == 0) return false;
+  entry *e = collection_ptr(sp, block);
+  entry_init(e, entry_type(old), entry_key(old), entry_klen(old), entry_key_kind(old),
+             entry_deadline(old), c);
+  e->access_flags |= s->access;
+  uint64_t before = *slot & (REF_MASK | SLOT_FRESH);
+  table_replace(slot, block);
+  probe_commit(s, p->hash, block, before);
+  p->slot = slot;
+  p->live = e;
+  return true;
+}
+
+/* A value that only loses elements needs no memory beyond the limit's reserve. */
+static bool shrinks(const entry *e, int32_t type, size_t len) {
+  return entry_type(e) == type && !entry_is_large(e) && len <= small_len(e);
+}
+
 kevy_status collection_put_packed(kevy_store *s, probe *p, int32_t type, const char *block,
                                   size_t len, uint32_t flags) {
   if (packed_count(block) == 0) {
@@ -78,7 +107,8 @@ kevy_status collection_put_packed(kevy_store *s, probe *p, int32_t type, const c
   }
   if (p->live != NULL && overwrite_packed(s, p, type, block, len)) return KEVY_OK;
   content c = {ENTRY_RAW, KEVY_BYTES, len, {.ptr = block}};
-  return put_content(s, p, type, &c, flags);
+  if (p->live == NULL || !shrinks(p->live, type, len)) return put_content(s, p, type, &c, flags);
+  return replace_live(s, p, &c, true) ? KEVY_OK : KEVY_EOOM;
 }
 
 /* ---- large values ---- */
@@ -111,31 +141,16 @@ static collection *version_new(space *sp, collection *old, bool must) {
   return c;
 }
 
-/* Points the probe's entry at another top node: a copy of the entry where a snapshot sees it. */
+/* Points the probe's entry at a newer version: a copy of the entry where a snapshot sees it. */
 static bool point_entry(kevy_store *s, probe *p, ref top, bool must) {
-  space *sp = s->sp;
-  entry *e = p->live;
   if (probe_in_place(s, p)) {
-    store64(entry_content(e), top);
+    ref old = load64(entry_content(p->live));
+    store64(entry_content(p->live), top);
+    node_retire_collection(s->sp, old);
     return true;
   }
-  size_t size = entry_size(e);
-  uint64_t *slot = table_own(sp, &sp->keys, p->hash, p->slot, must);
-  if (slot == NULL) return false;
-  ref block = must ? mem_alloc_reserved(&sp->mem, size) : mem_alloc(&sp->mem, size);
-  if (block == 0) return false;
-  entry *copy = collection_ptr(sp, block);
-  memcpy(copy, e, size);
-  store64(entry_content(copy), top);
-  ref old = slot_ref(*slot);
-  bool fresh = *slot & SLOT_FRESH;
-  if (entry_has_deadline(e)) expire_remove(s, old);
-  table_replace(slot, block);
-  node_retire_entry(sp, old, p->hash, fresh);
-  if (entry_has_deadline(copy)) expire_add(s, block);
-  p->slot = slot;
-  p->live = copy;
-  return true;
+  content c = {ENTRY_NODE, KEVY_BYTES, 0, {.word = top}};
+  return replace_live(s, p, &c, must);
 }
 
 #define OWN_RETIRES 8 /* blocks: the top node, the entry, and the nodes on the entry's path */
@@ -151,7 +166,6 @@ static COLD collection *own_version(kevy_store *s, probe *p, collection *old, bo
     mem_free(&sp->mem, collection_ref(sp, c), c->head.size);
     return NULL;
   }
-  node_retire_collection(sp, collection_ref(sp, old));
   return c;
 }
 

@@ -80,8 +80,10 @@ static inline size_t small_len(const entry *e) { return entry_vlen(e); }
 
 /* Makes these len bytes, a packed block, the value under the probe's key; its deadline and its key's kind stay. flags:
  * KEVY_TEXT_KEY for a new key. An empty block removes the key. A large value that was there is let go of.
- * In place where the size class stays and no snapshot minds. On KEVY_EOOM nothing changed; on success p->live is
- * the entry (NULL when removed). `block` does not borrow from the entry. */
+ * In place where the size class stays and no snapshot minds; a value that gets no longer draws on the reserve and
+ * does not fail. On KEVY_EOOM nothing changed; on success p->live is the entry (NULL when removed). `block` does not
+ * borrow from the entry. A caller that sets p->live to NULL makes a value from scratch: whatever the slot holds goes,
+ * and so does its deadline. */
 kevy_status collection_put_packed(kevy_store *s, probe *p, int32_t type, const char *block, size_t len,
                                   uint32_t flags);
 
