@@ -207,14 +207,17 @@ KEVY_API kevy_status kevy_wait_poll(kevy_wait *w, int64_t timeout_ms) {
 }
 
 KEVY_API kevy_status kevy_wait_end(kevy_wait *w) {
-  if (w == NULL) return KEVY_OK;
   kevy_store *s = w->store;
   if (s != NULL && same_process(w) && store_enter(s)) {
     if (w->store != NULL) delist(w);
     store_leave(s);
   }
-  kevy_status outcome = w->outcome;
+  return w->outcome;
+}
+
+KEVY_API void kevy_wait_close(kevy_wait *w) {
+  if (w == NULL) return;
+  kevy_wait_end(w);
   close(w->fd);
   free(w);
-  return outcome;
 }

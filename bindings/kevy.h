@@ -370,7 +370,7 @@ typedef struct kevy_wait kevy_wait;
 /* As kevy_call (with KEVY_TYPED kevy_call_typed, with KEVY_RESP RESP2 bytes, for kevy_reply_bytes); but a command
  * that finds nothing to answer with is kept: KEVY_UNMET, and *out stands for it (else NULL). It is served, in order
  * of arrival, by the very call that writes what it waits for, from whatever thread; arguments are copied, r is
- * its own until kevy_wait_end. Errors: KEVY_EOOM also where the system has no more descriptors. Since 0.1. */
+ * its own until kevy_wait_close. Errors: KEVY_EOOM also where the system has no more descriptors. Since 0.1. */
 KEVY_API kevy_status kevy_wait_call(kevy_store *s, size_t argc, const kevy_value *argv,
                                     uint32_t flags, kevy_reply *r, kevy_wait **out);
 
@@ -385,10 +385,12 @@ KEVY_API int64_t kevy_wait_left(kevy_wait *w);
  * Since 0.1. */
 KEVY_API kevy_status kevy_wait_poll(kevy_wait *w, int64_t timeout_ms);
 
-/* Ends the wait, whether it is over or not, and frees w (NULL is allowed). KEVY_OK: r has the answer, which is nil where
- * the command was not served. Errors: those of the command, KEVY_ECLOSED (the store was closed meanwhile).
- * Since 0.1. */
+/* Ends the wait, whether it is over or not. KEVY_OK: r has the answer, which is nil where the command was not served.
+ * Errors: those of the command, KEVY_ECLOSED (the store was closed meanwhile). Since 0.1. */
 KEVY_API kevy_status kevy_wait_end(kevy_wait *w);
+
+/* Ends the wait and frees w. NULL is allowed. Since 0.1. */
+KEVY_API void kevy_wait_close(kevy_wait *w);
 
 /* The RESP2 bytes of a reply that was made as such. Borrowed until its next use. Since 0.1. */
 KEVY_API const char *kevy_reply_bytes(kevy_reply *r, size_t *len);

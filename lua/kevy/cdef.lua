@@ -94,6 +94,14 @@ typedef struct kevy_command_row {
   const char *summary;
 } kevy_command_row;
 const kevy_command_row *kevy_command(size_t index);
+typedef struct kevy_wait kevy_wait;
+kevy_status kevy_wait_call(kevy_store *s, size_t argc, const kevy_value *argv, uint32_t flags, kevy_reply *r, kevy_wait **out);
+int32_t kevy_wait_fd(kevy_wait *w);
+int64_t kevy_wait_left(kevy_wait *w);
+kevy_status kevy_wait_poll(kevy_wait *w, int64_t timeout_ms);
+kevy_status kevy_wait_end(kevy_wait *w);
+void kevy_wait_close(kevy_wait *w);
+const char *kevy_reply_bytes(kevy_reply *r, size_t *len);
 kevy_status kevy_info(kevy_store *s, size_t index, const char **name, kevy_value *value);
 kevy_status kevy_reset_stats(kevy_store *s);
 uint64_t kevy_used_memory(kevy_store *s);
@@ -147,6 +155,8 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     KEVY_LEFT = 512,
     KEVY_REV = 1024,
     KEVY_CHANGED = 2048,
+    KEVY_TYPED = 4096,
+    KEVY_RESP = 8192,
     KEVY_THREADS = 1,
     KEVY_BACKGROUND = 2,
     KEVY_MAX_LEN = 536870912,
@@ -191,8 +201,9 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_persist", "kevy_now", "kevy_iter_open", "kevy_iter_next", "kevy_iter_type",
     "kevy_iter_close", "kevy_pin_value", "kevy_unpin", "kevy_reply_new", "kevy_reply_free",
     "kevy_call", "kevy_call_typed", "kevy_reply_next", "kevy_call_resp", "kevy_command",
-    "kevy_info", "kevy_reset_stats", "kevy_used_memory", "kevy_memory_usage",
-    "kevy_debug_clock", "kevy_debug_fail_alloc",
+    "kevy_wait_call", "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll", "kevy_wait_end",
+    "kevy_wait_close", "kevy_reply_bytes", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
+    "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },

@@ -51,6 +51,8 @@ KEVY_TEXT_KEY = 256
 KEVY_LEFT = 512
 KEVY_REV = 1024
 KEVY_CHANGED = 2048
+KEVY_TYPED = 4096
+KEVY_RESP = 8192
 KEVY_THREADS = 1
 KEVY_BACKGROUND = 2
 KEVY_MAX_LEN = 536870912
@@ -135,6 +137,10 @@ class kevy_command_row(ctypes.Structure):
         ("syntax", ctypes.c_char_p),
         ("summary", ctypes.c_char_p),
     ]
+
+
+class kevy_wait(ctypes.Structure):
+    pass
 
 
 # status: (name, message, the exception of kevy that it raises)
@@ -375,6 +381,23 @@ PROTOTYPES = (
         ctypes.POINTER(ctypes.c_size_t),
     )),
     ("kevy_command", ctypes.POINTER(kevy_command_row), (ctypes.c_size_t,)),
+    ("kevy_wait_call", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+        ctypes.c_uint32,
+        ctypes.POINTER(kevy_reply),
+        ctypes.POINTER(ctypes.POINTER(kevy_wait)),
+    )),
+    ("kevy_wait_fd", ctypes.c_int32, (ctypes.POINTER(kevy_wait),)),
+    ("kevy_wait_left", ctypes.c_int64, (ctypes.POINTER(kevy_wait),)),
+    ("kevy_wait_poll", kevy_status, (ctypes.POINTER(kevy_wait), ctypes.c_int64)),
+    ("kevy_wait_end", kevy_status, (ctypes.POINTER(kevy_wait),)),
+    ("kevy_wait_close", None, (ctypes.POINTER(kevy_wait),)),
+    ("kevy_reply_bytes", ctypes.c_char_p, (
+        ctypes.POINTER(kevy_reply),
+        ctypes.POINTER(ctypes.c_size_t),
+    )),
     ("kevy_info", kevy_status, (
         ctypes.POINTER(kevy_store),
         ctypes.c_size_t,

@@ -48,6 +48,8 @@ KEVY_TEXT_KEY: Final = 256
 KEVY_LEFT: Final = 512
 KEVY_REV: Final = 1024
 KEVY_CHANGED: Final = 2048
+KEVY_TYPED: Final = 4096
+KEVY_RESP: Final = 8192
 KEVY_THREADS: Final = 1
 KEVY_BACKGROUND: Final = 2
 KEVY_MAX_LEN: Final = 536870912
@@ -109,6 +111,8 @@ class kevy_command_row(ctypes.Structure):
     since: _CField[ctypes.c_char_p, bytes | None, bytes | None]
     syntax: _CField[ctypes.c_char_p, bytes | None, bytes | None]
     summary: _CField[ctypes.c_char_p, bytes | None, bytes | None]
+
+class kevy_wait(ctypes.Structure): ...
 
 ERRORS: dict[int, tuple[str, str, str]]
 PROTOTYPES: tuple[tuple[str, type | None, tuple[type, ...]], ...]
