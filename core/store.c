@@ -64,7 +64,8 @@ static inline void lock_give(store_lock *l) {
   else atomic_store_explicit(&l->owner, 0, memory_order_release);
 }
 
-COLD bool store_enter_guarded(kevy_store *s) {
+/* Not COLD: gcc would take every function that enters a store for cold, too, and build it for size. */
+__attribute__((noinline)) bool store_enter_guarded(kevy_store *s) {
   if (s->closed) return false;
   lock_take(&s->lock);
   if (!s->closed) return true;
