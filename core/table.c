@@ -27,7 +27,7 @@ typedef struct dir_page {
 
 typedef struct dir_root {
   node head;
-  uint64_t cells[]; /* page's ref | prefix << 40 | width << 48 */
+  uint64_t cells[]; /* see "the directory" */
 } dir_root;
 
 static_assert(sizeof(bucket) == 64, "a bucket is a cache line");
@@ -91,27 +91,40 @@ static void ov_sub(bucket *b) {
   ov_set(b, count > 1 ? far : 0, count - 1);
 }
 
-/* ---- the directory ---- */
+/* ---- the directory ----
+ * A root cell holds where the page's cell for the hash prefix 0 would lie, 48 bits | width 8 | shift 8, so
+ * that the cell of any hash that leads here is found by one shift of the hash, without cutting off its
+ * prefix: distance + 4 * (hash >> shift), shift = 64 - prefix - width. No shift is by 64: the root has at least
+ * 2 cells, and so has each page. */
 
 static inline dir_root *root_at(const char *base, const table *t) { return mem_ptr(base, t->root); }
-static inline dir_page *cell_page(const char *base, uint64_t cell) {
-  return mem_ptr(base, cell & REF_MASK);
+static inline uint32_t cell_shift(uint64_t cell) { return cell & 63; }
+static inline uint32_t cell_width(uint64_t cell) { return (uint32_t)(cell >> 8) & 0xff; }
+static inline uint32_t cell_prefix(uint64_t cell) { return 64 - cell_shift(cell) - cell_width(cell); }
+/* From a place in the page to the one of prefix 0, modulo 2^64. */
+static inline uint64_t cell_bias(uint64_t hash, uint32_t prefix, uint32_t width) {
+  return offsetof(dir_page, cells) - sizeof(uint32_t) * (top_bits(hash, prefix) << width);
 }
-static inline uint32_t cell_prefix(uint64_t cell) { return (uint32_t)(cell >> 40) & 0xff; }
-static inline uint32_t cell_width(uint64_t cell) { return (uint32_t)(cell >> 48) & 0xff; }
-static inline uint64_t cell_make(ref page, uint32_t prefix, uint32_t width) {
-  return page | (uint64_t)prefix << 40 | (uint64_t)width << 48;
+static inline uint64_t cell_make(ref page, uint64_t hash, uint32_t prefix, uint32_t width) {
+  return (page + cell_bias(hash, prefix, width)) << 16 | width << 8 | (64 - prefix - width);
+}
+static inline ref cell_ref(uint64_t cell, uint64_t hash) {
+  return (ref)((int64_t)cell >> 16) - cell_bias(hash, cell_prefix(cell), cell_width(cell));
+}
+static inline dir_page *page_at(const char *base, ref page) { return mem_ptr(base, page); }
+static inline dir_page *cell_page(const char *base, uint64_t cell, uint64_t hash) {
+  return page_at(base, cell_ref(cell, hash));
 }
 static inline uint64_t root_cell(const char *base, const table *t, uint64_t hash) {
-  return root_at(base, t)->cells[top_bits(hash, t->bits)];
+  return root_at(base, t)->cells[hash >> (-t->bits & 63)];
 }
-static inline uint32_t *page_cell(const char *base, uint64_t cell, uint64_t hash) {
-  return &cell_page(base, cell)
-              ->cells[top_bits(hash << cell_prefix(cell), cell_width(cell))];
+static inline uint32_t page_cell(const char *base, uint64_t cell, uint64_t hash) {
+  uint64_t at = (uint64_t)((int64_t)cell >> 16) + sizeof(uint32_t) * (hash >> cell_shift(cell));
+  return *(uint32_t *)mem_ptr(base, at);
 }
 static inline segment *segment_at(const char *base, ref r) { return mem_ptr(base, r); }
 static FLAT segment *segment_head(const char *base, const table *t, uint64_t hash) {
-  return segment_at(base, (ref)*page_cell(base, root_cell(base, t, hash), hash) << 12);
+  return segment_at(base, (ref)page_cell(base, root_cell(base, t, hash), hash) << 12);
 }
 static inline segment *segment_of(uint64_t *slot) {
   return (segment *)((uintptr_t)slot & ~(uintptr_t)4095);
@@ -132,7 +145,7 @@ static void root_set(const char *base, const table *t, uint64_t hash, uint64_t c
 static void page_set(const char *base, uint64_t cell, uint64_t hash, uint32_t depth, ref seg) {
   uint32_t open = cell_prefix(cell) + cell_width(cell) - depth;
   uint64_t first = top_bits(hash << cell_prefix(cell), cell_width(cell)) >> open << open;
-  uint32_t *cells = cell_page(base, cell)->cells;
+  uint32_t *cells = cell_page(base, cell, hash)->cells;
   for (uint64_t i = 0; i < UINT64_C(1) << open; i++) cells[first + i] = (uint32_t)(seg >> 12);
 }
 
@@ -174,21 +187,22 @@ static ref segment_new(space *sp, table *t, uint32_t depth, bool must) {
 bool table_open(space *sp, table *t) {
   memset(t, 0, sizeof *t);
   t->longest_chain = 1;
-  ref page = page_new(sp, t, 0, 0, false);
+  t->bits = 1;
+  ref page = page_new(sp, t, 0, 1, false);
   ref seg = page != 0 ? segment_new(sp, t, 0, false) : 0;
-  t->root = seg != 0 ? node_new(sp, root_bytes(0), false) : 0;
+  t->root = seg != 0 ? node_new(sp, root_bytes(1), false) : 0;
   if (t->root == 0) return false;
-  t->bytes += mem_round(root_bytes(0));
+  t->bytes += mem_round(root_bytes(1));
   t->depths[0] = 1;
-  cell_page(sp->mem.base, page)->cells[0] = (uint32_t)(seg >> 12);
-  root_at(sp->mem.base, t)->cells[0] = cell_make(page, 0, 0);
+  root_set(sp->mem.base, t, 0, cell_make(page, 0, 0, 1));
+  page_set(sp->mem.base, root_cell(sp->mem.base, t, 0), 0, 0, seg);
   return true;
 }
 
 /* ---- lookup ---- */
 
 /* The slot whose entry has this key, or, with key NULL, is this block. */
-COLD uint64_t *table_find_chained(const char *base, struct segment *s, uint64_t hash, const char *key,
+__attribute__((noinline)) uint64_t *table_find_chained(const char *base, struct segment *s, uint64_t hash, const char *key,
                                   size_t klen, ref block) {
   unsigned home = home_of(hash);
   uint64_t tag = tag_of(hash);
@@ -276,10 +290,10 @@ static segment *own_head(space *sp, table *t, uint64_t hash, bool must) {
   if (root == 0) return NULL;
   t->root = root;
   uint64_t cell = root_cell(base, t, hash);
-  ref page = node_own(sp, cell & REF_MASK, must);
+  ref page = node_own(sp, cell_ref(cell, hash), must);
   if (page == 0) return NULL;
-  if (page != (cell & REF_MASK)) {
-    cell = cell_make(page, cell_prefix(cell), cell_width(cell));
+  if (page != cell_ref(cell, hash)) {
+    cell = cell_make(page, hash, cell_prefix(cell), cell_width(cell));
     root_set(base, t, hash, cell);
   }
   ref own = segment_own(sp, segment_ref(base, s), must);
@@ -396,10 +410,10 @@ static bool page_widen(space *sp, table *t, uint64_t hash, uint64_t cell, bool m
   uint32_t width = cell_width(cell);
   ref r = page_new(sp, t, cell_prefix(cell), width + 1, must);
   if (r == 0) return false;
-  dir_page *wide = mem_ptr(sp->mem.base, r), *old = cell_page(sp->mem.base, cell);
+  dir_page *wide = page_at(sp->mem.base, r), *old = cell_page(sp->mem.base, cell, hash);
   for (uint32_t i = 0; i < 2u << width; i++) wide->cells[i] = old->cells[i >> 1];
-  root_set(sp->mem.base, t, hash, cell_make(r, cell_prefix(cell), width + 1));
-  table_retire(sp, t, cell & REF_MASK);
+  root_set(sp->mem.base, t, hash, cell_make(r, hash, cell_prefix(cell), width + 1));
+  table_retire(sp, t, cell_ref(cell, hash));
   return true;
 }
 
@@ -414,14 +428,14 @@ static bool page_split(space *sp, table *t, uint64_t hash, uint64_t cell, bool m
     return false;
   }
   const char *base = sp->mem.base;
-  dir_page *old = cell_page(base, cell);
+  dir_page *old = cell_page(base, cell, hash);
   size_t half = sizeof(uint32_t) << width;
-  memcpy(cell_page(base, low)->cells, old->cells, half);
-  memcpy(cell_page(base, high)->cells, old->cells + (UINT64_C(1) << width), half);
+  memcpy(page_at(base, low)->cells, old->cells, half);
+  memcpy(page_at(base, high)->cells, old->cells + (UINT64_C(1) << width), half);
   uint64_t bit = UINT64_C(1) << (63 - prefix);
-  root_set(base, t, hash & ~bit, cell_make(low, prefix + 1, width));
-  root_set(base, t, hash | bit, cell_make(high, prefix + 1, width));
-  table_retire(sp, t, cell & REF_MASK);
+  root_set(base, t, hash & ~bit, cell_make(low, hash & ~bit, prefix + 1, width));
+  root_set(base, t, hash | bit, cell_make(high, hash | bit, prefix + 1, width));
+  table_retire(sp, t, cell_ref(cell, hash));
   return true;
 }
 
@@ -511,16 +525,16 @@ static void directory_shrink(space *sp, table *t, uint64_t hash) {
   for (;;) {
     uint64_t cell = root_cell(base, t, hash);
     uint32_t width = cell_width(cell);
-    dir_page *old = cell_page(base, cell);
-    if (width == 0 || !halves_equal(old->cells, sizeof *old->cells, UINT64_C(1) << width)) break;
+    dir_page *old = cell_page(base, cell, hash);
+    if (width == 1 || !halves_equal(old->cells, sizeof *old->cells, UINT64_C(1) << width)) break;
     ref r = page_new(sp, t, cell_prefix(cell), width - 1, false);
     if (r == 0) return;
     for (uint32_t i = 0; i < 1u << (width - 1); i++)
-      cell_page(base, r)->cells[i] = old->cells[2 * i];
-    root_set(base, t, hash, cell_make(r, cell_prefix(cell), width - 1));
-    table_retire(sp, t, cell & REF_MASK);
+      page_at(base, r)->cells[i] = old->cells[2 * i];
+    root_set(base, t, hash, cell_make(r, hash, cell_prefix(cell), width - 1));
+    table_retire(sp, t, cell_ref(cell, hash));
   }
-  while (t->bits > 0) {
+  while (t->bits > 1) {
     dir_root *old = root_at(base, t);
     if (!halves_equal(old->cells, sizeof *old->cells, UINT64_C(1) << t->bits)) break;
     ref r = node_new(sp, root_bytes(t->bits - 1), false);
@@ -569,10 +583,11 @@ static bool merge(space *sp, table *t, uint64_t hash, segment *s) {
   t->depths[depth - 1]++;
   s->depth = depth - 1;
   if (two_pages) {
-    cell_page(base, cell)->prefix = depth - 1;
-    cell = cell_make(cell & REF_MASK, depth - 1, cell_width(cell));
+    ref page = cell_ref(cell, hash);
+    page_at(base, page)->prefix = depth - 1;
+    cell = cell_make(page, hash, depth - 1, cell_width(cell));
     root_set(base, t, hash, cell);
-    table_retire(sp, t, other & REF_MASK);
+    table_retire(sp, t, cell_ref(other, hash ^ bit));
   }
   page_set(base, cell, hash, depth - 1, segment_ref(base, s));
   table_retire(sp, t, segment_ref(base, sibling));
@@ -741,8 +756,9 @@ static void drop_directory(space *sp, table *t) {
   const char *base = sp->mem.base;
   for (uint64_t i = 0; i < UINT64_C(1) << t->bits;) {
     uint64_t cell = root_at(base, t)->cells[i];
+    ref page = cell_ref(cell, i << (64 - t->bits));
     i += UINT64_C(1) << (t->bits - cell_prefix(cell));
-    table_retire(sp, t, cell & REF_MASK);
+    table_retire(sp, t, page);
   }
   table_retire(sp, t, t->root);
   t->root = 0;
@@ -803,7 +819,7 @@ bool table_check(const char *base, const table *t) {
   uint64_t count = 0, segments = 0, heads = 0;
   for (uint64_t prefix = 0; prefix < PREFIXES;) {
     uint64_t hash = prefix << 40, cell = root_cell(base, t, hash);
-    const dir_page *page = cell_page(base, cell);
+    const dir_page *page = cell_page(base, cell, hash);
     const segment *head = segment_head(base, t, hash);
     if (page->prefix != cell_prefix(cell) || page->width != cell_width(cell)) return false;
     if (page->prefix > t->bits || head->depth < page->prefix) return false;

@@ -2,7 +2,7 @@
  *
  *     root (2^bits cells) -> directory page (2^width cells) -> segment (63 buckets of 7 slots) -> entry
  *
- * A hash is read from its top: `bits` bits pick the root's cell, the next ones the page's cell, and
+ * A hash is read from its top: `bits` bits pick the root's cell, `width` bits the page's cell, and
  * all keys of a segment share their first `depth` bits. Segments and pages appear in as many cells
  * as their depth leaves open, so a full segment splits alone, a full page splits alone, and only the
  * root (a few hundred bytes at ten million keys) ever doubles. Order is hash-prefix order
