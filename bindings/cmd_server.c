@@ -144,15 +144,32 @@ static const char *server_encoding(const kevy_value *value) {
   return bytes.len <= 44 ? "embstr" : "raw";
 }
 
+/* The words of Redis for a collection, small and large. */
+static const char *server_collection_encoding(int32_t type, bool large) {
+  static const char *const words[][2] = {
+      [KEVY_TYPE_HASH] = {"listpack", "hashtable"},
+      [KEVY_TYPE_LIST] = {"listpack", "quicklist"},
+      [KEVY_TYPE_SET] = {"listpack", "hashtable"},
+      [KEVY_TYPE_ZSET] = {"listpack", "skiplist"},
+      [KEVY_TYPE_STREAM] = {"stream", "stream"},
+  };
+  return words[type][large];
+}
+
 void cmd_object_encoding(command_call *c) {
+  const kevy_value *key = &c->argv[2];
   kevy_value value;
-  kevy_status status = string_get(c->store, c->argv[2].as.ptr, c->argv[2].len, &value);
-  if (status < 0) command_error(c, status);
-  else if (status == KEVY_MISSING) sink_nil(c->out);
-  else {
-    const char *word = server_encoding(&value);
-    sink_bytes(c->out, word, strlen(word));
+  int32_t type;
+  bool large;
+  if (keyspace_form(c->store, key->as.ptr, key->len, &type, &large) == KEVY_MISSING) {
+    sink_nil(c->out);
+    return;
   }
+  const char *word;
+  if (type != KEVY_TYPE_STRING) word = server_collection_encoding(type, large);
+  else if (string_get(c->store, key->as.ptr, key->len, &value) == KEVY_OK) word = server_encoding(&value);
+  else word = "raw"; /* it expired this very instant */
+  sink_bytes(c->out, word, strlen(word));
 }
 
 /* Every value has one owner: its key. */

@@ -234,6 +234,11 @@ bool command_scan_options(command_call *c, size_t first, bool keys, command_scan
   for (size_t i = first; i < c->argc; i += 2) {
     const kevy_value *word = &c->argv[i];
     const kevy_value *value = i + 1 < c->argc ? &c->argv[i + 1] : NULL;
+    if (o->pairs && command_is(word, "NOVALUES")) {
+      o->names = true;
+      i--;
+      continue;
+    }
     if (value != NULL && command_is(word, "MATCH")) {
       o->pattern = value;
     } else if (value != NULL && keys && command_is(word, "TYPE")) {

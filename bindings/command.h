@@ -95,6 +95,8 @@ typedef struct command_scan {
   const kevy_value *pattern; /* MATCH; NULL: everything */
   const kevy_value *type;    /* TYPE; NULL: every type */
   uint64_t count;            /* COUNT; 10 without one */
+  bool pairs;                /* set by the caller where names have values */
+  bool names;                /* NOVALUES: then the names alone */
 } command_scan;
 
 /* Reads a cursor, and the options from argument first on; false, having answered the error. TYPE is an option

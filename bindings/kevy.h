@@ -262,6 +262,47 @@ KEVY_API kevy_status kevy_persist(kevy_store *s, const char *key, size_t klen);
 /* The store's present, in Unix ms: the wall clock at open plus the time elapsed since. Since 0.1. */
 KEVY_API kevy_status kevy_now(kevy_store *s, int64_t *now);
 
+/* ==== Hashes =================================================================================
+ * Fields are of kind bytes, text or int (a float is KEVY_EARG), are equal when their byte forms are, and keep the kind
+ * they were first written in; values are any scalar. A hash whose last field goes takes its key along. Writers
+ * create the key (KEVY_TEXT_KEY: its kind) and keep its TTL. Writes of many fields happen whole or not at all.
+ * KEVY_MISSING: no such key, or field. Errors of any: KEVY_EWRONGTYPE, KEVY_ECLOSED; of writers also
+ * KEVY_EREADONLY, KEVY_EOOM, KEVY_ETOOBIG. Small hashes are searched field by field: O(1) below stands for at most
+ * 128 steps there. */
+
+/* HGET. *out borrows. KEVY_MISSING. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_hget(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
+                               kevy_value *out);
+
+/* HMGET: out[i] is KEVY_NIL for what is missing; KEVY_OK also without a key. All of out borrows. O(k). Since 0.1. */
+KEVY_API kevy_status kevy_hmget(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
+                                kevy_value *out);
+
+/* HSET of k fields. flags: KEVY_NX (HSETNX; k must be 1): KEVY_UNMET when the field is there; KEVY_REPLACE: the
+ * value is made anew of these fields alone, whatever the key held, and has no TTL (k = 0 deletes the key);
+ * KEVY_TEXT_KEY. *added, which may be NULL, gets the number of new fields. O(k). Since 0.1. */
+KEVY_API kevy_status kevy_hset(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
+                               const kevy_value *values, uint32_t flags, uint64_t *added);
+
+/* HDEL. *removed, which may be NULL, gets how many were there. KEVY_MISSING without a key. O(k). Since 0.1. */
+KEVY_API kevy_status kevy_hdel(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
+                               uint64_t *removed);
+
+/* HEXISTS: KEVY_OK or KEVY_MISSING. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_hexists(kevy_store *s, const char *key, size_t klen, const kevy_value *field);
+
+/* HLEN. *count is 0 with KEVY_MISSING. O(1); fields that have just expired are counted out. Since 0.1. */
+KEVY_API kevy_status kevy_hlen(kevy_store *s, const char *key, size_t klen, uint64_t *count);
+
+/* HINCRBY: the field becomes an int; missing counts as 0. *out, which may be NULL, is the new number. Errors:
+ * KEVY_ENOTINT, KEVY_EOVERFLOW. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_hincr(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t by,
+                                uint32_t flags, int64_t *out);
+
+/* The same with a float, which is what the field becomes. Errors: KEVY_ENOTFLOAT, KEVY_ENAN. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_hincr_float(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
+                                      double by, uint32_t flags, double *out);
+
 /* ==== Iteration ============================================================================== */
 
 typedef struct kevy_iter kevy_iter;

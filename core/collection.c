@@ -4,6 +4,7 @@
 #include "blob.h"
 #include "expire.h"
 #include "hashing.h"
+#include "type_hash.h"
 
 static inline void *collection_ptr(const space *sp, ref r) { return mem_ptr(sp->mem.base, r); }
 static inline ref collection_ref(const space *sp, const void *at) {
@@ -21,7 +22,7 @@ static uint64_t bytes_members(const collection *c) { return ((const keyed *)c)->
 const collection_kind *collection_kind_of(int32_t type) {
   static const collection_kind members = {drop_members, NULL, bytes_members};
   switch (type) {
-    case KEVY_TYPE_HASH:
+    case KEVY_TYPE_HASH: return &hash_kind;
     case KEVY_TYPE_SET: return &members;
     default: return NULL;
   }

@@ -225,6 +225,7 @@ void store_free(kevy_store *s) {
   if (s->frozen != NULL) snapshot_close(s->frozen);
   else space_abandon(s->sp);
   free(s->scratch);
+  free(s->batch);
   free(s->name);
   free(s);
 }

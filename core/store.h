@@ -39,6 +39,7 @@ typedef struct kevy_store {
   uint64_t hits, misses, expired, evicted;
   ref lent;          /* a blob held for the last result, 0 for none */
   char *scratch;     /* what other results point into */
+  char *batch;       /* and what results too many or too long for it do */
   uint64_t random;   /* state of store_random */
   uint64_t maxmemory;
   kevy_status last_status;

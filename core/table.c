@@ -191,7 +191,11 @@ bool table_open(space *sp, table *t) {
   ref page = page_new(sp, t, 0, 1, false);
   ref seg = page != 0 ? segment_new(sp, t, 0, false) : 0;
   t->root = seg != 0 ? node_new(sp, root_bytes(1), false) : 0;
-  if (t->root == 0) return false;
+  if (t->root == 0) {
+    if (seg != 0) node_retire(sp, seg);
+    if (page != 0) node_retire(sp, page);
+    return false;
+  }
   t->bytes += mem_round(root_bytes(1));
   t->depths[0] = 1;
   root_set(sp->mem.base, t, 0, cell_make(page, 0, 0, 1));

@@ -41,11 +41,11 @@ static kevy_status find_value(kevy_store *s, probe *p, int key) {
 }
 
 static kevy_status value_create(kevy_store *s, probe *p) {
-  ref top = collection_new(s->sp, sizeof(keyed), KEVY_TYPE_HASH);
+  ref top = collection_new(s->sp, sizeof(hash_large), KEVY_TYPE_HASH);
   if (top == 0) return KEVY_EOOM;
   keyed *k = mem_ptr(s->base, top);
   if (!table_open(s->sp, &k->members)) {
-    mem_free(&s->sp->mem, top, sizeof(keyed));
+    mem_free(&s->sp->mem, top, sizeof(hash_large));
     return KEVY_EOOM;
   }
   kevy_status status = collection_put(s, p, top, 0);

@@ -82,8 +82,8 @@ static void check_row(const command *row) {
   bool sub = strchr(a->name, '|') != NULL;
   CHECK(row->handler != NULL && a->arity != 0 && a->arity >= -10 && a->arity <= 10);
   CHECK(words_are_of(a->flags, "write readonly denyoom fast loading stale"));
-  CHECK(words_are_of(row->categories, "keyspace dangerous connection"));
-  CHECK(words_are_of(a->group, "string generic connection server"));
+  CHECK(words_are_of(row->categories, "keyspace dangerous connection hash list set sortedset stream blocking"));
+  CHECK(words_are_of(a->group, "string generic connection server hash list set sorted-set stream"));
   CHECK(a->since[1] == '.' && a->summary[strlen(a->summary) - 1] == '.' && row->complexity[0] != '\0');
   CHECK((a->first_key == 0) == (a->key_step == 0) && (a->first_key == 0) == (row->key_specs[0] == '\0'));
   CHECK(a->first_key == 0 || a->first_key == (sub ? 2 : 1));

@@ -1,0 +1,53 @@
+/* abi_hash: the functions of kevy.h on hashes. */
+#include "../core/type_hash.h"
+#include "kevy.h"
+
+kevy_status kevy_hget(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out) {
+  ENTER(s);
+  return lending(s, hash_get(s, key, klen, field, out));
+}
+
+kevy_status kevy_hmget(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
+                       kevy_value *out) {
+  ENTER(s);
+  return lending(s, hash_mget(s, key, klen, k, fields, out));
+}
+
+kevy_status kevy_hset(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
+                      const kevy_value *values, uint32_t flags, uint64_t *added) {
+  ENTER(s);
+  if (!flags_allowed(flags, KEVY_NX | KEVY_REPLACE | KEVY_TEXT_KEY) ||
+      ((flags & KEVY_NX) && (k != 1 || (flags & KEVY_REPLACE))))
+    return lending(s, KEVY_EARG);
+  return settled(s, hash_set(s, key, klen, k, fields, values, flags, added));
+}
+
+kevy_status kevy_hdel(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
+                      uint64_t *removed) {
+  ENTER(s);
+  return settled(s, hash_del(s, key, klen, k, fields, removed));
+}
+
+kevy_status kevy_hexists(kevy_store *s, const char *key, size_t klen, const kevy_value *field) {
+  ENTER(s);
+  return lending(s, hash_exists(s, key, klen, field));
+}
+
+kevy_status kevy_hlen(kevy_store *s, const char *key, size_t klen, uint64_t *count) {
+  ENTER(s);
+  return lending(s, hash_len(s, key, klen, count));
+}
+
+kevy_status kevy_hincr(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t by,
+                       uint32_t flags, int64_t *out) {
+  ENTER(s);
+  if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  return settled(s, hash_incr(s, key, klen, field, by, flags, out));
+}
+
+kevy_status kevy_hincr_float(kevy_store *s, const char *key, size_t klen, const kevy_value *field, double by,
+                             uint32_t flags, double *out) {
+  ENTER(s);
+  if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  return settled(s, hash_incr_float(s, key, klen, field, by, flags, out));
+}

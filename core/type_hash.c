@@ -1,0 +1,1084 @@
+/* type_hash: see type_hash.h. */
+#include "type_hash.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "blob.h"
+#include "expire.h"
+#include "hashing.h"
+#include "members.h"
+#include "number.h"
+#include "wheel.h"
+
+typedef struct hash_large {
+  keyed k;
+  ref wheel;        /* of the fields that have deadlines; 0 until the first one */
+  int64_t next_due; /* no field is due before this time */
+} hash_large;
+
+#define HASH_SHRINK_FIELDS (HASH_SMALL_FIELDS / 4)
+
+/* A small hash never takes more: per field two strings of at most 64 bytes (69 with what surrounds them) and a
+ * deadline (10), and the head of a timed block. */
+#define HASH_ROOM (PACKED_HEAD + 10 + HASH_SMALL_FIELDS * (69 + 69 + 10))
+
+static inline hash_large *hash_large_at(const char *base, const entry *e) {
+  return (hash_large *)collection_at(base, e);
+}
+
+/* ---- fields ---- */
+
+typedef struct hash_field {
+  packed_key key; /* its byte form */
+  uint32_t kind;
+  char digits[PACKED_NUMBER];
+} hash_field;
+
+static FLAT kevy_status hash_field_of(hash_field *f, const kevy_value *v) {
+  if (UNLIKELY(v->kind > KEVY_INT)) return KEVY_EARG;
+  f->key = packed_key_of(v, f->digits);
+  f->kind = v->kind;
+  return LIKELY(f->key.len <= KEVY_MAX_LEN) ? KEVY_OK : KEVY_ETOOBIG;
+}
+
+static FLAT uint64_t hash_field_hash(const kevy_store *s, const hash_field *f) {
+  return hash_bytes(s->sp->secret, f->key.ptr, f->key.len);
+}
+
+/* A member's field, in the kind it was first written in. */
+static void hash_member_field(const entry *e, kevy_value *field) {
+  field->kind = entry_key_kind(e);
+  field->reserved = 0;
+  field->len = entry_klen(e);
+  field->as.ptr = entry_key(e);
+  if (field->kind != KEVY_INT) return;
+  int64_t i = 0;
+  (void)number_parse_int(field->as.ptr, field->len, &i);
+  field->len = 0;
+  field->as.i = i;
+}
+
+/* ---- small and timed blocks ---- */
+
+#define HASH_TIMED_HEAD 0xd8 /* how a float begins (packed.h) */
+#define HASH_SOONEST_MAX (INT64_C(1) << 53) /* what a float holds exactly */
+
+static inline bool hash_is_timed(const char *block) { return (uint8_t)block[PACKED_HEAD] == HASH_TIMED_HEAD; }
+
+static inline uint32_t hash_block_fields(const char *block) {
+  uint32_t count = packed_count(block);
+  return count != 0 && hash_is_timed(block) ? (count - 1) / 3 : count / 2;
+}
+
+static inline const char *hash_block_first(const char *block, bool timed) {
+  const char *at = packed_first(block);
+  return timed ? packed_next(at) : at;
+}
+
+static int64_t hash_packed_int(const char *at) {
+  kevy_value v;
+  char digits[PACKED_NUMBER];
+  packed_get(at, &v, digits);
+  return v.as.i;
+}
+
+/* Of a timed block's field. */
+static int64_t hash_block_deadline(const char *field) {
+  int64_t deadline = hash_packed_int(packed_next(packed_next(field)));
+  return deadline != 0 ? deadline : KEVY_NO_TTL;
+}
+
+static int64_t hash_block_soonest(const char *block) {
+  kevy_value v;
+  char digits[PACKED_NUMBER];
+  packed_get(packed_first(block), &v, digits);
+  return (int64_t)v.as.d;
+}
+
+static bool hash_has_come(kevy_store *s, int64_t deadline) {
+  return deadline != KEVY_NO_TTL && store_passed(s, deadline);
+}
+
+static COLD const char *hash_timed_find(const char *block, size_t len, const packed_key *key) {
+  const char *at = hash_block_first(block, true), *end = block + len;
+  while (at < end) {
+    if (packed_is(at, key)) return at;
+    at = packed_next(packed_next(packed_next(at)));
+  }
+  return NULL;
+}
+
+static FLAT const char *hash_block_find(const char *block, size_t len, const packed_key *key) {
+  if (LIKELY(!hash_is_timed(block))) return packed_find(block, len, key, 2);
+  return hash_timed_find(block, len, key);
+}
+
+/* ---- reading one field ---- */
+
+/* Finds a field that is there. out: its value, whose digits may be printed into `digits`; deadline may be NULL. */
+static FLAT kevy_status hash_lookup(kevy_store *s, const entry *e, const hash_field *f, kevy_value *out,
+                                    int64_t *deadline, char digits[PACKED_NUMBER]) {
+  int64_t until = KEVY_NO_TTL;
+  if (entry_is_large(e)) {
+    uint64_t *slot = member_find(s->base, &hash_large_at(s->base, e)->k, hash_field_hash(s, f), f->key.ptr, f->key.len);
+    if (slot == NULL) return KEVY_MISSING;
+    const entry *member = mem_ptr(s->base, slot_ref(*slot));
+    until = entry_deadline(member);
+    entry_value(s->base, member, out);
+  } else {
+    const char *block = small_block(e), *at = hash_block_find(block, small_len(e), &f->key);
+    if (at == NULL) return KEVY_MISSING;
+    if (UNLIKELY(hash_is_timed(block))) until = hash_block_deadline(at);
+    packed_get(packed_next(at), out, digits);
+  }
+  if (deadline != NULL) *deadline = until;
+  return UNLIKELY(until != KEVY_NO_TTL) && store_passed(s, until) ? KEVY_MISSING : KEVY_OK;
+}
+
+/* Moves digits that a small hash keeps as a number to memory that outlives the call. */
+static kevy_status hash_lend(kevy_store *s, kevy_value *v, const char *digits) {
+  if (v->kind > KEVY_TEXT || v->as.ptr != digits) return KEVY_OK;
+  char *room = store_scratch(s);
+  if (room == NULL) return KEVY_EOOM;
+  v->as.ptr = memcpy(room, digits, v->len);
+  return KEVY_OK;
+}
+
+kevy_status hash_get(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out) {
+  hash_field f;
+  probe p;
+  char digits[PACKED_NUMBER];
+  kevy_status status = hash_field_of(&f, field);
+  if (UNLIKELY(status != KEVY_OK)) return status;
+  status = collection_read(s, &p, key, klen, KEVY_TYPE_HASH);
+  if (UNLIKELY(status != KEVY_OK)) return status;
+  status = hash_lookup(s, p.live, &f, out, NULL, digits);
+  return LIKELY(status == KEVY_OK) ? hash_lend(s, out, digits) : status;
+}
+
+kevy_status hash_exists(kevy_store *s, const char *key, size_t klen, const kevy_value *field) {
+  hash_field f;
+  probe p;
+  kevy_value v;
+  char digits[PACKED_NUMBER];
+  kevy_status status = hash_field_of(&f, field);
+  if (status == KEVY_OK) status = collection_read(s, &p, key, klen, KEVY_TYPE_HASH);
+  return status == KEVY_OK ? hash_lookup(s, p.live, &f, &v, NULL, digits) : status;
+}
+
+kevy_status hash_deadline(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t *deadline) {
+  hash_field f;
+  probe p;
+  kevy_value v;
+  char digits[PACKED_NUMBER];
+  kevy_status status = hash_field_of(&f, field);
+  if (status == KEVY_OK) status = collection_read(s, &p, key, klen, KEVY_TYPE_HASH);
+  return status == KEVY_OK ? hash_lookup(s, p.live, &f, &v, deadline, digits) : status;
+}
+
+/* ---- reading many ---- */
+
+static void hash_nil(kevy_value *v) {
+  v->kind = KEVY_NIL;
+  v->reserved = 0;
+  v->len = 0;
+  v->as.ptr = NULL;
+}
+
+/* Keeps memory of malloc's for the result that points into it; what an earlier one pointed into goes. */
+static void hash_lend_batch(kevy_store *s, char *memory) {
+  free(s->batch);
+  s->batch = memory;
+}
+
+#define HASH_BATCH 16
+
+/* Loads what the lookups of a batch will read. */
+static void hash_prefetch(const kevy_store *s, const keyed *k, size_t n, const kevy_value *fields) {
+  uint64_t hashes[HASH_BATCH];
+  hash_field f;
+  for (size_t i = 0; i < n; i++) {
+    (void)hash_field_of(&f, &fields[i]);
+    hashes[i] = hash_field_hash(s, &f);
+    table_prefetch(s->base, &k->members, hashes[i]);
+  }
+  for (size_t i = 0; i < n; i++) table_prefetch_entry(s->base, &k->members, hashes[i]);
+}
+
+static void hash_get_batch(kevy_store *s, const entry *e, size_t n, const kevy_value *fields, kevy_value *out,
+                           char (*digits)[PACKED_NUMBER]) {
+  if (entry_is_large(e)) hash_prefetch(s, &hash_large_at(s->base, e)->k, n, fields);
+  for (size_t i = 0; i < n; i++) {
+    hash_field f;
+    (void)hash_field_of(&f, &fields[i]);
+    if (hash_lookup(s, e, &f, &out[i], NULL, digits[i]) != KEVY_OK) hash_nil(&out[i]);
+  }
+}
+
+/* Fields may lie in the memory that an earlier call lent: a small hash's digits go to new memory where there are
+ * more than a few, and within a batch after its fields were read. */
+kevy_status hash_mget(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
+                      kevy_value *out) {
+  probe p;
+  for (size_t i = 0; i < k; i++)
+    if (fields[i].kind > KEVY_INT) return KEVY_EARG;
+  kevy_status status = collection_read(s, &p, key, klen, KEVY_TYPE_HASH);
+  if (status == KEVY_MISSING) {
+    for (size_t i = 0; i < k; i++) hash_nil(&out[i]);
+    return KEVY_OK;
+  }
+  if (status != KEVY_OK) return status;
+  char few[HASH_BATCH][PACKED_NUMBER], (*digits)[PACKED_NUMBER] = few;
+  bool many = k > HASH_BATCH && !entry_is_large(p.live);
+  if (many && (digits = malloc(k * sizeof *digits)) == NULL) return KEVY_EOOM;
+  for (size_t i = 0; i < k; i += HASH_BATCH)
+    hash_get_batch(s, p.live, k - i < HASH_BATCH ? k - i : HASH_BATCH, fields + i, out + i, many ? digits + i : few);
+  if (many) {
+    hash_lend_batch(s, (char *)digits);
+    return KEVY_OK;
+  }
+  char *room = entry_is_large(p.live) ? few[0] : store_scratch(s);
+  if (room == NULL) return KEVY_EOOM;
+  for (size_t i = 0; i < k; i++, room += PACKED_NUMBER)
+    if (out[i].kind <= KEVY_TEXT && out[i].as.ptr == few[i % HASH_BATCH] && !entry_is_large(p.live))
+      out[i].as.ptr = memcpy(room, out[i].as.ptr, out[i].len);
+  return KEVY_OK;
+}
+
+/* ---- the wheel of a large hash ---- */
+
+static wheel *hash_wheel(const kevy_store *s, const hash_large *h) { return mem_ptr(s->base, h->wheel); }
+
+static bool hash_wheel_prepare(kevy_store *s, hash_large *h) {
+  if (h->wheel != 0) return true;
+  ref r = mem_alloc(&s->sp->mem, sizeof(wheel));
+  if (r == 0) return false;
+  wheel_start(mem_ptr(s->base, r), store_now(s));
+  h->wheel = r;
+  h->next_due = INT64_MAX;
+  h->k.c.bytes += mem_round(sizeof(wheel));
+  return true;
+}
+
+static void hash_wheel_add(kevy_store *s, hash_large *h, ref block) {
+  const entry *e = mem_ptr(s->base, block);
+  if (LIKELY(!entry_has_deadline(e))) return;
+  wheel_add(s->base, hash_wheel(s, h), block);
+  if (entry_deadline(e) < h->next_due) h->next_due = entry_deadline(e);
+}
+
+static void hash_wheel_remove(kevy_store *s, hash_large *h, ref block) {
+  if (UNLIKELY(entry_has_deadline(mem_ptr(s->base, block)))) wheel_remove(s->base, hash_wheel(s, h), block);
+}
+
+/* ---- writing one field of a large hash ---- */
+
+/* An empty large hash that no key refers to. 0: no memory. */
+static ref hash_large_new(kevy_store *s) {
+  ref r = collection_new(s->sp, sizeof(hash_large), KEVY_TYPE_HASH);
+  if (r == 0) return 0;
+  hash_large *h = mem_ptr(s->base, r);
+  if (table_open(s->sp, &h->k.members)) return r;
+  node_retire(s->sp, r);
+  return 0;
+}
+
+/* Overwrites a member where it stands, when a new one would be of the same size and no snapshot sees this
+ * one. Its deadline stays. */
+static bool hash_overwrite(kevy_store *s, uint64_t *slot, const content *c) {
+  if (s->sp->newest != 0 && !table_slot_fresh(s->sp, slot)) return false;
+  entry *e = mem_ptr(s->base, slot_ref(*slot));
+  uint32_t flags = entry_flags(e);
+  if ((flags & ENTRY_CONTENT) == ENTRY_BLOB || c->form == ENTRY_BLOB || (flags & ENTRY_WIDE)) return false;
+  size_t head = entry_head(flags) + e->klen, len = c->form == ENTRY_RAW ? c->len : 8;
+  if (len != e->vlen && mem_round(head + len) != mem_round(head + e->vlen)) return false;
+  e->vlen = (uint16_t)len;
+  __atomic_store_n(&e->access_flags, (flags & ~ENTRY_CONTENT) | c->form, __ATOMIC_RELAXED);
+  entry_set_content(e, c);
+  return true;
+}
+
+/* A field on its way into a large hash. */
+typedef struct hash_staged {
+  ref block;
+  uint64_t hash, before; /* once it is in its place: the slot's word before, 0 for none */
+} hash_staged;
+
+/* Swaps a staged member in. The field is read from the block: the caller's may lie in what an earlier one of the
+ * same call replaced. */
+static bool hash_swap_in(kevy_store *s, hash_large *h, hash_staged *st) {
+  space *sp = s->sp;
+  entry *e = mem_ptr(s->base, st->block);
+  uint64_t *slot = member_find(s->base, &h->k, st->hash, entry_key(e), entry_klen(e));
+  st->before = 0;
+  if (slot == NULL) return table_insert(sp, &h->k.members, st->hash, st->block, false);
+  slot = table_own(sp, &h->k.members, st->hash, slot, false);
+  if (slot == NULL || !node_room(sp, 1)) return false;
+  const entry *old = mem_ptr(s->base, slot_ref(*slot));
+  e->kinds = (uint8_t)((e->kinds & 7u) | (old->kinds & 0x30u));
+  st->before = *slot & (REF_MASK | SLOT_FRESH);
+  table_replace(slot, st->block);
+  return true;
+}
+
+static void hash_undo(kevy_store *s, hash_large *h, const hash_staged *st) {
+  uint64_t *slot = table_find_ref(s->base, &h->k.members, st->hash, st->block);
+  if (st->before != 0) *slot = (*slot & ~(REF_MASK | SLOT_FRESH)) | st->before;
+  else table_remove(s->sp, &h->k.members, st->hash, slot);
+}
+
+/* True when the field is new. */
+static bool hash_commit(kevy_store *s, hash_large *h, const hash_staged *st) {
+  bool added = true;
+  if (st->before != 0) {
+    ref old = slot_ref(st->before);
+    added = hash_has_come(s, entry_deadline(mem_ptr(s->base, old)));
+    hash_wheel_remove(s, h, old);
+    member_retire(s->sp, &h->k, old, st->hash, (st->before & SLOT_FRESH) != 0);
+  }
+  hash_wheel_add(s, h, st->block);
+  return added;
+}
+
+/* What a call writes. */
+typedef struct hash_change {
+  size_t k;
+  const kevy_value *fields, *values;
+  int64_t deadline; /* of all of them; KEVY_NO_TTL for none */
+  uint32_t flags;   /* KEVY_KEEPTTL, KEVY_TEXT_KEY */
+  uint64_t added;
+} hash_change;
+
+/* The deadline that a field gets, given the one it has. */
+static int64_t hash_new_deadline(kevy_store *s, const hash_change *ch, int64_t before) {
+  return (ch->flags & KEVY_KEEPTTL) && !hash_has_come(s, before) ? before : ch->deadline;
+}
+
+/* Builds the member of the i-th field. */
+static kevy_status hash_stage(kevy_store *s, hash_large *h, hash_staged *st, const hash_field *f, uint64_t hash,
+                              const content *c, int64_t deadline) {
+  st->hash = hash;
+  st->block = 0;
+  if (deadline == KEVY_NO_TTL || hash_wheel_prepare(s, h))
+    st->block = member_new(s, &h->k, f->key.ptr, f->key.len, f->kind, c, deadline);
+  if (LIKELY(st->block != 0)) return KEVY_OK;
+  content_drop(s, c);
+  return KEVY_EOOM;
+}
+
+static void hash_unstage(kevy_store *s, hash_large *h, const hash_staged *st) {
+  member_retire(s->sp, &h->k, st->block, st->hash, true);
+}
+
+/* Writes the i-th field into a writable large hash, whole or not at all. */
+static kevy_status hash_large_put(kevy_store *s, hash_large *h, hash_change *ch, size_t i) {
+  hash_field f;
+  hash_staged st;
+  content c;
+  (void)hash_field_of(&f, &ch->fields[i]);
+  kevy_status status = content_value(s, &c, &ch->values[i]);
+  if (UNLIKELY(status != KEVY_OK)) return status;
+  uint64_t hash = hash_field_hash(s, &f), *slot = member_find(s->base, &h->k, hash, f.key.ptr, f.key.len);
+  int64_t before = slot != NULL ? entry_deadline(mem_ptr(s->base, slot_ref(*slot))) : KEVY_NO_TTL;
+  int64_t deadline = hash_new_deadline(s, ch, before);
+  if (slot != NULL && before == deadline && hash_overwrite(s, slot, &c)) return KEVY_OK;
+  status = hash_stage(s, h, &st, &f, hash, &c, deadline);
+  if (UNLIKELY(status != KEVY_OK)) return status;
+  if (UNLIKELY(!hash_swap_in(s, h, &st))) {
+    hash_unstage(s, h, &st);
+    return KEVY_EOOM;
+  }
+  ch->added += hash_commit(s, h, &st);
+  return KEVY_OK;
+}
+
+/* ---- writing many ---- */
+
+static kevy_status hash_stage_one(kevy_store *s, hash_large *h, hash_staged *st, const hash_change *ch, size_t i) {
+  hash_field f;
+  content c;
+  (void)hash_field_of(&f, &ch->fields[i]);
+  kevy_status status = content_value(s, &c, &ch->values[i]);
+  if (status != KEVY_OK) return status;
+  uint64_t hash = hash_field_hash(s, &f), *slot = member_find(s->base, &h->k, hash, f.key.ptr, f.key.len);
+  int64_t before = slot != NULL ? entry_deadline(mem_ptr(s->base, slot_ref(*slot))) : KEVY_NO_TTL;
+  return hash_stage(s, h, st, &f, hash, &c, hash_new_deadline(s, ch, before));
+}
+
+/* All members are in place before the first change is final: all or none. */
+static kevy_status hash_large_put_all(kevy_store *s, hash_large *h, hash_change *ch) {
+  if (ch->k == 1) return hash_large_put(s, h, ch, 0);
+  hash_staged *all = malloc(ch->k * sizeof *all);
+  if (all == NULL) return KEVY_EOOM;
+  size_t built = 0, swapped = 0;
+  kevy_status status = KEVY_OK;
+  while (built < ch->k && (status = hash_stage_one(s, h, &all[built], ch, built)) == KEVY_OK) built++;
+  while (status == KEVY_OK && swapped < ch->k) {
+    if (hash_swap_in(s, h, &all[swapped])) swapped++;
+    else status = KEVY_EOOM;
+  }
+  if (status == KEVY_OK) {
+    for (size_t i = 0; i < ch->k; i++) ch->added += hash_commit(s, h, &all[i]);
+  } else {
+    while (swapped > 0) hash_undo(s, h, &all[--swapped]);
+    while (built > 0) hash_unstage(s, h, &all[--built]);
+  }
+  free(all);
+  return status;
+}
+
+/* ---- editing a small hash ---- */
+
+/* A copy of the block, with room for whatever a small hash may become. */
+typedef struct hash_edit {
+  size_t len;
+  bool timed;
+  char block[HASH_ROOM];
+} hash_edit;
+
+static void hash_edit_open(hash_edit *b, const entry *e) {
+  if (e == NULL) {
+    packed_clear(b->block);
+    b->len = PACKED_HEAD;
+    b->timed = false;
+    return;
+  }
+  b->len = small_len(e);
+  memcpy(b->block, small_block(e), b->len);
+  b->timed = hash_is_timed(b->block);
+}
+
+static uint32_t hash_edit_fields(const hash_edit *b) {
+  uint32_t count = packed_count(b->block);
+  return b->timed ? (count - 1) / 3 : count / 2;
+}
+
+static const char *hash_edit_find(const hash_edit *b, const packed_key *key) {
+  if (b->len == PACKED_HEAD) return NULL;
+  return hash_block_find(b->block, b->len, key);
+}
+
+static int64_t hash_edit_deadline(const hash_edit *b, const char *field) {
+  return b->timed ? hash_block_deadline(field) : KEVY_NO_TTL;
+}
+
+static kevy_value hash_deadline_value(int64_t deadline) {
+  kevy_value v = {KEVY_INT, 0, 0, {.i = deadline != KEVY_NO_TTL ? deadline : 0}};
+  return v;
+}
+static kevy_value hash_soonest_value(int64_t deadline) {
+  kevy_value v = {KEVY_FLOAT, 0, 0, {.d = (double)(deadline < HASH_SOONEST_MAX ? deadline : HASH_SOONEST_MAX)}};
+  return v;
+}
+
+/* Makes room for deadlines in a plain block. */
+static COLD void hash_edit_time(hash_edit *b) {
+  char plain[HASH_ROOM];
+  size_t len = b->len;
+  memcpy(plain, b->block, len);
+  kevy_value head = hash_soonest_value(HASH_SOONEST_MAX), v[3];
+  packed_clear(b->block);
+  b->len = packed_append(b->block, PACKED_HEAD, &head, 1);
+  b->timed = true;
+  v[2] = hash_deadline_value(KEVY_NO_TTL);
+  for (const char *at = packed_first(plain); at < plain + len;) {
+    char digits[2][PACKED_NUMBER];
+    packed_get(at, &v[0], digits[0]);
+    at = packed_next(at);
+    packed_get(at, &v[1], digits[1]);
+    at = packed_next(at);
+    b->len = packed_append(b->block, b->len, v, 3);
+  }
+}
+
+/* The head's promise, after a field got a deadline. */
+static void hash_edit_soonest(hash_edit *b, int64_t deadline) {
+  if (deadline == KEVY_NO_TTL || deadline >= hash_block_soonest(b->block)) return;
+  kevy_value head = hash_soonest_value(deadline);
+  b->len = packed_splice(b->block, b->len, packed_first(b->block), 1, &head, 1);
+}
+
+/* Gives the field at `at` (NULL: a new one) this value and deadline. There is room. */
+static void hash_edit_put(hash_edit *b, const packed_key *key, const char *at, const kevy_value *field,
+                          const kevy_value *value, int64_t deadline) {
+  if (deadline != KEVY_NO_TTL && !b->timed) {
+    hash_edit_time(b);
+    at = at != NULL ? hash_edit_find(b, key) : NULL;
+  }
+  kevy_value v[3] = {*field, *value, hash_deadline_value(deadline)};
+  uint32_t more = b->timed;
+  if (at != NULL) b->len = packed_splice(b->block, b->len, packed_next(at), 1 + more, v + 1, 1 + more);
+  else b->len = packed_append(b->block, b->len, v, 2 + more);
+  if (b->timed) hash_edit_soonest(b, deadline);
+}
+
+static void hash_edit_remove(hash_edit *b, const char *at) {
+  b->len = packed_splice(b->block, b->len, at, b->timed ? 3 : 2, NULL, 0);
+}
+
+/* A timed block without a field is empty; one without a deadline is plain again. */
+static void hash_edit_finish(hash_edit *b) {
+  if (!b->timed) return;
+  int64_t soonest = HASH_SOONEST_MAX;
+  for (const char *at = hash_block_first(b->block, true); at < b->block + b->len;) {
+    int64_t deadline = hash_block_deadline(at);
+    if (deadline != KEVY_NO_TTL && deadline < soonest) soonest = deadline;
+    at = packed_next(packed_next(packed_next(at)));
+  }
+  kevy_value head = hash_soonest_value(soonest);
+  b->len = packed_splice(b->block, b->len, packed_first(b->block), 1, &head, 1);
+  if (soonest != HASH_SOONEST_MAX) return;
+  b->len = packed_splice(b->block, b->len, packed_first(b->block), 1, NULL, 0);
+  b->timed = false;
+  const char *at = packed_first(b->block);
+  for (uint32_t left = packed_count(b->block) / 3; left > 0; left--) {
+    at = packed_next(packed_next(at));
+    b->len = packed_splice(b->block, b->len, at, 1, NULL, 0);
+  }
+}
+
+static bool hash_fits_small(const kevy_value *v) { return v->kind > KEVY_TEXT || v->len <= HASH_SMALL_BYTES; }
+
+/* Writes the i-th field; false, and nothing done, when the hash has to be a large one for it. */
+static bool hash_edit_change(kevy_store *s, hash_edit *b, hash_change *ch, size_t i) {
+  const kevy_value *field = &ch->fields[i], *value = &ch->values[i];
+  if (!hash_fits_small(field) || !hash_fits_small(value)) return false;
+  hash_field f;
+  (void)hash_field_of(&f, field);
+  const char *at = hash_edit_find(b, &f.key);
+  if (at == NULL && hash_edit_fields(b) == HASH_SMALL_FIELDS) return false;
+  int64_t before = at != NULL ? hash_edit_deadline(b, at) : KEVY_NO_TTL;
+  ch->added += at == NULL || hash_has_come(s, before);
+  hash_edit_put(b, &f.key, at, field, value, hash_new_deadline(s, ch, before));
+  return true;
+}
+
+static kevy_status hash_edit_put_back(kevy_store *s, probe *p, hash_edit *b, uint32_t flags) {
+  hash_edit_finish(b);
+  return collection_put_packed(s, p, KEVY_TYPE_HASH, b->block, b->len, flags);
+}
+
+/* ---- between small and large ---- */
+
+static hash_walk hash_walk_block(const char *block, size_t len) {
+  hash_walk w = {.now = INT64_MIN, .end = block + len, .timed = len > PACKED_HEAD && hash_is_timed(block)};
+  w.at = hash_block_first(block, w.timed);
+  return w;
+}
+
+/* A large hash of what a block holds. 0: no memory. */
+static ref hash_grow(kevy_store *s, const hash_edit *b) {
+  ref top = hash_large_new(s);
+  if (top == 0) return 0;
+  hash_large *h = mem_ptr(s->base, top);
+  hash_walk w = hash_walk_block(b->block, b->len);
+  const char *at;
+  kevy_value field, value;
+  while (at = w.at, hash_walk_next(&w, &field, &value)) {
+    hash_change ch = {1, &field, &value, hash_edit_deadline(b, at), 0, 0};
+    if (hash_large_put(s, h, &ch, 0) == KEVY_OK) continue;
+    collection_release(s->sp, top);
+    return 0;
+  }
+  return top;
+}
+
+/* Writes the fields from the i-th on into a large hash made of the block. 0: no memory. */
+static ref hash_grow_with(kevy_store *s, const hash_edit *b, hash_change *ch, size_t i) {
+  ref top = hash_grow(s, b);
+  for (; top != 0 && i < ch->k; i++) {
+    if (hash_large_put(s, mem_ptr(s->base, top), ch, i) == KEVY_OK) continue;
+    collection_release(s->sp, top);
+    top = 0;
+  }
+  return top;
+}
+
+/* What a large hash holds, as a block; false when it does not fit one. */
+static bool hash_pack(const kevy_store *s, const hash_large *h, hash_edit *b) {
+  table_walk walk = {0, 0, false};
+  ref r;
+  hash_edit_open(b, NULL);
+  while ((r = table_next(s->base, &h->k.members, &walk)) != 0) {
+    const entry *e = mem_ptr(s->base, r);
+    kevy_value field, value;
+    hash_member_field(e, &field);
+    entry_value(s->base, e, &value);
+    if (!hash_fits_small(&field) || !hash_fits_small(&value)) return false;
+    hash_edit_put(b, NULL, NULL, &field, &value, entry_deadline(e));
+  }
+  return true;
+}
+
+/* Makes a hash that has lost most of its fields small again, where it fits and memory allows. */
+static void hash_shrink(kevy_store *s, probe *p) {
+  const hash_large *h = hash_large_at(s->base, p->live);
+  hash_edit b;
+  if (h->k.members.count > HASH_SHRINK_FIELDS || !hash_pack(s, h, &b)) return;
+  (void)collection_put_packed(s, p, KEVY_TYPE_HASH, b.block, b.len, 0);
+}
+
+/* ---- writing ---- */
+
+static bool hash_acceptable(const kevy_value *v) {
+  return v->kind < KEVY_FLOAT || (v->kind == KEVY_FLOAT && !isnan(v->as.d));
+}
+
+static kevy_status hash_check(const hash_change *ch) {
+  for (size_t i = 0; i < ch->k; i++) {
+    const kevy_value *field = &ch->fields[i], *value = &ch->values[i];
+    if (field->kind > KEVY_INT || !hash_acceptable(value)) return KEVY_EARG;
+    if ((field->kind <= KEVY_TEXT && field->len > KEVY_MAX_LEN) ||
+        (value->kind <= KEVY_TEXT && value->len > KEVY_MAX_LEN))
+      return KEVY_ETOOBIG;
+  }
+  return KEVY_OK;
+}
+
+static kevy_status hash_apply_small(kevy_store *s, probe *p, hash_change *ch) {
+  hash_edit b;
+  size_t i = 0;
+  hash_edit_open(&b, p->live);
+  while (i < ch->k && hash_edit_change(s, &b, ch, i)) i++;
+  if (i == ch->k) return hash_edit_put_back(s, p, &b, ch->flags);
+  ref top = hash_grow_with(s, &b, ch, i);
+  if (top == 0) return KEVY_EOOM;
+  kevy_status status = collection_put(s, p, top, ch->flags);
+  if (status != KEVY_OK) collection_release(s->sp, top);
+  return status;
+}
+
+/* Writes into the found hash, or makes one. */
+static kevy_status hash_apply(kevy_store *s, probe *p, hash_change *ch) {
+  if (p->live == NULL || !entry_is_large(p->live)) return hash_apply_small(s, p, ch);
+  hash_large *h = (hash_large *)collection_own(s, p, false);
+  return h != NULL ? hash_large_put_all(s, h, ch) : KEVY_EOOM;
+}
+
+/* How many of the fields are there. */
+static size_t hash_count_present(kevy_store *s, const probe *p, const hash_change *ch) {
+  size_t present = 0;
+  for (size_t i = 0; p->live != NULL && i < ch->k; i++) {
+    hash_field f;
+    kevy_value v;
+    char digits[PACKED_NUMBER];
+    (void)hash_field_of(&f, &ch->fields[i]);
+    present += hash_lookup(s, p->live, &f, &v, NULL, digits) == KEVY_OK;
+  }
+  return present;
+}
+
+static bool hash_allowed(kevy_store *s, const probe *p, const hash_change *ch, uint32_t flags) {
+  if (LIKELY(!(flags & (KEVY_NX | KEVY_XX)))) return true;
+  size_t present = hash_count_present(s, p, ch);
+  return ((flags & KEVY_NX) == 0 || present == 0) && ((flags & KEVY_XX) == 0 || present == ch->k);
+}
+
+/* A hash of these fields alone in place of whatever is under the key, without its deadline. */
+static kevy_status hash_replace(kevy_store *s, probe *p, hash_change *ch) {
+  if (ch->k == 0) {
+    if (p->slot != NULL) probe_remove(s, p);
+    return KEVY_OK;
+  }
+  hash_edit b;
+  size_t i = 0;
+  hash_edit_open(&b, NULL);
+  while (i < ch->k && hash_edit_change(s, &b, ch, i)) i++;
+  content c = {ENTRY_RAW, KEVY_BYTES, b.len, {.ptr = b.block}};
+  ref top = 0;
+  if (i < ch->k) {
+    if ((top = hash_grow_with(s, &b, ch, i)) == 0) return KEVY_EOOM;
+    c = (content){ENTRY_NODE, KEVY_BYTES, 0, {.word = top}};
+  }
+  kevy_status status =
+      probe_put(s, p, KEVY_TYPE_HASH, &c, KEVY_NO_TTL, ch->flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES);
+  if (status != KEVY_OK && top != 0) collection_release(s->sp, top);
+  return status;
+}
+
+/* Finds the hash to write to; with KEVY_REPLACE anything may be there. */
+static kevy_status hash_find_to_set(kevy_store *s, probe *p, const char *key, size_t klen, uint32_t flags) {
+  if (LIKELY(!(flags & KEVY_REPLACE))) return collection_write(s, p, key, klen, KEVY_TYPE_HASH);
+  kevy_status status = store_write(s);
+  if (status != KEVY_OK) return status;
+  if (klen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
+  probe_find(s, p, key, klen);
+  return KEVY_OK;
+}
+
+kevy_status hash_set(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
+                     const kevy_value *values, uint32_t flags, uint64_t *added) {
+  hash_change ch = {k, fields, values, KEVY_NO_TTL, flags & KEVY_TEXT_KEY, 0};
+  probe p;
+  if (added != NULL) *added = 0;
+  kevy_status status = hash_find_to_set(s, &p, key, klen, flags);
+  if (UNLIKELY(status != KEVY_OK) || UNLIKELY((status = hash_check(&ch)) != KEVY_OK)) return status;
+  if (flags & KEVY_REPLACE) {
+    status = hash_replace(s, &p, &ch);
+  } else {
+    if (k == 0) return KEVY_OK;
+    if (!hash_allowed(s, &p, &ch, flags)) return KEVY_UNMET;
+    status = hash_apply(s, &p, &ch);
+  }
+  if (added != NULL && status == KEVY_OK) *added = ch.added;
+  return status;
+}
+
+/* ---- removing ---- */
+
+/* Takes a member out of a writable large hash. With the reserve to draw on it fails only when the address space
+ * is exhausted; the member then stays. */
+static void hash_take(kevy_store *s, hash_large *h, uint64_t hash, uint64_t *slot) {
+  slot = table_own(s->sp, &h->k.members, hash, slot, true);
+  if (slot == NULL) return;
+  ref block = slot_ref(*slot);
+  bool fresh = *slot & SLOT_FRESH;
+  hash_wheel_remove(s, h, block);
+  table_remove(s->sp, &h->k.members, hash, slot);
+  member_retire(s->sp, &h->k, block, hash, fresh);
+}
+
+/* After fields went: an empty hash goes, a sparse one becomes small. */
+static void hash_settle(kevy_store *s, probe *p) {
+  uint64_t count = hash_large_at(s->base, p->live)->k.members.count;
+  if (count == 0) probe_remove(s, p);
+  else if (count <= HASH_SHRINK_FIELDS) hash_shrink(s, p);
+}
+
+/* A member about to go. */
+typedef struct hash_doomed {
+  uint64_t hash;
+  ref block;
+} hash_doomed;
+
+/* Finds the members to remove before any of them goes: a field may lie in another one's value. */
+static size_t hash_doom(kevy_store *s, const hash_large *h, size_t k, const kevy_value *fields, hash_doomed *all) {
+  size_t n = 0;
+  for (size_t i = 0; i < k; i++) {
+    hash_field f;
+    (void)hash_field_of(&f, &fields[i]);
+    uint64_t hash = hash_field_hash(s, &f), *slot = member_find(s->base, &h->k, hash, f.key.ptr, f.key.len);
+    if (slot != NULL) all[n++] = (hash_doomed){hash, slot_ref(*slot)};
+  }
+  return n;
+}
+
+#define HASH_FEW 32
+
+static kevy_status hash_del_large(kevy_store *s, probe *p, size_t k, const kevy_value *fields, uint64_t *removed) {
+  hash_doomed few[HASH_FEW], *all = few;
+  if (k > HASH_FEW && (all = malloc(k * sizeof *all)) == NULL) return KEVY_EOOM;
+  size_t n = hash_doom(s, hash_large_at(s->base, p->live), k, fields, all);
+  hash_large *h = n != 0 ? (hash_large *)collection_own(s, p, true) : NULL;
+  for (size_t i = 0; h != NULL && i < n; i++) {
+    uint64_t *slot = table_find_ref(s->base, &h->k.members, all[i].hash, all[i].block);
+    if (slot == NULL) continue; /* named twice */
+    *removed += !hash_has_come(s, entry_deadline(mem_ptr(s->base, all[i].block)));
+    hash_take(s, h, all[i].hash, slot);
+  }
+  if (all != few) free(all);
+  if (h != NULL) hash_settle(s, p);
+  return KEVY_OK;
+}
+
+static kevy_status hash_del_small(kevy_store *s, probe *p, size_t k, const kevy_value *fields, uint64_t *removed) {
+  hash_edit b;
+  bool changed = false;
+  hash_edit_open(&b, p->live);
+  for (size_t i = 0; i < k; i++) {
+    hash_field f;
+    (void)hash_field_of(&f, &fields[i]);
+    const char *at = hash_edit_find(&b, &f.key);
+    if (at == NULL) continue;
+    *removed += !hash_has_come(s, hash_edit_deadline(&b, at));
+    hash_edit_remove(&b, at);
+    changed = true;
+  }
+  return changed ? hash_edit_put_back(s, p, &b, 0) : KEVY_OK;
+}
+
+kevy_status hash_del(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
+                     uint64_t *removed) {
+  probe p;
+  uint64_t count = 0;
+  if (removed != NULL) *removed = 0;
+  for (size_t i = 0; i < k; i++)
+    if (fields[i].kind > KEVY_INT) return KEVY_EARG;
+  kevy_status status = collection_write(s, &p, key, klen, KEVY_TYPE_HASH);
+  if (status != KEVY_OK) return status;
+  if (p.live == NULL) return KEVY_MISSING;
+  status = entry_is_large(p.live) ? hash_del_large(s, &p, k, fields, &count)
+                                  : hash_del_small(s, &p, k, fields, &count);
+  if (removed != NULL && status == KEVY_OK) *removed = count;
+  return status;
+}
+
+/* ---- numbers ---- */
+
+/* The value to add to, in its kind; an int 0 for a missing field. */
+static kevy_status hash_operand(kevy_store *s, probe *p, const char *key, size_t klen, const kevy_value *field,
+                                kevy_value *v, char digits[PACKED_NUMBER]) {
+  hash_field f;
+  kevy_status status = hash_field_of(&f, field);
+  if (status == KEVY_OK) status = collection_write(s, p, key, klen, KEVY_TYPE_HASH);
+  if (status != KEVY_OK) return status;
+  if (p->live != NULL && hash_lookup(s, p->live, &f, v, NULL, digits) == KEVY_OK) return KEVY_OK;
+  *v = (kevy_value){KEVY_INT, 0, 0, {.i = 0}};
+  return KEVY_OK;
+}
+
+static kevy_status hash_put_sum(kevy_store *s, probe *p, const kevy_value *field, const kevy_value *sum,
+                                uint32_t flags) {
+  hash_change ch = {1, field, sum, KEVY_NO_TTL, (flags & KEVY_TEXT_KEY) | KEVY_KEEPTTL, 0};
+  return hash_apply(s, p, &ch);
+}
+
+kevy_status hash_incr(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t by, uint32_t flags,
+                      int64_t *out) {
+  probe p;
+  kevy_value v;
+  char digits[PACKED_NUMBER], buf[NUMBER_FLOAT_MAX];
+  kevy_status status = hash_operand(s, &p, key, klen, field, &v, digits);
+  if (status != KEVY_OK) return status;
+  int64_t before = v.as.i;
+  if (v.kind != KEVY_INT) {
+    kevy_value bytes = number_byte_form(&v, buf);
+    if (!number_parse_int(bytes.as.ptr, bytes.len, &before)) return KEVY_ENOTINT;
+  }
+  kevy_value sum = {KEVY_INT, 0, 0, {.i = 0}};
+  if (__builtin_add_overflow(before, by, &sum.as.i)) return KEVY_EOVERFLOW;
+  status = hash_put_sum(s, &p, field, &sum, flags);
+  if (status == KEVY_OK && out != NULL) *out = sum.as.i;
+  return status;
+}
+
+kevy_status hash_incr_float(kevy_store *s, const char *key, size_t klen, const kevy_value *field, double by,
+                            uint32_t flags, double *out) {
+  probe p;
+  kevy_value v;
+  char digits[PACKED_NUMBER];
+  kevy_status status = hash_operand(s, &p, key, klen, field, &v, digits);
+  if (status != KEVY_OK) return status;
+  double before;
+  if (v.kind == KEVY_FLOAT) before = v.as.d;
+  else if (v.kind == KEVY_INT) before = (double)v.as.i;
+  else if (!number_parse_float(v.as.ptr, v.len, &before)) return KEVY_ENOTFLOAT;
+  kevy_value sum = {KEVY_FLOAT, 0, 0, {.d = before + by}};
+  if (isnan(sum.as.d) || isinf(sum.as.d)) return KEVY_ENAN;
+  status = hash_put_sum(s, &p, field, &sum, flags);
+  if (status == KEVY_OK && out != NULL) *out = sum.as.d;
+  return status;
+}
+
+kevy_status hash_incr_text(kevy_store *s, const char *key, size_t klen, const kevy_value *field, long double by,
+                           uint32_t flags, kevy_value *out) {
+  probe p;
+  kevy_value v;
+  char digits[PACKED_NUMBER], buf[NUMBER_FLOAT_MAX], text[NUMBER_LONG_DOUBLE_MAX];
+  kevy_status status = hash_operand(s, &p, key, klen, field, &v, digits);
+  if (status != KEVY_OK) return status;
+  kevy_value bytes = number_byte_form(&v, buf);
+  long double sum;
+  if (!number_parse_long_double(bytes.as.ptr, bytes.len, &sum)) return KEVY_ENOTFLOAT;
+  sum += by;
+  if (isnan(sum) || isinf(sum)) return KEVY_ENAN;
+  kevy_value answer = {KEVY_BYTES, 0, number_format_long_double(sum, text), {.ptr = text}};
+  /* Memory for the answer first. What an argument may lie in is written, or freed, last. */
+  char *room = answer.len <= BLOB_THRESHOLD ? store_scratch(s) : malloc(answer.len);
+  if (room == NULL) return KEVY_EOOM;
+  bool own = answer.len > BLOB_THRESHOLD;
+  status = hash_put_sum(s, &p, field, &answer, flags);
+  if (status != KEVY_OK) {
+    if (own) free(room);
+    return status;
+  }
+  if (own) hash_lend_batch(s, room);
+  answer.as.ptr = memcpy(room, text, answer.len);
+  *out = answer;
+  return KEVY_OK;
+}
+
+/* ---- all of it ---- */
+
+void hash_walk_start(hash_walk *w, const char *base, const entry *e, int64_t now) {
+  memset(w, 0, sizeof *w);
+  if (!entry_is_large(e)) *w = hash_walk_block(small_block(e), small_len(e));
+  w->base = base;
+  w->e = e;
+  w->now = now;
+}
+
+static bool hash_walk_large(hash_walk *w, kevy_value *field, kevy_value *value) {
+  ref r;
+  while ((r = table_next(w->base, &hash_large_at(w->base, w->e)->k.members, &w->walk)) != 0) {
+    const entry *member = mem_ptr(w->base, r);
+    if (!member_lives(member, w->now)) continue;
+    hash_member_field(member, field);
+    if (value != NULL) entry_value(w->base, member, value);
+    return true;
+  }
+  return false;
+}
+
+bool hash_walk_next(hash_walk *w, kevy_value *field, kevy_value *value) {
+  if (w->at == NULL) return hash_walk_large(w, field, value);
+  while (w->at < w->end) {
+    const char *at = w->at, *second = packed_next(at);
+    w->at = packed_next(second);
+    if (UNLIKELY(w->timed)) {
+      w->at = packed_next(w->at);
+      int64_t deadline = hash_block_deadline(at);
+      if (deadline != KEVY_NO_TTL && deadline <= w->now) continue;
+    }
+    packed_get(at, field, w->digits[0]);
+    if (value != NULL) packed_get(second, value, w->digits[1]);
+    return true;
+  }
+  return false;
+}
+
+/* Whether a field may have expired. */
+static bool hash_may_be_due(const kevy_store *s, const entry *e, int64_t now) {
+  if (!entry_is_large(e)) return hash_is_timed(small_block(e)) && hash_block_soonest(small_block(e)) <= now;
+  const hash_large *h = hash_large_at(s->base, e);
+  return h->wheel != 0 && h->next_due <= now;
+}
+
+static bool hash_has_deadlines(const kevy_store *s, const entry *e) {
+  return entry_is_large(e) ? hash_large_at(s->base, e)->wheel != 0 : hash_is_timed(small_block(e));
+}
+
+static uint64_t hash_count_live(const hash_view *v, const char *base) {
+  hash_walk w;
+  kevy_value field;
+  uint64_t count = 0;
+  hash_walk_start(&w, base, v->e, v->now);
+  while (hash_walk_next(&w, &field, NULL)) count++;
+  return count;
+}
+
+kevy_status hash_open(kevy_store *s, const char *key, size_t klen, hash_view *v) {
+  probe p;
+  *v = (hash_view){NULL, 0, 0};
+  kevy_status status = collection_read(s, &p, key, klen, KEVY_TYPE_HASH);
+  if (status != KEVY_OK) return status;
+  v->e = p.live;
+  v->count = entry_is_large(p.live) ? hash_large_at(s->base, p.live)->k.members.count
+                                    : hash_block_fields(small_block(p.live));
+  if (LIKELY(!hash_has_deadlines(s, p.live))) return KEVY_OK;
+  v->now = store_now(s);
+  if (hash_may_be_due(s, p.live, v->now)) v->count = hash_count_live(v, s->base);
+  return v->count != 0 ? KEVY_OK : KEVY_MISSING;
+}
+
+kevy_status hash_len(kevy_store *s, const char *key, size_t klen, uint64_t *count) {
+  hash_view v;
+  kevy_status status = hash_open(s, key, klen, &v);
+  *count = v.count;
+  return status;
+}
+
+void hash_each(kevy_store *s, const hash_view *v, hash_visit visit, void *context) {
+  if (v->count == 0) return;
+  hash_walk w;
+  kevy_value field, value;
+  hash_walk_start(&w, s->base, v->e, v->now);
+  while (hash_walk_next(&w, &field, &value)) visit(context, &field, &value);
+}
+
+typedef struct hash_step {
+  kevy_store *s;
+  const hash_view *v;
+  hash_visit visit;
+  void *context;
+} hash_step;
+
+static void hash_visit_member(void *context, ref block) {
+  const hash_step *step = context;
+  const entry *e = mem_ptr(step->s->base, block);
+  if (!member_lives(e, step->v->now)) return;
+  kevy_value field, value;
+  hash_member_field(e, &field);
+  entry_value(step->s->base, e, &value);
+  step->visit(step->context, &field, &value);
+}
+
+void hash_scan(kevy_store *s, const hash_view *v, uint64_t *cursor, uint64_t count, hash_visit visit, void *context) {
+  if (v->count == 0 || !entry_is_large(v->e)) {
+    hash_each(s, v, visit, context);
+    *cursor = 0;
+    return;
+  }
+  hash_step step = {s, v, visit, context};
+  table_scan(s->base, &hash_large_at(s->base, v->e)->k.members, cursor, count, hash_visit_member, &step);
+}
+
+bool hash_sample(kevy_store *s, const hash_view *v, uint64_t k, hash_visit visit, void *context) {
+  if (k > v->count) k = v->count;
+  if (k == 0) return true;
+  if (entry_is_large(v->e)) {
+    hash_step step = {s, v, visit, context};
+    return members_sample(s, &hash_large_at(s->base, v->e)->k.members, v->count, k, v->now, hash_visit_member, &step);
+  }
+  hash_walk w;
+  kevy_value field, value;
+  members_sampler m = {v->count, k};
+  hash_walk_start(&w, s->base, v->e, v->now);
+  while (m.need != 0 && hash_walk_next(&w, &field, &value))
+    if (members_take(s, &m)) visit(context, &field, &value);
+  return true;
+}
+
+void hash_random(kevy_store *s, const hash_view *v, hash_visit visit, void *context) {
+  if (entry_is_large(v->e)) {
+    hash_step step = {s, v, visit, context};
+    hash_visit_member(&step, members_random(s, &hash_large_at(s->base, v->e)->k.members, v->now));
+    return;
+  }
+  hash_walk w;
+  kevy_value field, value;
+  hash_walk_start(&w, s->base, v->e, v->now);
+  for (uint64_t at = members_below(s, v->count) + 1; at > 0; at--) (void)hash_walk_next(&w, &field, &value);
+  visit(context, &field, &value);
+}
+
+/* ---- as a value ---- */
+
+static bool hash_drop(space *sp, collection *c, uint32_t *items) {
+  hash_large *h = (hash_large *)c;
+  if (!keyed_drop(sp, &h->k, items)) return false;
+  if (h->wheel != 0) mem_free(&sp->mem, h->wheel, sizeof(wheel));
+  h->wheel = 0;
+  return true;
+}
+
+static bool hash_clone_member(kevy_store *s, hash_large *h, const entry *e) {
+  content c = probe_share(s, e);
+  hash_field f = {.key = {entry_key(e), entry_klen(e), false, 0}, .kind = entry_key_kind(e)};
+  hash_staged st;
+  if (hash_stage(s, h, &st, &f, hash_field_hash(s, &f), &c, entry_deadline(e)) != KEVY_OK) return false;
+  if (!hash_swap_in(s, h, &st)) {
+    hash_unstage(s, h, &st);
+    return false;
+  }
+  (void)hash_commit(s, h, &st);
+  return true;
+}
+
+static ref hash_clone(kevy_store *s, const collection *c) {
+  ref top = hash_large_new(s);
+  if (top == 0) return 0;
+  table_walk walk = {0, 0, false};
+  ref r;
+  while ((r = table_next(s->base, &((const keyed *)c)->members, &walk)) != 0)
+    if (!hash_clone_member(s, mem_ptr(s->base, top), mem_ptr(s->base, r))) {
+      collection_release(s->sp, top);
+      return 0;
+    }
+  return top;
+}
+
+static uint64_t hash_tables(const collection *c) { return ((const keyed *)c)->members.bytes; }
+
+const collection_kind hash_kind = {hash_drop, hash_clone, hash_tables};
