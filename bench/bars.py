@@ -64,4 +64,25 @@ BARS = {
     # Lua, inside nginx.
     "lua dict hot": at_least(3.5),
     "lua dict 100k": at_least(2.5),
+    # Collections: bytes each, key included; bytes per element of one big value.
+    "small hash memory": at_most(90, " B"),
+    "small set memory": at_most(72, " B"),
+    "hash memory": at_most(52, " B"),
+    "set memory": at_most(42, " B"),
+    "zset memory": at_most(72, " B"),
+    "list memory": at_most(18, " B"),
+    "stream memory": at_most(30, " B"),
+    # CPU time, as a ratio to kevy-store 1.47.
+    "value": at_most(0.6),
+    "value ends": at_most(1.0),
+    "small hash create": at_most(0.5),
+    "small hash get": at_most(0.4),
+    # Ranks and ranges: a million members against ten thousand; times faster than kevy-store.
+    "rank growth": at_most(3),
+    "rank": at_least(10_000),
+    # One write into a value of 5 M elements, growing it or under a snapshot (beyond the idle loop); dropping it.
+    "held time": at_most(200, " µs"),
+    "del": at_most(100, " µs"),
+    # Python views.
+    "python view": at_most(2.0),
 }

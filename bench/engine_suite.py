@@ -20,9 +20,9 @@ FLAGS = ["-std=gnu11", "-O2", f"-I{SOURCE}"]
 # ---- Building ---------------------------------------------------------------------------------------------
 
 
-def compiled(source, *flags, watch=()):
-    target = BUILD / "engine" / (source.stem + ".o")
-    mark = stamp(source, SOURCE / "engine.h", *watch) + " ".join(flags)
+def compiled(source, *flags, watch=(), folder="engine"):
+    target = BUILD / folder / (source.stem + ".o")
+    mark = stamp(source, SOURCE / "engine.h", SOURCE / "measure.h", *watch) + " ".join(flags)
     return built(target, mark, lambda: run([need("cc"), *FLAGS, *flags, "-c", source, "-o", target]))
 
 

@@ -9,3 +9,5 @@ fn set(store: &mut Store, key: &[u8], value: &[u8], ttl: Option<std::time::Durat
 }
 
 include!("../../engine.rs");
+
+include!("../../values.rs");
