@@ -23,6 +23,7 @@
 #include "../core/type_string.c"
 #include "../core/type_hash.c"
 #include "../core/keyspace.c"
+#include "../core/elements.c"
 #include "abi.c"
 #include "abi_hash.c"
 #include "reply.c"

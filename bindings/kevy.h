@@ -318,6 +318,13 @@ KEVY_API kevy_status kevy_iter_open(kevy_store *s, const char *pattern, size_t p
  * the next call on the iterator. KEVY_MISSING at the end. O(1) amortised. Since 0.1. */
 KEVY_API kevy_status kevy_iter_next(kevy_iter *it, kevy_value *key, kevy_value *value);
 
+/* Iterates over the elements of the hash, list, set or sorted set under a key, at this moment. kevy_iter_next then gives,
+ * as key and value: a field and its value; an item and its position (int); a member and KEVY_NIL; a member and its
+ * score (float). flags: KEVY_REV, lists and sorted sets from the end. type: what the key must hold, KEVY_TYPE_NONE
+ * for any of them. KEVY_MISSING. Errors: KEVY_EWRONGTYPE, KEVY_EARG, KEVY_EOOM. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_iter_elements(kevy_store *s, const char *key, size_t klen, int32_t type,
+                                        uint32_t flags, kevy_iter **out);
+
 /* The type of the key that kevy_iter_next gave last. Since 0.1. */
 KEVY_API int32_t kevy_iter_type(kevy_iter *it);
 

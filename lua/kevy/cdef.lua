@@ -71,6 +71,7 @@ kevy_status kevy_hincr_float(kevy_store *s, const char *key, size_t klen, const 
 typedef struct kevy_iter kevy_iter;
 kevy_status kevy_iter_open(kevy_store *s, const char *pattern, size_t plen, int32_t type, kevy_iter **out);
 kevy_status kevy_iter_next(kevy_iter *it, kevy_value *key, kevy_value *value);
+kevy_status kevy_iter_elements(kevy_store *s, const char *key, size_t klen, int32_t type, uint32_t flags, kevy_iter **out);
 int32_t kevy_iter_type(kevy_iter *it);
 void kevy_iter_close(kevy_iter *it);
 typedef struct kevy_pin kevy_pin;
@@ -208,12 +209,12 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_len", "kevy_random_key", "kevy_clear", "kevy_ttl", "kevy_deadline", "kevy_expire",
     "kevy_persist", "kevy_now", "kevy_hget", "kevy_hmget", "kevy_hset", "kevy_hdel",
     "kevy_hexists", "kevy_hlen", "kevy_hincr", "kevy_hincr_float", "kevy_iter_open",
-    "kevy_iter_next", "kevy_iter_type", "kevy_iter_close", "kevy_pin_value", "kevy_unpin",
-    "kevy_reply_new", "kevy_reply_free", "kevy_call", "kevy_call_typed", "kevy_reply_next",
-    "kevy_call_resp", "kevy_command", "kevy_wait_call", "kevy_wait_fd", "kevy_wait_left",
-    "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes", "kevy_info",
-    "kevy_reset_stats", "kevy_used_memory", "kevy_memory_usage", "kevy_debug_clock",
-    "kevy_debug_fail_alloc",
+    "kevy_iter_next", "kevy_iter_elements", "kevy_iter_type", "kevy_iter_close",
+    "kevy_pin_value", "kevy_unpin", "kevy_reply_new", "kevy_reply_free", "kevy_call",
+    "kevy_call_typed", "kevy_reply_next", "kevy_call_resp", "kevy_command", "kevy_wait_call",
+    "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close",
+    "kevy_reply_bytes", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
+    "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },

@@ -410,6 +410,14 @@ PROTOTYPES = (
         ctypes.POINTER(kevy_value),
         ctypes.POINTER(kevy_value),
     )),
+    ("kevy_iter_elements", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_int32,
+        ctypes.c_uint32,
+        ctypes.POINTER(ctypes.POINTER(kevy_iter)),
+    )),
     ("kevy_iter_type", ctypes.c_int32, (ctypes.POINTER(kevy_iter),)),
     ("kevy_iter_close", None, (ctypes.POINTER(kevy_iter),)),
     ("kevy_pin_value", kevy_status, (
