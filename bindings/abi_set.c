@@ -1,0 +1,25 @@
+/* abi_set: the functions of kevy.h on sets; see abi.c. */
+#include "../core/type_set.h"
+
+kevy_status kevy_sadd(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
+                      uint32_t flags, uint64_t *added) {
+  ENTER(s);
+  if (!flags_allowed(flags, KEVY_REPLACE | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  return settled(s, set_add(s, key, klen, k, members, flags, added));
+}
+
+kevy_status kevy_srem(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
+                      uint64_t *removed) {
+  ENTER(s);
+  return settled(s, set_remove(s, key, klen, k, members, removed));
+}
+
+kevy_status kevy_sismember(kevy_store *s, const char *key, size_t klen, const kevy_value *member) {
+  ENTER(s);
+  return lending(s, set_has(s, key, klen, member));
+}
+
+kevy_status kevy_scard(kevy_store *s, const char *key, size_t klen, uint64_t *count) {
+  ENTER(s);
+  return lending(s, set_count(s, key, klen, count));
+}
