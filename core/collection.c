@@ -19,11 +19,13 @@ static bool drop_members(space *sp, collection *c, uint32_t *items) {
 
 static uint64_t bytes_members(const collection *c) { return ((const keyed *)c)->members.bytes; }
 
+extern const collection_kind set_kind;
+
 const collection_kind *collection_kind_of(int32_t type) {
   static const collection_kind members = {drop_members, NULL, bytes_members};
   switch (type) {
     case KEVY_TYPE_HASH: return &hash_kind;
-    case KEVY_TYPE_SET: return &members;
+    case KEVY_TYPE_SET: return &set_kind;
     default: return NULL;
   }
 }
