@@ -78,34 +78,108 @@ static void acl_answer(sink *out, const command *row) {
 
 /* ---- Key specifications ------------------------------------------------------------------------ */
 
-static void spec_answer_begin(sink *out, int64_t index) {
-  sink_map(out, 2);
-  word_answer_text(out, "type");
-  word_answer_text(out, "index");
-  word_answer_text(out, "spec");
-  sink_map(out, 1);
-  word_answer_text(out, "index");
-  sink_integer(out, index);
+/* One key specification of a row: where its keys begin, and how many there are. */
+typedef struct key_spec {
+  const char *words;   /* its flags, a remark, and the marks below */
+  int32_t index;       /* where it begins; with a keyword, where that is looked for */
+  const char *keyword; /* "@STREAMS:1": behind this word; its length up to the colon. NULL without one */
+  bool counted;        /* "#1": their number stands at index, they behind it */
+  int32_t last;        /* else the last one, from the first, or, negative, from the end */
+  int32_t step;
+  int32_t limit; /* 2: only the first half of what follows */
+} key_spec;
+
+static bool spec_is_mark(const kevy_value *word) { return *word->as.ptr == '#' || *word->as.ptr == '@'; }
+
+static void spec_read_mark(key_spec *spec, const char *mark) {
+  if (*mark == '#') {
+    spec->counted = true;
+    spec->index = mark[1] - '0';
+  } else {
+    spec->keyword = mark + 1;
+    spec->index = mark[strcspn(mark, ":") + 1] - '0';
+    spec->last = -1;
+    spec->limit = 2;
+  }
 }
 
-static void spec_answer_range(sink *out, int64_t last, int64_t step) {
-  sink_map(out, 2);
-  word_answer_text(out, "type");
-  word_answer_text(out, "range");
-  word_answer_text(out, "spec");
-  sink_map(out, 3);
-  word_answer_text(out, "lastkey");
-  sink_integer(out, last);
-  word_answer_text(out, "keystep");
-  sink_integer(out, step);
-  word_answer_text(out, "limit");
-  sink_integer(out, 0);
+/* How many specifications a row has. */
+static size_t spec_count(const command *row) {
+  size_t count = *row->key_specs != '\0';
+  for (const char *at = row->key_specs; *at != '\0'; at++) count += *at == ';';
+  return count;
 }
 
-/* One specification: its words, the remark among them, the position of its first key, and the last
- * one as Redis counts it: from the first, or, negative, from the end. */
-static void spec_answer(sink *out, const char *words, int64_t index, int64_t last, int64_t step) {
-  const char *end = words + strcspn(words, ";");
+/* The one at index i. Where there are several, each is of one key, the last one of the rest where keys go on to the
+ * end. */
+static key_spec spec_at(const command *row, size_t i) {
+  const kevy_command_row *about = &row->about;
+  size_t count = spec_count(row);
+  key_spec spec = {row->key_specs, about->first_key + (int32_t)i, NULL, false, 0, 1, 0};
+  for (size_t skip = i; skip > 0; skip--) spec.words += strcspn(spec.words, ";") + 1;
+  if (count == 1) {
+    spec.last = about->last_key < 0 ? about->last_key : about->last_key - about->first_key;
+    spec.step = about->key_step;
+  } else if (i + 1 == count && about->last_key < 0) {
+    spec.last = about->last_key;
+  }
+  kevy_value word;
+  for (const char *at = spec.words; word_next(&at, &word);)
+    if (spec_is_mark(&word)) spec_read_mark(&spec, word.as.ptr);
+  if (spec.keyword != NULL || spec.counted) spec.step = 1;
+  return spec;
+}
+
+static void spec_answer_flags(sink *out, const char *words) {
+  size_t marks = 0;
+  kevy_value word;
+  for (const char *at = words; word_next(&at, &word);) marks += spec_is_mark(&word);
+  sink_set(out, word_count(words) - marks);
+  while (word_next(&words, &word))
+    if (!spec_is_mark(&word)) word_status(out, &word);
+}
+
+static void spec_answer_number(sink *out, const char *name, int64_t number) {
+  word_answer_text(out, name);
+  sink_integer(out, number);
+}
+
+/* "type", its name, "spec", and a map of so many pairs, which follow. */
+static void spec_answer_type(sink *out, const char *type, size_t pairs) {
+  sink_map(out, 2);
+  word_answer_text(out, "type");
+  word_answer_text(out, type);
+  word_answer_text(out, "spec");
+  sink_map(out, pairs);
+}
+
+static void spec_answer_begin(sink *out, const key_spec *spec) {
+  if (spec->keyword == NULL) {
+    spec_answer_type(out, "index", 1);
+    spec_answer_number(out, "index", spec->index);
+    return;
+  }
+  spec_answer_type(out, "keyword", 2);
+  word_answer_text(out, "keyword");
+  sink_bytes(out, spec->keyword, strcspn(spec->keyword, ":"));
+  spec_answer_number(out, "startfrom", spec->index);
+}
+
+static void spec_answer_find(sink *out, const key_spec *spec) {
+  spec_answer_type(out, spec->counted ? "keynum" : "range", 3);
+  if (spec->counted) {
+    spec_answer_number(out, "keynumidx", 0);
+    spec_answer_number(out, "firstkey", 1);
+    spec_answer_number(out, "keystep", spec->step);
+  } else {
+    spec_answer_number(out, "lastkey", spec->last);
+    spec_answer_number(out, "keystep", spec->step);
+    spec_answer_number(out, "limit", spec->limit);
+  }
+}
+
+static void spec_answer(sink *out, const key_spec *spec) {
+  const char *words = spec->words, *end = words + strcspn(words, ";");
   const char *remark = memchr(words, '(', (size_t)(end - words));
   sink_map(out, remark != NULL ? 4 : 3);
   if (remark != NULL) {
@@ -113,30 +187,20 @@ static void spec_answer(sink *out, const char *words, int64_t index, int64_t las
     sink_bytes(out, remark + 1, strcspn(remark + 1, ")"));
   }
   word_answer_text(out, "flags");
-  word_answer_statuses(out, words);
+  spec_answer_flags(out, words);
   word_answer_text(out, "begin_search");
-  spec_answer_begin(out, index);
+  spec_answer_begin(out, spec);
   word_answer_text(out, "find_keys");
-  spec_answer_range(out, last, step);
+  spec_answer_find(out, spec);
 }
 
 /* An array, as hosts build sets of what can be compared, which a map is not. */
 static void spec_answer_all(sink *out, const command *row) {
-  const char *words = row->key_specs;
-  const kevy_command_row *about = &row->about;
-  if (about->first_key == 0) {
-    sink_array(out, 0);
-  } else if (strchr(words, ';') == NULL) {
-    int32_t last = about->last_key < 0 ? about->last_key : about->last_key - about->first_key;
-    sink_array(out, 1);
-    spec_answer(out, words, about->first_key, last, about->key_step);
-  } else {
-    sink_array(out, (size_t)(about->last_key - about->first_key + 1));
-    for (int32_t key = about->first_key; key <= about->last_key; key++) {
-      spec_answer(out, words, key, 0, 1);
-      words += strcspn(words, ";");
-      words += *words == ';';
-    }
+  size_t count = spec_count(row);
+  sink_array(out, count);
+  for (size_t i = 0; i < count; i++) {
+    key_spec spec = spec_at(row, i);
+    spec_answer(out, &spec);
   }
 }
 
@@ -304,23 +368,63 @@ void cmd_command_list(command_call *c) {
 
 /* ---- COMMAND GETKEYS --------------------------------------------------------------------------- */
 
+/* The keys of a specification in a command line: every step-th argument from *first to *last. False when it names
+ * none. */
+static bool keys_find(const key_spec *spec, size_t argc, const kevy_value *argv, int64_t *first, int64_t *last) {
+  int64_t n = (int64_t)argc, count;
+  *first = spec->index;
+  if (spec->keyword != NULL) {
+    size_t len = strcspn(spec->keyword, ":");
+    char word[COMMAND_NAME_MAX] = {0};
+    memcpy(word, spec->keyword, len);
+    while (*first < n && !command_is(&argv[*first], word)) ++*first;
+    ++*first;
+  }
+  if (*first >= n) return false;
+  if (spec->counted) {
+    if (!number_parse_int(argv[*first].as.ptr, argv[*first].len, &count) || count < 1) return false;
+    *last = count < n ? *first + count : n - 1;
+    ++*first;
+  } else if (spec->last >= 0) {
+    *last = *first + spec->last;
+  } else {
+    *last = spec->limit == 0 ? n + spec->last : *first + (n - *first) / spec->limit + spec->last;
+  }
+  if (*last >= n) *last = n - 1;
+  return *first <= *last;
+}
+
+/* Answers the keys of a command line, or, with out NULL, counts them. */
+static size_t keys_answer(const command *row, size_t argc, const kevy_value *argv, sink *out) {
+  size_t count = 0;
+  for (size_t i = 0; i < spec_count(row); i++) {
+    key_spec spec = spec_at(row, i);
+    int64_t first, last;
+    if (!keys_find(&spec, argc, argv, &first, &last)) continue;
+    for (; first <= last; first += spec.step, count++)
+      if (out != NULL) sink_bulk(out, &argv[first]);
+  }
+  return count;
+}
+
 void cmd_command_getkeys(command_call *c) {
   size_t argc = c->argc - 2;
   const kevy_value *argv = c->argv + 2;
   const command *row = command_lookup(argc, argv);
   if (row == NULL) {
     command_fail(c, "ERR Invalid command specified");
-  } else if (row->about.first_key == 0) {
+  } else if (spec_count(row) == 0) {
     command_fail(c, "ERR The command has no key arguments");
   } else if (!command_arity_fits(row, argc)) {
     command_fail(c, "ERR Invalid number of arguments specified for command");
   } else {
-    size_t first = (size_t)row->about.first_key;
-    size_t step = (size_t)row->about.key_step;
-    size_t last = row->about.last_key < 0 ? argc - (size_t)-row->about.last_key
-                                          : (size_t)row->about.last_key;
-    sink_array(c->out, (last - first) / step + 1);
-    for (size_t i = first; i <= last; i += step) sink_bulk(c->out, &argv[i]);
+    size_t count = keys_answer(row, argc, argv, NULL);
+    if (count == 0) {
+      command_fail(c, "ERR Invalid arguments specified for command");
+      return;
+    }
+    sink_array(c->out, count);
+    keys_answer(row, argc, argv, c->out);
   }
 }
 

@@ -409,8 +409,8 @@ static kevy_status set_replace(kevy_store *s, probe *p, size_t k, const kevy_val
   return status;
 }
 
-FLAT kevy_status set_add(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
-                         uint32_t flags, uint64_t *added) {
+kevy_status set_add(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
+                    uint32_t flags, uint64_t *added) {
   probe p;
   kevy_status status = collection_write(s, &p, key, klen, KEVY_TYPE_SET);
   bool replace = flags & KEVY_REPLACE;
@@ -503,7 +503,7 @@ static FLAT bool set_entry_has(const space *sp, const entry *e, const packed_key
   return set_find_small(small_block(e), small_len(e), key, &where);
 }
 
-FLAT kevy_status set_has(kevy_store *s, const char *key, size_t klen, const kevy_value *member) {
+kevy_status set_has(kevy_store *s, const char *key, size_t klen, const kevy_value *member) {
   probe p;
   kevy_status status = collection_read(s, &p, key, klen, KEVY_TYPE_SET);
   if (UNLIKELY(status != KEVY_OK)) return status;
@@ -574,7 +574,7 @@ set_walk set_walk_begin(const set_view *v) {
   return w;
 }
 
-FLAT set_item set_walk_next(set_walk *w) {
+set_item set_walk_next(set_walk *w) {
   const set_view *v = w->view;
   if (v->large != NULL) {
     ref r = table_next(v->sp->mem.base, &v->large->members, &w->walk);
