@@ -382,8 +382,10 @@ static bool keys_find(const key_spec *spec, size_t argc, const kevy_value *argv,
   }
   if (*first >= n) return false;
   if (spec->counted) {
-    if (!number_parse_int(argv[*first].as.ptr, argv[*first].len, &count) || count < 1) return false;
-    *last = count < n ? *first + count : n - 1;
+    if (!number_parse_int(argv[*first].as.ptr, argv[*first].len, &count) || count < 1 ||
+        count >= n - *first)
+      return false;
+    *last = *first + count;
     ++*first;
   } else if (spec->last >= 0) {
     *last = *first + spec->last;
@@ -394,13 +396,13 @@ static bool keys_find(const key_spec *spec, size_t argc, const kevy_value *argv,
   return *first <= *last;
 }
 
-/* Answers the keys of a command line, or, with out NULL, counts them. */
+/* Answers the keys of a command line, or, with out NULL, counts them; 0 where it names too few. */
 static size_t keys_answer(const command *row, size_t argc, const kevy_value *argv, sink *out) {
   size_t count = 0;
   for (size_t i = 0; i < spec_count(row); i++) {
     key_spec spec = spec_at(row, i);
     int64_t first, last;
-    if (!keys_find(&spec, argc, argv, &first, &last)) continue;
+    if (!keys_find(&spec, argc, argv, &first, &last)) return 0;
     for (; first <= last; first += spec.step, count++)
       if (out != NULL) sink_bulk(out, &argv[first]);
   }

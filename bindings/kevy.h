@@ -206,33 +206,6 @@ KEVY_API kevy_status kevy_mget(kevy_store *s, size_t k, const kevy_value *keys, 
 KEVY_API kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys,
                                const kevy_value *values, int64_t ttl, uint32_t flags);
 
-/* ==== Collections ============================================================================
- * Fields and members are of kind bytes, text or int (a float is KEVY_EARG) and are equal when their byte
- * forms are; values and list elements are any scalar. A collection whose last element goes takes its key
- * along. Writers create the key (KEVY_TEXT_KEY: its kind) unless KEVY_XX says otherwise, and keep its TTL.
- * Errors that any may return: KEVY_ECLOSED, KEVY_EWRONGTYPE; writers also KEVY_EREADONLY, KEVY_EOOM,
- * KEVY_ETOOBIG, KEVY_EARG. KEVY_MISSING: no such key, field, member or position. */
-
-/* ---- Sets ---------------------------------------------------------------------------------- */
-
-/* SADD. flags: KEVY_REPLACE (the set is made anew, whatever the key held, and has no TTL; with k = 0 the
- * key is deleted), KEVY_TEXT_KEY. *added, if not NULL, is how many members are new. All are added or
- * none. O(k). Since 0.1. */
-KEVY_API kevy_status kevy_sadd(kevy_store *s, const char *key, size_t klen, size_t k,
-                               const kevy_value *members, uint32_t flags, uint64_t *added);
-
-/* SREM. *removed, if not NULL, is how many were there; 0 with KEVY_MISSING, when there is no key.
- * O(k). Since 0.1. */
-KEVY_API kevy_status kevy_srem(kevy_store *s, const char *key, size_t klen, size_t k,
-                               const kevy_value *members, uint64_t *removed);
-
-/* SISMEMBER. KEVY_OK or KEVY_MISSING. O(1). Since 0.1. */
-KEVY_API kevy_status kevy_sismember(kevy_store *s, const char *key, size_t klen,
-                                    const kevy_value *member);
-
-/* SCARD. *count is 0 with KEVY_MISSING. O(1). Since 0.1. */
-KEVY_API kevy_status kevy_scard(kevy_store *s, const char *key, size_t klen, uint64_t *count);
-
 /* ==== Keys =================================================================================== */
 
 /* DEL of one key: KEVY_OK or KEVY_MISSING. O(1); big values are freed in slices. Since 0.1. */

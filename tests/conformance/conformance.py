@@ -161,6 +161,13 @@ def load(directory=HERE):
 # ---- Replies ---------------------------------------------------------------------------------
 
 
+def unordered(item):
+    """The reply with the items of every array sorted."""
+    if item.kind == "array":
+        item.value = sorted((unordered(each) for each in item.value), key=str)
+    return item
+
+
 def decode(data):
     """The item that RESP2 bytes are."""
 
