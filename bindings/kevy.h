@@ -303,6 +303,28 @@ KEVY_API kevy_status kevy_hincr(kevy_store *s, const char *key, size_t klen, con
 KEVY_API kevy_status kevy_hincr_float(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
                                       double by, uint32_t flags, double *out);
 
+/* ==== Sets ===================================================================================
+ * Members are of kind bytes, text or int (KEVY_EARG) and are equal when their byte forms are; the kind of the
+ * one that came first stays. Errors as of hashes. */
+
+/* SADD. flags: KEVY_REPLACE (the set is made anew, whatever the key held, and has no TTL; with k = 0 the
+ * key is deleted), KEVY_TEXT_KEY. *added, if not NULL, is how many members are new. All are added or
+ * none. O(k). Since 0.1. */
+KEVY_API kevy_status kevy_sadd(kevy_store *s, const char *key, size_t klen, size_t k,
+                               const kevy_value *members, uint32_t flags, uint64_t *added);
+
+/* SREM. *removed, if not NULL, is how many were there; 0 with KEVY_MISSING, when there is no key.
+ * O(k). Since 0.1. */
+KEVY_API kevy_status kevy_srem(kevy_store *s, const char *key, size_t klen, size_t k,
+                               const kevy_value *members, uint64_t *removed);
+
+/* SISMEMBER. KEVY_OK or KEVY_MISSING. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_sismember(kevy_store *s, const char *key, size_t klen,
+                                    const kevy_value *member);
+
+/* SCARD. *count is 0 with KEVY_MISSING. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_scard(kevy_store *s, const char *key, size_t klen, uint64_t *count);
+
 /* ==== Iteration ============================================================================== */
 
 typedef struct kevy_iter kevy_iter;

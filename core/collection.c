@@ -5,6 +5,7 @@
 #include "expire.h"
 #include "hashing.h"
 #include "type_hash.h"
+#include "type_set.h"
 
 static inline void *collection_ptr(const space *sp, ref r) { return mem_ptr(sp->mem.base, r); }
 static inline ref collection_ref(const space *sp, const void *at) {
@@ -13,16 +14,7 @@ static inline ref collection_ref(const space *sp, const void *at) {
 
 /* ---- types ---- */
 
-static bool drop_members(space *sp, collection *c, uint32_t *items) {
-  return keyed_drop(sp, (keyed *)c, items);
-}
-
-static uint64_t bytes_members(const collection *c) { return ((const keyed *)c)->members.bytes; }
-
-extern const collection_kind set_kind;
-
 const collection_kind *collection_kind_of(int32_t type) {
-  static const collection_kind members = {drop_members, NULL, bytes_members};
   switch (type) {
     case KEVY_TYPE_HASH: return &hash_kind;
     case KEVY_TYPE_SET: return &set_kind;

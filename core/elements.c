@@ -10,11 +10,24 @@ bool elements_begin(elements *w, const space *sp, const entry *e, int64_t now, b
     case KEVY_TYPE_HASH:
       hash_walk_start(&w->of.hash, base, e, now);
       return true;
+    case KEVY_TYPE_SET:
+      w->of.set.view = set_view_of(sp, e);
+      w->of.set.walk = set_walk_begin(&w->of.set.view);
+      return true;
     default:
       return false;
   }
 }
 
+static bool elements_next_member(elements *w, kevy_value *key, kevy_value *value) {
+  set_item item = set_walk_next(&w->of.set.walk);
+  if (item == 0) return false;
+  set_item_value(item, key, w->of.set.digits);
+  *value = (kevy_value){KEVY_NIL, 0, 0, {.ptr = NULL}};
+  return true;
+}
+
 bool elements_next(elements *w, kevy_value *key, kevy_value *value) {
+  if (w->type == KEVY_TYPE_SET) return elements_next_member(w, key, value);
   return hash_walk_next(&w->of.hash, key, value);
 }

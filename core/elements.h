@@ -6,6 +6,7 @@
 #define KEVY_ELEMENTS_H
 
 #include "type_hash.h"
+#include "type_set.h"
 
 typedef struct elements {
   int32_t type;
@@ -13,6 +14,11 @@ typedef struct elements {
   uint64_t position; /* of the list item that comes next */
   union {
     hash_walk hash;
+    struct {
+      set_view view;
+      set_walk walk;
+      char digits[PACKED_NUMBER];
+    } set;
   } of;
 } elements;
 
