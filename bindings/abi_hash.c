@@ -51,3 +51,36 @@ kevy_status kevy_hincr_float(kevy_store *s, const char *key, size_t klen, const 
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   return settled(s, hash_incr_float(s, key, klen, field, by, flags, out));
 }
+
+/* The deadline that kevy_hexpire means. */
+static kevy_status hash_deadline_of(kevy_store *s, int64_t ttl, uint32_t flags, int64_t *deadline) {
+  const uint32_t conditions = KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT;
+  *deadline = KEVY_NO_TTL;
+  if (flags & KEVY_PERSIST) return flags == KEVY_PERSIST ? KEVY_OK : KEVY_EARG;
+  if (!flags_allowed(flags, conditions | KEVY_AT) || ((flags & KEVY_NX) && (flags & conditions) != KEVY_NX) ||
+      ((flags & KEVY_GT) && (flags & KEVY_LT)))
+    return KEVY_EARG;
+  return ttl == KEVY_NO_TTL ? KEVY_EEXPIRE : deadline_of(s, ttl, flags, deadline);
+}
+
+kevy_status kevy_hexpire(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t ttl,
+                         uint32_t flags) {
+  ENTER(s);
+  int64_t deadline;
+  kevy_status done = KEVY_OK, status = hash_deadline_of(s, ttl, flags, &deadline);
+  if (status == KEVY_OK) status = hash_expire(s, key, klen, 1, field, deadline, flags, &done);
+  if (status == KEVY_OK && done != HASH_DELETED) status = done;
+  return settled(s, status);
+}
+
+kevy_status kevy_httl(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t *ttl) {
+  ENTER(s);
+  int64_t deadline;
+  kevy_status status = hash_deadline(s, key, klen, field, &deadline);
+  if (status == KEVY_OK) {
+    *ttl = deadline;
+    if (deadline != KEVY_NO_TTL) *ttl -= store_now(s);
+    if (deadline != KEVY_NO_TTL && *ttl < 1) *ttl = 1; /* its time came since it was found alive */
+  }
+  return lending(s, status);
+}

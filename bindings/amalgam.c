@@ -22,6 +22,7 @@
 #include "../core/members.c"
 #include "../core/type_string.c"
 #include "../core/type_hash.c"
+#include "../core/timers.c"
 #include "../core/type_set.c"
 #include "../core/set_algebra.c"
 #include "../core/keyspace.c"

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "keyspace.h"
 #include "type_hash.h"
 
 #define HASH_CMD_FEW 64 /* fields whose values live on the stack */
@@ -292,4 +293,264 @@ void cmd_hscan(command_call *c) {
   sink_array(c->out, scan.options.names ? scan.count : 2 * scan.count);
   scan.answers = true;
   hash_scan(c->store, &v, &cursor, scan.options.count, hash_scan_visit, &scan);
+}
+
+/* ---- Deadlines of fields --------------------------------------------------------------------- */
+
+#define HASH_TIME_MAX ((INT64_C(1) << 46) - 1) /* the latest deadline that Redis takes, ms */
+
+/* A list of fields behind the word FIELDS. */
+typedef struct hash_fields {
+  size_t first, k; /* arguments */
+} hash_fields;
+
+/* FIELDS n field ..., whose word is expected at argument `at`; false, having answered the error. */
+static bool hash_read_fields(command_call *c, size_t at, const char *wrong_number, hash_fields *f) {
+  int64_t n;
+  if (at + 1 >= c->argc || !command_is(&c->argv[at], "FIELDS"))
+    command_fail(c, "ERR Mandatory argument FIELDS is missing or not at the right position");
+  else if (!number_parse_int(c->argv[at + 1].as.ptr, c->argv[at + 1].len, &n) || n < 1) command_fail(c, wrong_number);
+  else if ((uint64_t)n != c->argc - at - 2)
+    command_fail(c, "ERR The `numfields` parameter must match the number of arguments");
+  else {
+    *f = (hash_fields){at + 2, (size_t)n};
+    return true;
+  }
+  return false;
+}
+
+#define HASH_NUMBER_OF_FIELDS "ERR Number of fields must be a positive integer"
+
+/* A time in units of `unit` ms, counted from base; false, having answered the error. */
+static bool hash_read_time(command_call *c, const kevy_value *arg, int64_t unit, int64_t base, int64_t *deadline) {
+  int64_t time;
+  if (!command_int(c, arg, &time)) return false;
+  if (time < 0) command_fail(c, "ERR invalid expire time, must be >= 0");
+  else if (time > HASH_TIME_MAX / unit || time * unit > HASH_TIME_MAX - base) command_fail_expire(c);
+  else {
+    *deadline = time * unit + base;
+    return true;
+  }
+  return false;
+}
+
+/* Wrong type comes before every other complaint. */
+static bool hash_is_one(command_call *c) {
+  int32_t type = KEVY_TYPE_NONE;
+  (void)keyspace_type(c->store, hash_key(c), hash_klen(c), &type);
+  if (type == KEVY_TYPE_NONE || type == KEVY_TYPE_HASH) return true;
+  command_error(c, KEVY_EWRONGTYPE);
+  return false;
+}
+
+/* What hash_expire did to each field, in Redis's numbers; `unmet` is that for KEVY_UNMET. False, having answered the
+ * error. */
+static void hash_expire_all(command_call *c, const hash_fields *f, int64_t deadline, uint32_t flags, int64_t unmet) {
+  kevy_status few[HASH_CMD_FEW], *done = few;
+  if (f->k > HASH_CMD_FEW) done = malloc(f->k * sizeof *done);
+  kevy_status status = done == NULL ? KEVY_EOOM
+                                    : hash_expire(c->store, hash_key(c), hash_klen(c), f->k, c->argv + f->first,
+                                                  deadline, flags, done);
+  if (status < 0) {
+    command_error(c, status);
+  } else {
+    sink_array(c->out, f->k);
+    for (size_t i = 0; i < f->k; i++)
+      sink_integer(c->out, done[i] == KEVY_OK        ? 1
+                           : done[i] == HASH_DELETED ? 2
+                           : done[i] == KEVY_UNMET   ? unmet
+                                                     : -2);
+  }
+  if (done != few) free(done);
+}
+
+/* HEXPIRE and its relatives. */
+static void hash_expire_fields(command_call *c, int64_t unit, int64_t base) {
+  static const struct {
+    const char *word;
+    uint32_t flag;
+  } conditions[] = {{"NX", KEVY_NX}, {"XX", KEVY_XX}, {"GT", KEVY_GT}, {"LT", KEVY_LT}};
+  int64_t deadline;
+  hash_fields f;
+  uint32_t flags = 0;
+  if (!hash_is_one(c) || !hash_read_time(c, &c->argv[2], unit, base, &deadline)) return;
+  for (size_t i = 0; i < 4; i++)
+    if (command_is(&c->argv[3], conditions[i].word)) flags = conditions[i].flag;
+  if (!hash_read_fields(c, flags != 0 ? 4 : 3, "ERR Parameter `numFields` should be greater than 0", &f)) return;
+  hash_expire_all(c, &f, deadline, flags, 0);
+}
+
+void cmd_hexpire(command_call *c) { hash_expire_fields(c, 1000, keyspace_now(c->store)); }
+void cmd_hpexpire(command_call *c) { hash_expire_fields(c, 1, keyspace_now(c->store)); }
+void cmd_hexpireat(command_call *c) { hash_expire_fields(c, 1000, 0); }
+void cmd_hpexpireat(command_call *c) { hash_expire_fields(c, 1, 0); }
+
+void cmd_hpersist(command_call *c) {
+  hash_fields f;
+  if (hash_is_one(c) && hash_read_fields(c, 2, HASH_NUMBER_OF_FIELDS, &f))
+    hash_expire_all(c, &f, KEVY_NO_TTL, KEVY_PERSIST, -1);
+}
+
+/* HTTL and its relatives: each field's deadline less base, in units rounded up; -1 without one, -2 without a field. */
+static void hash_answer_times(command_call *c, int64_t unit, int64_t base) {
+  hash_fields f;
+  if (!hash_is_one(c) || !hash_read_fields(c, 2, HASH_NUMBER_OF_FIELDS, &f)) return;
+  sink_array(c->out, f.k);
+  for (size_t i = 0; i < f.k; i++) {
+    int64_t deadline;
+    kevy_status status = hash_deadline(c->store, hash_key(c), hash_klen(c), &c->argv[f.first + i], &deadline);
+    if (status != KEVY_OK) sink_integer(c->out, -2);
+    else if (deadline == KEVY_NO_TTL) sink_integer(c->out, -1);
+    else sink_integer(c->out, deadline > base ? (deadline - base + unit - 1) / unit : 0);
+  }
+}
+
+void cmd_httl(command_call *c) { hash_answer_times(c, 1000, keyspace_now(c->store)); }
+void cmd_hpttl(command_call *c) { hash_answer_times(c, 1, keyspace_now(c->store)); }
+void cmd_hexpiretime(command_call *c) { hash_answer_times(c, 1000, 0); }
+void cmd_hpexpiretime(command_call *c) { hash_answer_times(c, 1, 0); }
+
+/* EX, PX, EXAT or PXAT: its unit in ms, 0 for another word. */
+static int64_t hash_time_unit(const kevy_value *word, bool *at) {
+  *at = command_is(word, "EXAT") || command_is(word, "PXAT");
+  if (command_is(word, "EX") || command_is(word, "EXAT")) return 1000;
+  return command_is(word, "PX") || command_is(word, "PXAT") ? 1 : 0;
+}
+
+/* Makes sure that the fields' values can be answered before they are taken away. */
+static bool hash_answer_fits(command_call *c, const hash_fields *f) {
+  uint64_t bytes;
+  if (keyspace_memory_usage(c->store, hash_key(c), hash_klen(c), &bytes) != KEVY_OK) return true;
+  kevy_value value;
+  uint64_t room = 64 * f->k;
+  for (size_t i = 0; i < f->k; i++)
+    if (hash_get(c->store, hash_key(c), hash_klen(c), &c->argv[f->first + i], &value) == KEVY_OK) room += value.len;
+  if (sink_room(c->out, (size_t)room)) return true;
+  command_error(c, KEVY_EOOM);
+  return false;
+}
+
+/* Answers the fields, and then removes them. */
+static void hash_answer_and_remove(command_call *c, const hash_fields *f) {
+  if (store_write(c->store) != KEVY_OK) {
+    command_error(c, KEVY_EREADONLY);
+    return;
+  }
+  if (!hash_answer_fits(c, f)) return;
+  hash_answer_fields(c, f->first, f->k);
+  (void)hash_del(c->store, hash_key(c), hash_klen(c), f->k, c->argv + f->first, NULL);
+}
+
+void cmd_hgetdel(command_call *c) {
+  hash_fields f;
+  if (hash_is_one(c) && hash_read_fields(c, 2, HASH_NUMBER_OF_FIELDS, &f)) hash_answer_and_remove(c, &f);
+}
+
+/* Gives the fields their new deadline, which may fail, and then answers them. */
+static void hash_expire_and_answer(command_call *c, const hash_fields *f, int64_t deadline, uint32_t flags) {
+  kevy_status few[HASH_CMD_FEW], *done = few;
+  if (f->k > HASH_CMD_FEW) done = malloc(f->k * sizeof *done);
+  kevy_status status = done == NULL ? KEVY_EOOM
+                                    : hash_expire(c->store, hash_key(c), hash_klen(c), f->k, c->argv + f->first,
+                                                  deadline, flags, done);
+  if (status < 0) command_error(c, status);
+  else hash_answer_fields(c, f->first, f->k);
+  if (done != few) free(done);
+}
+
+void cmd_hgetex(command_call *c) {
+  hash_fields f;
+  bool at, persist = command_is(&c->argv[2], "PERSIST");
+  int64_t deadline = KEVY_NO_TTL, now = keyspace_now(c->store), unit = hash_time_unit(&c->argv[2], &at);
+  if (!hash_is_one(c)) return;
+  if (unit != 0 && !hash_read_time(c, &c->argv[3], unit, at ? 0 : now, &deadline)) return;
+  if (!hash_read_fields(c, unit != 0 ? 4 : persist ? 3 : 2, HASH_NUMBER_OF_FIELDS, &f)) return;
+  if (unit == 0 && !persist) hash_answer_fields(c, f.first, f.k);
+  else if (unit != 0 && deadline <= now) hash_answer_and_remove(c, &f);
+  else hash_expire_and_answer(c, &f, deadline, persist ? KEVY_PERSIST : 0);
+}
+
+/* What HSETEX is told before its fields. */
+typedef struct hash_setex {
+  int64_t deadline;
+  uint32_t flags; /* KEVY_NX, KEVY_XX, KEVY_KEEPTTL */
+  bool timed;     /* a time or KEEPTTL was given */
+  size_t first, k;
+} hash_setex;
+
+/* FIELDS n field value ...: the last of the options. */
+static bool hash_setex_fields(command_call *c, size_t at, hash_setex *o) {
+  int64_t n;
+  if (at + 3 >= c->argc) {
+    command_fail_arity(c);
+  } else if (!number_parse_int(c->argv[at + 1].as.ptr, c->argv[at + 1].len, &n) || n < 1 || n > INT32_MAX) {
+    command_fail(c, "ERR invalid number of fields");
+  } else if ((c->argc - at - 2) % 2 != 0 || (uint64_t)n != (c->argc - at - 2) / 2) {
+    command_fail_arity(c);
+  } else {
+    o->first = at + 2;
+    o->k = (size_t)n;
+    return true;
+  }
+  return false;
+}
+
+/* A time or KEEPTTL at *at; false, having answered, when it is wrong. */
+static bool hash_setex_time(command_call *c, size_t *i, int64_t unit, bool at, hash_setex *o) {
+  if (o->timed) {
+    command_fail(c, "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified");
+    return false;
+  }
+  o->timed = true;
+  if (unit == 0) {
+    o->flags |= KEVY_KEEPTTL;
+    return true;
+  }
+  if (*i + 1 < c->argc) return hash_read_time(c, &c->argv[++*i], unit, at ? 0 : keyspace_now(c->store), &o->deadline);
+  command_fail(c, "ERR missing expire time");
+  return false;
+}
+
+static bool hash_setex_condition(command_call *c, uint32_t flag, hash_setex *o) {
+  if (!(o->flags & (KEVY_NX | KEVY_XX))) {
+    o->flags |= flag;
+    return true;
+  }
+  command_fail(c, "ERR Only one of FXX or FNX arguments can be specified");
+  return false;
+}
+
+static bool hash_setex_options(command_call *c, hash_setex *o) {
+  for (size_t i = 2; i < c->argc; i++) {
+    const kevy_value *word = &c->argv[i];
+    bool at, fine;
+    int64_t unit = hash_time_unit(word, &at);
+    if (command_is(word, "FIELDS")) return hash_setex_fields(c, i, o);
+    if (unit != 0 || command_is(word, "KEEPTTL")) {
+      fine = hash_setex_time(c, &i, unit, at, o);
+    } else if (command_is(word, "FNX")) {
+      fine = hash_setex_condition(c, KEVY_NX, o);
+    } else if (command_is(word, "FXX")) {
+      fine = hash_setex_condition(c, KEVY_XX, o);
+    } else {
+      command_text t = {.len = 0};
+      command_text_add(&t, "ERR unknown argument: ");
+      command_text_add_arg(&t, word, word->len);
+      command_fail_text(c, &t);
+      fine = false;
+    }
+    if (!fine) return false;
+  }
+  command_fail(c, "ERR Mandatory argument FIELDS is missing or not at the right position");
+  return false;
+}
+
+void cmd_hsetex(command_call *c) {
+  hash_setex o = {.deadline = KEVY_NO_TTL};
+  hash_pairs all;
+  if (!hash_setex_options(c, &o) || !hash_pairs_read(c, &all, o.first, o.k)) return;
+  kevy_status status = hash_set_until(c->store, hash_key(c), hash_klen(c), o.k, all.fields, all.values, o.deadline,
+                                      o.flags | command_key_flag(c, 1));
+  hash_pairs_free(&all);
+  hash_answer_whether(c, status);
 }

@@ -2,6 +2,7 @@
 #include "expire.h"
 
 #include "probe.h"
+#include "timers.h"
 #include "wheel.h"
 
 size_t expire_bytes(void) { return mem_round(sizeof(wheel)); }
@@ -17,15 +18,21 @@ bool expire_prepare(kevy_store *s) {
   return true;
 }
 
-void expire_add(kevy_store *s, ref block) {
+void expire_hang(kevy_store *s, ref block) {
   wheel_add(s->base, wheel_of(s), block);
-  s->sp->with_ttl++;
   int64_t deadline = entry_deadline(mem_ptr(s->base, block));
   if (deadline < s->next_due) s->next_due = deadline;
 }
 
+void expire_unhang(kevy_store *s, ref block) { wheel_remove(s->base, wheel_of(s), block); }
+
+void expire_add(kevy_store *s, ref block) {
+  expire_hang(s, block);
+  s->sp->with_ttl++;
+}
+
 void expire_remove(kevy_store *s, ref block) {
-  wheel_remove(s->base, wheel_of(s), block);
+  expire_unhang(s, block);
   s->sp->with_ttl--;
 }
 
@@ -40,6 +47,10 @@ bool expire_slice(kevy_store *s, uint32_t items, uint64_t *expired) {
   if (now < s->next_due) return true;
   ref block;
   while ((block = wheel_due(s->base, wheel_of(s), now, &items, &s->next_due)) != 0) {
+    if (UNLIKELY(entry_type(mem_ptr(s->base, block)) == ENTRY_TIMER)) {
+      timers_ring(s, block, &items);
+      continue;
+    }
     probe_expire(s, block);
     if (expired != NULL) ++*expired;
   }
@@ -55,6 +66,7 @@ void expire_rewind(kevy_store *s) {
   ref r;
   while ((r = table_next(s->base, s->keys, &walk)) != 0)
     if (entry_has_deadline(mem_ptr(s->base, r))) expire_add(s, r);
+  timers_rewind(s);
 }
 
 ref expire_earliest(const kevy_store *s) {

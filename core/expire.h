@@ -8,6 +8,19 @@
 /* Makes sure the wheel exists, so that expire_add cannot fail. False: no memory. */
 bool expire_prepare(kevy_store *s);
 
+/* Whether EXPIRE's conditions (KEVY_NX, XX, GT, LT) allow the change; no deadline counts as the latest. */
+static inline bool expire_allowed(int64_t before, int64_t after, uint32_t flags) {
+  if ((flags & KEVY_NX) && before != KEVY_NO_TTL) return false;
+  if ((flags & KEVY_XX) && before == KEVY_NO_TTL) return false;
+  if ((flags & KEVY_GT) && (before == KEVY_NO_TTL || after <= before)) return false;
+  if ((flags & KEVY_LT) && before != KEVY_NO_TTL && after >= before) return false;
+  return true;
+}
+
+/* Puts an entry that has a deadline on the wheel, and takes it off, without counting it as a key with one. */
+void expire_hang(kevy_store *s, ref block);
+void expire_unhang(kevy_store *s, ref block);
+
 /* Puts an entry that has a deadline on the wheel. */
 void expire_add(kevy_store *s, ref block);
 

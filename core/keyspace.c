@@ -4,6 +4,7 @@
 #include "collection.h"
 #include "expire.h"
 #include "probe.h"
+#include "type_hash.h"
 
 kevy_status keyspace_delete(kevy_store *s, const char *key, size_t klen) {
   kevy_status status = store_write(s);
@@ -14,8 +15,14 @@ kevy_status keyspace_delete(kevy_store *s, const char *key, size_t klen) {
   return live ? KEVY_OK : KEVY_MISSING;
 }
 
+/* A hash all of whose fields are due is no key: those that wait to be woken are, first. */
+static void wake_hashes(kevy_store *s) {
+  if (UNLIKELY(s->sp->timers.count != 0) && s->frozen == NULL) (void)expire_slice(s, 128, NULL);
+}
+
 kevy_status keyspace_exists(kevy_store *s, const char *key, size_t klen) {
   probe p;
+  wake_hashes(s);
   if (probe_find(s, &p, key, klen) != NULL) return KEVY_OK;
   probe_missed(s, &p);
   return KEVY_MISSING;
@@ -29,6 +36,7 @@ kevy_status keyspace_touch(kevy_store *s, const char *key, size_t klen) {
 kevy_status keyspace_type(kevy_store *s, const char *key, size_t klen, int32_t *type) {
   probe p;
   *type = KEVY_TYPE_NONE;
+  wake_hashes(s);
   if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
   *type = entry_type(p.live);
   return KEVY_OK;
@@ -84,6 +92,7 @@ kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const c
   /* A new name has the kind it is given now, also where an old key of that name goes. */
   target.live = NULL;
   ref block = slot_ref(*source.slot);
+  if (!hash_arm(s, source.live, &target)) return KEVY_EOOM;
   status = put_elsewhere(s, &source, &target, flags);
   if (status != KEVY_OK) return status;
   /* The put may have moved the slot, and freed an old value that `key` borrowed from. */
@@ -101,6 +110,7 @@ kevy_status keyspace_copy(kevy_store *s, const char *key, size_t klen, const cha
   probe source, target;
   if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
   if (probe_find(s, &target, to, tolen) != NULL && !(flags & KEVY_REPLACE)) return KEVY_UNMET;
+  if (!hash_arm(s, source.live, &target)) return KEVY_EOOM;
   return entry_is_large(source.live) ? put_clone(s, &source, &target, flags)
                                      : put_elsewhere(s, &source, &target, flags);
 }
@@ -126,6 +136,7 @@ static const entry *first_live(kevy_store *s) {
 }
 
 kevy_status keyspace_random(kevy_store *s, kevy_value *key) {
+  wake_hashes(s);
   for (int tries = 0; tries < 100; tries++) {
     ref r = table_random(s->base, s->keys, store_random, s);
     if (r == 0) return KEVY_MISSING;
@@ -163,6 +174,7 @@ static void scan_entry(void *context, ref block) {
 void keyspace_scan(kevy_store *s, uint64_t *cursor, uint64_t count, keyspace_visit visit,
                    void *context) {
   scan_step step = {s, visit, context};
+  wake_hashes(s);
   table_scan(s->base, s->keys, cursor, count, scan_entry, &step);
 }
 
@@ -171,15 +183,6 @@ kevy_status keyspace_deadline(kevy_store *s, const char *key, size_t klen, int64
   if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
   *deadline = entry_deadline(p.live);
   return KEVY_OK;
-}
-
-/* Whether EXPIRE's conditions allow the change; no deadline counts as the latest. */
-static bool expire_allowed(int64_t before, int64_t after, uint32_t flags) {
-  if ((flags & KEVY_NX) && before != KEVY_NO_TTL) return false;
-  if ((flags & KEVY_XX) && before == KEVY_NO_TTL) return false;
-  if ((flags & KEVY_GT) && (before == KEVY_NO_TTL || after <= before)) return false;
-  if ((flags & KEVY_LT) && before != KEVY_NO_TTL && after >= before) return false;
-  return true;
 }
 
 kevy_status keyspace_expire(kevy_store *s, const char *key, size_t klen, int64_t deadline,

@@ -4,6 +4,7 @@
 #include "blob.h"
 #include "expire.h"
 #include "hashing.h"
+#include "timers.h"
 
 FLAT uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen) {
   return hash_bytes(s->sp->secret, key, klen);
@@ -89,10 +90,19 @@ static void release_large(kevy_store *s, ref old, ref block) {
   node_retire_collection(s->sp, top);
 }
 
+/* A hash that goes, or gives way to another type (`next`; 0: to nothing), has no fields to wake up for. */
+static COLD void forget_timer(kevy_store *s, ref block, ref next, uint64_t hash) {
+  const entry *e = mem_ptr(s->base, block);
+  if (entry_type(e) != KEVY_TYPE_HASH) return;
+  if (next != 0 && entry_type(mem_ptr(s->base, next)) == KEVY_TYPE_HASH) return;
+  timers_forget(s, entry_key(e), entry_klen(e), hash);
+}
+
 void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
   if (before != 0) {
     ref old = slot_ref(before);
     if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
+    if (UNLIKELY(s->sp->timers.count != 0)) forget_timer(s, old, block, hash);
     release_large(s, old, block);
     node_retire_entry(s->sp, old, hash, (before & SLOT_FRESH) != 0);
   }
@@ -143,6 +153,7 @@ static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot, bool rele
   ref block = slot_ref(*slot);
   bool fresh = *slot & SLOT_FRESH;
   if (entry_has_deadline(mem_ptr(s->base, block))) expire_remove(s, block);
+  if (UNLIKELY(sp->timers.count != 0)) forget_timer(s, block, 0, hash);
   if (release) release_large(s, block, 0);
   table_remove(sp, &sp->keys, hash, slot);
   node_retire_entry(sp, block, hash, fresh);

@@ -47,6 +47,9 @@ struct space {
   uint64_t retained; /* bytes on dead lists */
   ref wheel;            /* the deadline index, 0 until the first deadline */
   uint64_t with_ttl;
+  table timers;         /* of hashes whose fields have deadlines (timers.h); no root until the first */
+  uint64_t timer_bytes; /* of its entries */
+  ref ringing;          /* the timer at work, 0 for none */
   uint64_t blobs; /* bytes of live blobs */
   uint64_t work_moved, work_bytes; /* counted work: slots moved, bytes copied or zeroed */
   _Atomic uint64_t refs;

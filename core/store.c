@@ -11,6 +11,7 @@
 #include "expire.h"
 #include "snapshot.h"
 #include "store_open.h"
+#include "timers.h"
 
 #define PAY_EVERY 64 /* writes between two slices of upkeep */
 #define PAY_SOON 4   /* ... while more is due */

@@ -66,6 +66,15 @@ kevy_status hash_expire(kevy_store *s, const char *key, size_t klen, size_t k, c
 /* KEVY_NO_TTL for none. KEVY_MISSING. */
 kevy_status hash_deadline(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t *deadline);
 
+/* Frees fields that are due at `now`, at most about *items of them (counted down), of the probe's live hash; an
+ * emptied hash goes, and p->live is NULL. Returns when the next field is due, INT64_MAX for never; not after `now`
+ * when there is more to free. Never fails. */
+int64_t hash_shed(kevy_store *s, probe *p, int64_t now, uint32_t *items);
+
+/* Before a value is put under another key: makes sure that it is woken there, if it is a hash with deadlines.
+ * False: no memory. */
+bool hash_arm(kevy_store *s, const entry *e, const probe *to);
+
 /* ---- all of it ---- */
 
 /* A walk over the hash in an entry, as of `now`: neither the hash nor its key may change meanwhile. */
