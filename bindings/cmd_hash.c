@@ -419,8 +419,6 @@ static int64_t hash_time_unit(const kevy_value *word, bool *at) {
 
 /* Makes sure that the fields' values can be answered before they are taken away. */
 static bool hash_answer_fits(command_call *c, const hash_fields *f) {
-  uint64_t bytes;
-  if (keyspace_memory_usage(c->store, hash_key(c), hash_klen(c), &bytes) != KEVY_OK) return true;
   kevy_value value;
   uint64_t room = 64 * f->k;
   for (size_t i = 0; i < f->k; i++)
