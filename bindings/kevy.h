@@ -303,6 +303,18 @@ KEVY_API kevy_status kevy_hincr(kevy_store *s, const char *key, size_t klen, con
 KEVY_API kevy_status kevy_hincr_float(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
                                       double by, uint32_t flags, double *out);
 
+/* HPEXPIRE of one field, HPEXPIREAT with KEVY_AT, HPERSIST with KEVY_PERSIST (ttl is ignored). flags also KEVY_NX,
+ * KEVY_XX, KEVY_GT, KEVY_LT. A deadline in the past deletes the field. KEVY_UNMET when a condition forbids, or there was
+ * nothing to persist; KEVY_MISSING. Errors: KEVY_EEXPIRE (a ttl of 0 or below), KEVY_EARG (flags that contradict
+ * each other). O(1). Since 0.1. */
+KEVY_API kevy_status kevy_hexpire(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
+                                  int64_t ttl, uint32_t flags);
+
+/* HPTTL. Milliseconds left, KEVY_NO_TTL when the field has no deadline; KEVY_MISSING. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_httl(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
+                               int64_t *ttl);
+
+/* ==== Sets ===================================================================================
  * Members are of kind bytes, text or int (KEVY_EARG) and are equal when their byte forms are; the kind of the
  * one that came first stays. Errors as of hashes. */
 
@@ -323,18 +335,7 @@ KEVY_API kevy_status kevy_sismember(kevy_store *s, const char *key, size_t klen,
 
 /* SCARD. *count is 0 with KEVY_MISSING. O(1). Since 0.1. */
 KEVY_API kevy_status kevy_scard(kevy_store *s, const char *key, size_t klen, uint64_t *count);
-=======
-/* HPEXPIRE of one field, HPEXPIREAT with KEVY_AT, HPERSIST with KEVY_PERSIST (ttl is ignored). flags also KEVY_NX,
- * KEVY_XX, KEVY_GT, KEVY_LT. A deadline in the past deletes the field. KEVY_UNMET when a condition forbids, or there was
- * nothing to persist; KEVY_MISSING. Errors: KEVY_EEXPIRE (a ttl of 0 or below), KEVY_EARG (flags that contradict
- * each other). O(1). Since 0.1. */
-KEVY_API kevy_status kevy_hexpire(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
-                                  int64_t ttl, uint32_t flags);
 
-/* HPTTL. Milliseconds left, KEVY_NO_TTL when the field has no deadline; KEVY_MISSING. O(1). Since 0.1. */
-KEVY_API kevy_status kevy_httl(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
-                               int64_t *ttl);
-/* ==== Sets ============================================================================
 /* ==== Iteration ============================================================================== */
 
 typedef struct kevy_iter kevy_iter;

@@ -68,6 +68,8 @@ kevy_status kevy_hexists(kevy_store *s, const char *key, size_t klen, const kevy
 kevy_status kevy_hlen(kevy_store *s, const char *key, size_t klen, uint64_t *count);
 kevy_status kevy_hincr(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t by, uint32_t flags, int64_t *out);
 kevy_status kevy_hincr_float(kevy_store *s, const char *key, size_t klen, const kevy_value *field, double by, uint32_t flags, double *out);
+kevy_status kevy_hexpire(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t ttl, uint32_t flags);
+kevy_status kevy_httl(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t *ttl);
 kevy_status kevy_sadd(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members, uint32_t flags, uint64_t *added);
 kevy_status kevy_srem(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members, uint64_t *removed);
 kevy_status kevy_sismember(kevy_store *s, const char *key, size_t klen, const kevy_value *member);
@@ -212,13 +214,14 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_exists", "kevy_touch", "kevy_type", "kevy_type_name", "kevy_rename", "kevy_copy",
     "kevy_len", "kevy_random_key", "kevy_clear", "kevy_ttl", "kevy_deadline", "kevy_expire",
     "kevy_persist", "kevy_now", "kevy_hget", "kevy_hmget", "kevy_hset", "kevy_hdel",
-    "kevy_hexists", "kevy_hlen", "kevy_hincr", "kevy_hincr_float", "kevy_sadd", "kevy_srem",
-    "kevy_sismember", "kevy_scard", "kevy_iter_open", "kevy_iter_next", "kevy_iter_elements",
-    "kevy_iter_type", "kevy_iter_close", "kevy_pin_value", "kevy_unpin", "kevy_reply_new",
-    "kevy_reply_free", "kevy_call", "kevy_call_typed", "kevy_reply_next", "kevy_call_resp",
-    "kevy_command", "kevy_wait_call", "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll",
-    "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes", "kevy_info", "kevy_reset_stats",
-    "kevy_used_memory", "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
+    "kevy_hexists", "kevy_hlen", "kevy_hincr", "kevy_hincr_float", "kevy_hexpire", "kevy_httl",
+    "kevy_sadd", "kevy_srem", "kevy_sismember", "kevy_scard", "kevy_iter_open",
+    "kevy_iter_next", "kevy_iter_elements", "kevy_iter_type", "kevy_iter_close",
+    "kevy_pin_value", "kevy_unpin", "kevy_reply_new", "kevy_reply_free", "kevy_call",
+    "kevy_call_typed", "kevy_reply_next", "kevy_call_resp", "kevy_command", "kevy_wait_call",
+    "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close",
+    "kevy_reply_bytes", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
+    "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },

@@ -398,6 +398,21 @@ PROTOTYPES = (
         ctypes.c_uint32,
         ctypes.POINTER(ctypes.c_double),
     )),
+    ("kevy_hexpire", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+        ctypes.c_int64,
+        ctypes.c_uint32,
+    )),
+    ("kevy_httl", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+        ctypes.POINTER(ctypes.c_int64),
+    )),
     ("kevy_sadd", kevy_status, (
         ctypes.POINTER(kevy_store),
         ctypes.c_char_p,
