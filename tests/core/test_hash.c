@@ -1,6 +1,6 @@
 /* Hashes against arrays: random writes through growing, shrinking and expiring, with snapshots opened in the middle
  * and verified to their end; every allocation failing; memory that comes back. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
 
 #include "check.h"
 #include "model.h"

@@ -1,5 +1,5 @@
 /* Keys whatever their type, through kevy.h: opening, names, moving, order, chance, patterns, figures. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
 
 #include "check.h"
 #include "model.h"

@@ -1,5 +1,5 @@
 /* Packed blocks: every form at its edges, and random edits against a plain array. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
 
 #include "check.h"
 

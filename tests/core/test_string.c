@@ -1,5 +1,5 @@
 /* Strings through kevy.h: kinds, errors, pieces, blobs, and borrowed pointers passed back in. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
 
 #include "check.h"
 #include "model.h"

@@ -1,7 +1,7 @@
 /* Threads: one store hammered from many, named stores, fork, and the background thread.
  *
  * Under ThreadSanitizer: cmake -DKEVY_TESTS=ON -DKEVY_SANITIZE=thread; KEVY_TEST_SCALE=0.1 tests/test_threads. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
 
 #include <sys/wait.h>
 

@@ -1,0 +1,48 @@
+/* internals: everything of the engine and the hub that is not static, for tests that look inside. Tests are linked with
+ * the library's own object, where these names are still global. */
+#ifndef KEVY_INTERNALS_H
+#define KEVY_INTERNALS_H
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "background.h"
+#include "base.h"
+#include "blob.h"
+#include "clock.h"
+#include "collection.h"
+#include "elements.h"
+#include "entry.h"
+#include "expire.h"
+#include "glob.h"
+#include "grow.h"
+#include "hashing.h"
+#include "keyspace.h"
+#include "mem.h"
+#include "members.h"
+#include "node.h"
+#include "number.h"
+#include "packed.h"
+#include "probe.h"
+#include "registry.h"
+#include "snapshot.h"
+#include "space.h"
+#include "set_algebra.h"
+#include "timers.h"
+#include "type_set.h"
+#include "store.h"
+#include "store_open.h"
+#include "table.h"
+#include "tree.h"
+#include "type_hash.h"
+#include "type_string.h"
+#include "wheel.h"
+#include "kevy.h"
+#include "command.h"
+#include "reply.h"
+#include "blocking.h"
+
+#endif
