@@ -13,7 +13,7 @@ static void *failing_realloc(void *p, size_t n) { return malloc_fails() ? NULL :
 #define malloc(n) failing_malloc(n)
 #define calloc(n, size) failing_calloc(n, size)
 #define realloc(p, n) failing_realloc(p, n)
-#include "internals.h"
+#include "../../bindings/amalgam.c"
 #undef malloc
 #undef calloc
 #undef realloc
