@@ -206,6 +206,21 @@ KEVY_API kevy_status kevy_mget(kevy_store *s, size_t k, const kevy_value *keys, 
 KEVY_API kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys,
                                const kevy_value *values, int64_t ttl, uint32_t flags);
 
+/* ==== Streams ================================================================================
+ * Entries of fields and values under rising IDs. Fields are of kind bytes, text or int, values any scalar. An emptied
+ * stream stays. Errors that any of these may return: KEVY_ECLOSED, KEVY_EWRONGTYPE; writers also KEVY_EREADONLY, KEVY_EOOM,
+ * KEVY_ETOOBIG, KEVY_EARG. Reading and consumer groups go through kevy_call_typed (XRANGE, XREADGROUP, ...). */
+
+/* XADD with k field-value pairs. *id in: the ID wanted, ms UINT64_MAX for one made from the time ("*"), else seq
+ * UINT64_MAX for the next of this ms ("ms-*"); out: the ID given. Makes the key, and keeps its TTL. flags: KEVY_XX
+ * (NOMKSTREAM: KEVY_MISSING without a key), KEVY_TEXT_KEY. Errors: KEVY_ERANGE (the ID is not above the last one; *id
+ * stays), KEVY_EARG (k is 0). O(k) + O(len). Since 0.2. */
+KEVY_API kevy_status kevy_xadd(kevy_store *s, const char *key, size_t klen, kevy_stream_id *id, size_t k,
+                               const kevy_value *fields, const kevy_value *values, uint32_t flags);
+
+/* XLEN. *count is 0 with KEVY_MISSING, when there is no such key. O(1). Since 0.2. */
+KEVY_API kevy_status kevy_xlen(kevy_store *s, const char *key, size_t klen, uint64_t *count);
+
 /* ==== Keys =================================================================================== */
 
 /* DEL of one key: KEVY_OK or KEVY_MISSING. O(1); big values are freed in slices. Since 0.1. */

@@ -62,6 +62,12 @@ typedef struct kevy_value {
   } as;
 } kevy_value;
 
+/* An entry of a stream is named by two words: Unix milliseconds and a number within them. */
+typedef struct kevy_stream_id {
+  uint64_t ms;
+  uint64_t seq;
+} kevy_stream_id;
+
 /* ---- Value types of a key ------------------------------------------------------------------ */
 #define KEVY_TYPE_NONE 0
 #define KEVY_TYPE_STRING 1

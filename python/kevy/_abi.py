@@ -88,6 +88,13 @@ class kevy_value(ctypes.Structure):
     ]
 
 
+class kevy_stream_id(ctypes.Structure):
+    _fields_ = [
+        ("ms", ctypes.c_uint64),
+        ("seq", ctypes.c_uint64),
+    ]
+
+
 class kevy_store(ctypes.Structure):
     pass
 
@@ -284,6 +291,22 @@ PROTOTYPES = (
         ctypes.POINTER(kevy_value),
         ctypes.c_int64,
         ctypes.c_uint32,
+    )),
+    ("kevy_xadd", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_stream_id),
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+        ctypes.POINTER(kevy_value),
+        ctypes.c_uint32,
+    )),
+    ("kevy_xlen", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.c_uint64),
     )),
     ("kevy_delete", kevy_status, (ctypes.POINTER(kevy_store), ctypes.c_char_p, ctypes.c_size_t)),
     ("kevy_exists", kevy_status, (ctypes.POINTER(kevy_store), ctypes.c_char_p, ctypes.c_size_t)),

@@ -78,6 +78,10 @@ class kevy_value(ctypes.Structure):
     len: _CField[ctypes.c_size_t, int, int]
     as_: _CField[kevy_value_as, kevy_value_as, kevy_value_as]
 
+class kevy_stream_id(ctypes.Structure):
+    ms: _CField[ctypes.c_uint64, int, int]
+    seq: _CField[ctypes.c_uint64, int, int]
+
 class kevy_store(ctypes.Structure): ...
 
 class kevy_options(ctypes.Structure):

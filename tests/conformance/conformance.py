@@ -181,7 +181,7 @@ def decode(data):
         if mark == b":":
             return Item("int", int(rest)), at
         length = int(rest)
-        if mark == b"$" and length == -1:
+        if length == -1:
             return Item("nil"), at
         if mark == b"$":
             if data[at + length:at + length + 2] != b"\r\n":

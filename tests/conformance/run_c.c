@@ -174,8 +174,8 @@ static void give_resp(const char *p, size_t len) {
     if (type == '+' || type == '-')
       add_string(&given, type == '+' ? STATUS : ERROR, p, (size_t)(line - p));
     else if (type == ':') add(&given, INT)->low = n;
+    else if ((type == '$' || type == '*') && n == -1) add(&given, NIL);
     else if (type == '*') add(&given, ARRAY)->count = (size_t)n;
-    else if (type == '$' && n == -1) add(&given, NIL);
     else if (type == '$') add_string(&given, BULK, line + 2, (size_t)n);
     else stop("an unknown reply type", p - 1);
     p = line + 2;
