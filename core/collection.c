@@ -6,6 +6,7 @@
 #include "hashing.h"
 #include "type_hash.h"
 #include "type_set.h"
+#include "type_stream.h"
 
 static inline void *collection_ptr(const space *sp, ref r) { return mem_ptr(sp->mem.base, r); }
 static inline ref collection_ref(const space *sp, const void *at) {
@@ -14,19 +15,10 @@ static inline ref collection_ref(const space *sp, const void *at) {
 
 /* ---- types ---- */
 
-static bool drop_members(space *sp, collection *c, uint32_t *items) {
-  return keyed_drop(sp, (keyed *)c, items);
-}
-
-static uint64_t bytes_members(const collection *c) { return ((const keyed *)c)->members.bytes; }
-
-extern const collection_kind stream_kind;
-
 const collection_kind *collection_kind_of(int32_t type) {
   switch (type) {
     case KEVY_TYPE_HASH: return &hash_kind;
     case KEVY_TYPE_SET: return &set_kind;
-    case KEVY_TYPE_SET: return &members;
     case KEVY_TYPE_STREAM: return &stream_kind;
     default: return NULL;
   }

@@ -13,6 +13,10 @@ typedef struct kevy_value {
   size_t len;
   union { const char *ptr; int64_t i; double d; } as;
 } kevy_value;
+typedef struct kevy_stream_id {
+  uint64_t ms;
+  uint64_t seq;
+} kevy_stream_id;
 const char *kevy_version(void);
 int32_t kevy_abi(void);
 const char *kevy_strerror(kevy_status status);
@@ -45,6 +49,8 @@ kevy_status kevy_getrange(kevy_store *s, const char *key, size_t klen, int64_t f
 kevy_status kevy_setrange(kevy_store *s, const char *key, size_t klen, int64_t offset, const char *piece, size_t len, uint32_t flags, uint64_t *length);
 kevy_status kevy_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out);
 kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys, const kevy_value *values, int64_t ttl, uint32_t flags);
+kevy_status kevy_xadd(kevy_store *s, const char *key, size_t klen, kevy_stream_id *id, size_t k, const kevy_value *fields, const kevy_value *values, uint32_t flags);
+kevy_status kevy_xlen(kevy_store *s, const char *key, size_t klen, uint64_t *count);
 kevy_status kevy_delete(kevy_store *s, const char *key, size_t klen);
 kevy_status kevy_exists(kevy_store *s, const char *key, size_t klen);
 kevy_status kevy_touch(kevy_store *s, const char *key, size_t klen);
@@ -210,21 +216,22 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_version", "kevy_abi", "kevy_strerror", "kevy_open", "kevy_close", "kevy_errmsg",
     "kevy_lock", "kevy_unlock", "kevy_tick", "kevy_snapshot", "kevy_get", "kevy_get_into",
     "kevy_set", "kevy_getdel", "kevy_getex", "kevy_incr", "kevy_incr_float", "kevy_append",
-    "kevy_strlen", "kevy_getrange", "kevy_setrange", "kevy_mget", "kevy_mset", "kevy_delete",
-    "kevy_exists", "kevy_touch", "kevy_type", "kevy_type_name", "kevy_rename", "kevy_copy",
-    "kevy_len", "kevy_random_key", "kevy_clear", "kevy_ttl", "kevy_deadline", "kevy_expire",
-    "kevy_persist", "kevy_now", "kevy_hget", "kevy_hmget", "kevy_hset", "kevy_hdel",
-    "kevy_hexists", "kevy_hlen", "kevy_hincr", "kevy_hincr_float", "kevy_hexpire", "kevy_httl",
-    "kevy_sadd", "kevy_srem", "kevy_sismember", "kevy_scard", "kevy_iter_open",
-    "kevy_iter_next", "kevy_iter_elements", "kevy_iter_type", "kevy_iter_close",
-    "kevy_pin_value", "kevy_unpin", "kevy_reply_new", "kevy_reply_free", "kevy_call",
-    "kevy_call_typed", "kevy_reply_next", "kevy_call_resp", "kevy_command", "kevy_wait_call",
-    "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close",
-    "kevy_reply_bytes", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
+    "kevy_strlen", "kevy_getrange", "kevy_setrange", "kevy_mget", "kevy_mset", "kevy_xadd",
+    "kevy_xlen", "kevy_delete", "kevy_exists", "kevy_touch", "kevy_type", "kevy_type_name",
+    "kevy_rename", "kevy_copy", "kevy_len", "kevy_random_key", "kevy_clear", "kevy_ttl",
+    "kevy_deadline", "kevy_expire", "kevy_persist", "kevy_now", "kevy_hget", "kevy_hmget",
+    "kevy_hset", "kevy_hdel", "kevy_hexists", "kevy_hlen", "kevy_hincr", "kevy_hincr_float",
+    "kevy_hexpire", "kevy_httl", "kevy_sadd", "kevy_srem", "kevy_sismember", "kevy_scard",
+    "kevy_iter_open", "kevy_iter_next", "kevy_iter_elements", "kevy_iter_type",
+    "kevy_iter_close", "kevy_pin_value", "kevy_unpin", "kevy_reply_new", "kevy_reply_free",
+    "kevy_call", "kevy_call_typed", "kevy_reply_next", "kevy_call_resp", "kevy_command",
+    "kevy_wait_call", "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll", "kevy_wait_end",
+    "kevy_wait_close", "kevy_reply_bytes", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
     "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },
+    { "kevy_stream_id", { "ms", "seq" } },
     { "kevy_options", { "size", "url", "policy", "maxmemory", "flags", "reserved" } },
     { "kevy_item", { "type", "reserved", "count", "value" } },
     { "kevy_command_row", { "name", "arity", "first_key", "last_key", "key_step", "flags", "group", "since", "syntax", "summary" } },
