@@ -45,22 +45,14 @@ const char *kevy_errmsg(kevy_store *s) {
   return s->message[0] != '\0' ? s->message : kevy_strerror(s->last_status);
 }
 
-/* Notes a failure for kevy_errmsg; detail that the engine recorded for it stays. */
-static FLAT kevy_status noted(kevy_store *s, kevy_status status) {
-  if (LIKELY(status >= 0)) return status;
-  if (s->last_status != status) s->message[0] = '\0';
-  s->last_status = status;
-  return status;
-}
-
 /* The end of a call that lends nothing, and of one whose result borrows from the store. */
 static FLAT kevy_status settled(kevy_store *s, kevy_status status) {
-  status = noted(s, status);
+  status = store_noted(s, status);
   store_settle(s);
   return status;
 }
 static FLAT kevy_status lending(kevy_store *s, kevy_status status) {
-  status = noted(s, status);
+  status = store_noted(s, status);
   store_leave(s);
   return status;
 }
@@ -187,13 +179,21 @@ kevy_status kevy_snapshot(kevy_store *s, kevy_store **out) {
 
 /* ---- strings ---- */
 
-kevy_status kevy_get(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
+static __attribute__((noinline)) kevy_status get_entered(kevy_store *s, const char *key,
+                                                         size_t klen, kevy_value *out) {
   ENTER(s);
   return lending(s, string_get(s, key, klen, out));
 }
 
-kevy_status kevy_get_into(kevy_store *s, const char *key, size_t klen, char *buf, size_t cap,
-                          kevy_value *out) {
+/* Calls only at its ends, so that it saves no registers. */
+kevy_status kevy_get(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
+  if (LIKELY(s->guard == 0) && STRING_IS_QUICK(klen)) return string_get_quick(s, key, klen, out);
+  return get_entered(s, key, klen, out);
+}
+
+static __attribute__((noinline)) kevy_status get_into_entered(kevy_store *s, const char *key,
+                                                              size_t klen, char *buf, size_t cap,
+                                                              kevy_value *out) {
   ENTER(s);
   kevy_status status = string_get(s, key, klen, out);
   if (status == KEVY_OK && out->kind <= KEVY_TEXT) {
@@ -207,8 +207,19 @@ kevy_status kevy_get_into(kevy_store *s, const char *key, size_t klen, char *buf
   return lending(s, status);
 }
 
-kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
-                     int64_t ttl, uint32_t flags, kevy_value *old) {
+kevy_status kevy_get_into(kevy_store *s, const char *key, size_t klen, char *buf, size_t cap,
+                          kevy_value *out) {
+  if (LIKELY(s->guard == 0) && STRING_IS_QUICK(klen)) {
+    kevy_status status = string_copy_quick(s, key, klen, buf, cap, out);
+    if (LIKELY(status != KEVY_UNMET)) return status;
+  }
+  return get_into_entered(s, key, klen, buf, cap, out);
+}
+
+static __attribute__((noinline)) kevy_status set_entered(kevy_store *s, const char *key,
+                                                         size_t klen, const kevy_value *value,
+                                                         int64_t ttl, uint32_t flags,
+                                                         kevy_value *old) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_NX | KEVY_XX | KEVY_KEEPTTL | KEVY_AT | KEVY_TEXT_KEY))
     return lending(s, KEVY_EARG);
@@ -217,6 +228,14 @@ kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_val
   if (LIKELY(status == KEVY_OK))
     status = string_set(s, key, klen, value, deadline, flags, old);
   return old == NULL ? settled(s, status) : lending(s, status);
+}
+
+kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
+                     int64_t ttl, uint32_t flags, kevy_value *old) {
+  if (LIKELY(s->guard == 0) && STRING_IS_QUICK(klen) && ttl == KEVY_NO_TTL &&
+      (flags & ~(uint32_t)KEVY_TEXT_KEY) == 0 && old == NULL && string_set_quick(s, key, klen, value))
+    return KEVY_OK;
+  return set_entered(s, key, klen, value, ttl, flags, old);
 }
 
 kevy_status kevy_getdel(kevy_store *s, const char *key, size_t klen, kevy_value *out) {

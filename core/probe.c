@@ -10,6 +10,11 @@ FLAT uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen) {
   return hash_bytes(s->sp->secret, key, klen);
 }
 
+FLAT uint64_t probe_hash_short(const kevy_store *s, const char *key, size_t klen) {
+  if (klen - 8 > 8) __builtin_unreachable();
+  return hash_bytes(s->sp->secret, key, klen);
+}
+
 FLAT entry *probe_find_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
                               uint64_t hash) {
   p->key = key;

@@ -30,6 +30,7 @@ entry *probe_missed(kevy_store *s, const probe *p);
 /* Both halves apart, for batches that prefetch in between; what is found expired stays, so that nothing
  * a batch has read goes before its end. */
 uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen);
+uint64_t probe_hash_short(const kevy_store *s, const char *key, size_t klen); /* of 9 to 16 bytes */
 entry *probe_find_hashed(kevy_store *s, probe *p, const char *key, size_t klen, uint64_t hash);
 entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen, uint64_t hash);
 

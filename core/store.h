@@ -94,6 +94,14 @@ static inline bool store_passed(kevy_store *s, int64_t deadline) {
                                      : clock_passed(&s->clock, deadline);
 }
 
+/* Notes a failure for kevy_errmsg; detail that the engine recorded for it stays. Returns the status. */
+static inline kevy_status store_noted(kevy_store *s, kevy_status status) {
+  if (LIKELY(status >= 0)) return status;
+  if (s->last_status != status) s->message[0] = '\0';
+  s->last_status = status;
+  return status;
+}
+
 /* Records an error with detail and returns it. */
 __attribute__((format(printf, 3, 4))) kevy_status store_fail(kevy_store *s, kevy_status status,
                                                             const char *format, ...);

@@ -1,6 +1,10 @@
 /* table: see table.h. */
 #include "table.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "space.h"
 
 typedef struct bucket {
@@ -46,7 +50,7 @@ static_assert(sizeof(segment) == 4096, "a segment is a page");
 
 static inline uint64_t top_bits(uint64_t hash, uint32_t n) { return (hash >> 1) >> (63 - n); }
 static inline unsigned home_of(uint64_t hash) {
-  return (unsigned)((((hash >> 8) & UINT32_MAX) * TABLE_BUCKETS) >> 32);
+  return (unsigned)(((hash & UINT32_MAX) * TABLE_BUCKETS) >> 32);
 }
 static inline uint64_t tag_of(uint64_t hash) {
   uint64_t tag = hash & 0xff;
@@ -59,11 +63,19 @@ static inline uint64_t lanes_equal(uint64_t tags, uint64_t tag) {
   uint64_t x = tags ^ (tag * UINT64_C(0x0101010101010101));
   return ~(((x & low7) + low7) | x | low7) & TAG_LANES;
 }
-/* The same in fewer steps: exact up to and including the first lane that equals, not behind it. */
-static inline uint64_t lanes_first_equal(uint64_t tags, uint64_t tag) {
+/* The number of the first lane that equals the hash's low byte; TABLE_WAYS or more when none does. In few steps and few
+ * registers: this is most of what a lookup that hits computes. */
+static FLAT unsigned lane_equal(uint64_t tags, uint64_t hash) {
+#ifdef __SSE2__
+  __m128i low = _mm_cvtsi64_si128((long long)hash);
+  __m128i tag = _mm_shufflelo_epi16(_mm_unpacklo_epi8(low, low), 0);
+  __m128i equal = _mm_cmpeq_epi8(tag, _mm_cvtsi64_si128((long long)tags));
+  return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(equal) | 1u << TABLE_WAYS);
+#else
   const uint64_t ones = UINT64_C(0x0101010101010101);
-  uint64_t x = tags ^ (tag * ones);
-  return (x - ones) & ~x & TAG_LANES;
+  uint64_t x = tags ^ ((hash & 0xff) * ones);
+  return (unsigned)__builtin_ctzll(((x - ones) & ~x & TAG_LANES) | UINT64_C(1) << 63) >> 3;
+#endif
 }
 static inline unsigned lane_first(uint64_t lanes) {
   return (unsigned)__builtin_ctzll(lanes) >> 3;
@@ -228,13 +240,23 @@ __attribute__((noinline)) uint64_t *table_find_chained(const char *base, struct 
   }
 }
 
-FLAT entry *table_guess(const char *base, const table *t, uint64_t hash, bool *absent) {
-  bucket *b = &segment_head(base, t, hash)->buckets[home_of(hash)];
-  uint64_t m = lanes_first_equal(b->tags, tag_of(hash));
-  *absent = m == 0 && (b->tags >> OV_SHIFT) == 0;
-  if (UNLIKELY(m == 0)) return NULL;
-  uint64_t slot = b->slots[lane_first(m)];
-  return LIKELY(((slot ^ hash) >> 40) == 0) ? mem_ptr(base, slot_ref(slot)) : NULL;
+FLAT const bucket *table_home(const char *base, const table *t, uint64_t hash) {
+  return &segment_head(base, t, hash)->buckets[home_of(hash)];
+}
+
+/* Without tag_of's care for 0: such a key's tag is 1, so for it no lane proves anything. */
+FLAT entry *table_guess(const char *base, const bucket *b, uint64_t hash, bool *absent) {
+  unsigned lane = lane_equal(b->tags, hash);
+  *absent = false;
+  if (UNLIKELY(lane == TABLE_WAYS)) {
+    *absent = (b->tags >> OV_SHIFT) == 0 && (hash & 0xff) != 0;
+    return NULL;
+  }
+  uint64_t slot = b->slots[lane];
+  if (UNLIKELY(((slot ^ hash) >> 40) != 0)) return NULL;
+  entry *e = mem_ptr(base, slot_ref(slot));
+  if (e == NULL) __builtin_unreachable();
+  return e;
 }
 
 /* Nearly always the first lane of the home bucket that has the tag decides; the rest is for
@@ -260,16 +282,12 @@ uint64_t *table_find_ref(const char *base, const table *t, uint64_t hash, ref bl
 }
 
 FLAT void table_prefetch(const char *base, const table *t, uint64_t hash) {
-  __builtin_prefetch(&segment_head(base, t, hash)->buckets[home_of(hash)]);
+  __builtin_prefetch(table_home(base, t, hash));
 }
 
 FLAT void table_prefetch_entry(const char *base, const table *t, uint64_t hash) {
-  bucket *b = &segment_head(base, t, hash)->buckets[home_of(hash)];
-  uint64_t m = lanes_equal(b->tags, tag_of(hash));
-  if (m == 0) return;
-  const char *e = mem_ptr(base, slot_ref(b->slots[lane_first(m)]));
-  __builtin_prefetch(e);
-  __builtin_prefetch(e + 48);
+  bool absent;
+  __builtin_prefetch(table_guess(base, table_home(base, t, hash), hash, &absent));
 }
 
 /* ---- owning ---- */

@@ -58,10 +58,17 @@ bool table_open(space *sp, table *t);
 /* The slot of the key, NULL when it is not there. */
 uint64_t *table_find(const char *base, const table *t, uint64_t hash, const char *key, size_t klen);
 
-/* The entry of the first lane in the hash's home bucket that agrees with 32 of its bits: nearly always the
- * key's, when the key is there. NULL when no lane does; *absent then says whether the key is surely not
- * in the table. */
-entry *table_guess(const char *base, const table *t, uint64_t hash, bool *absent);
+/* The hash's home bucket, and the entry of its first lane that agrees with 32 of the hash's bits: nearly
+ * always the key's, when the key is there. NULL when no lane does; *absent then says whether the key is surely not
+ * in the table. In two steps, so that a batch can prefetch between them. (Inlined: gcc takes a function
+ * that only prefetches for one without effect and drops its calls.) */
+struct bucket;
+const struct bucket *table_home(const char *base, const table *t, uint64_t hash);
+entry *table_guess(const char *base, const struct bucket *home, uint64_t hash, bool *absent);
+
+/* Starts loading what table_find will read first, then (once the first has come) what it reads last. */
+void table_prefetch(const char *base, const table *t, uint64_t hash);
+void table_prefetch_entry(const char *base, const table *t, uint64_t hash);
 
 /* The rest of table_find: displaced slots, tags that deceive, chains. With key NULL it looks for a block. */
 struct segment;
@@ -70,11 +77,6 @@ uint64_t *table_find_chained(const char *base, struct segment *s, uint64_t hash,
 
 /* The slot that holds this very block, NULL when none does. */
 uint64_t *table_find_ref(const char *base, const table *t, uint64_t hash, ref block);
-
-/* (Inlined: gcc takes a function that only prefetches for one without effect and drops its calls.)
- * Starts loading what table_find will read first, then (once the first has come) what it reads last. */
-void table_prefetch(const char *base, const table *t, uint64_t hash);
-void table_prefetch_entry(const char *base, const table *t, uint64_t hash);
 
 /* Makes the slot's segment writable; returns the slot in it, NULL when memory ran out (then nothing
  * changed). must: draw on the reserve. */

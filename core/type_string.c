@@ -104,27 +104,41 @@ __attribute__((noinline)) kevy_status string_get_hashed(kevy_store *s, const cha
     probe_missed(s, &p);
     return KEVY_MISSING;
   }
-  if (!is_string(p.live)) return KEVY_EWRONGTYPE;
+  if (!is_string(p.live)) return store_noted(s, KEVY_EWRONGTYPE);
   probe_value(s, p.live, out);
   return KEVY_OK;
 }
 
-/* The entry of this key when it is a plain one, with or without a deadline that has not come, and in the
- * first place looked at: nearly all reads and overwrites of short values. NULL otherwise; *absent then
- * says whether there surely is no such key. *value is where its bytes are. */
-static FLAT entry *find_plain(kevy_store *s, const char *key, size_t klen, uint64_t hash,
-                              bool *absent, char **value) {
-  entry *e = table_guess(s->base, s->keys, hash, absent);
-  if (UNLIKELY(e == NULL)) return NULL;
+/* Where the bytes of this entry's value are, when it is a plain one of this key, with or without a deadline
+ * that has not come; else NULL. */
+static FLAT char *plain_value(kevy_store *s, const entry *e, const char *key, size_t klen) {
   uint32_t flags = entry_flags(e) & ~ENTRY_ACCESS;
-  char *at = (char *)(e + 1);
+  char *at = (char *)(uintptr_t)(e + 1);
   if (UNLIKELY(flags != ENTRY_PLAIN)) {
     if (flags != (ENTRY_PLAIN | ENTRY_TTL) || store_passed(s, (int64_t)load64(at))) return NULL;
     at += ENTRY_TTL_BYTES;
   }
-  if (UNLIKELY(e->klen != klen || !bytes_equal(at, key, klen))) return NULL;
-  *value = at + klen;
+  return LIKELY(e->klen == klen && bytes_equal(at, key, klen)) ? at + klen : NULL;
+}
+
+/* The plain entry of this key when it is in the first place looked at: nearly all reads and overwrites of
+ * short values. NULL otherwise; *absent then says whether there surely is no such key. *value is where
+ * its bytes are. */
+static FLAT entry *find_plain(kevy_store *s, const char *key, size_t klen, uint64_t hash,
+                              bool *absent, char **value) {
+  entry *e = table_guess(s->base, table_home(s->base, s->keys, hash), hash, absent);
+  if (UNLIKELY(e == NULL) || UNLIKELY((*value = plain_value(s, e, key, klen)) == NULL)) return NULL;
   return e;
+}
+
+static FLAT kevy_status get_plain(kevy_store *s, const entry *e, const char *value,
+                                  kevy_value *out) {
+  s->hits++;
+  out->kind = entry_value_kind(e);
+  out->reserved = 0;
+  out->len = e->vlen;
+  out->as.ptr = value;
+  return KEVY_OK;
 }
 
 FLAT kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
@@ -137,13 +151,79 @@ FLAT kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_va
     s->misses++;
     return KEVY_MISSING;
   }
-  s->hits++;
   probe_note_access(s, e);
-  out->kind = entry_value_kind(e);
-  out->reserved = 0;
-  out->len = e->vlen;
-  out->as.ptr = value;
-  return KEVY_OK;
+  return get_plain(s, e, value, out);
+}
+
+__attribute__((noinline)) kevy_status string_get_marked(kevy_store *s, const char *key, size_t klen,
+                                                        entry *e, kevy_value *out) {
+  const char *value = plain_value(s, e, key, klen);
+  if (value == NULL) return string_get_hashed(s, key, klen, probe_hash(s, key, klen), out);
+  probe_note_access(s, e);
+  return get_plain(s, e, value, out);
+}
+
+typedef struct quick_look {
+  uint64_t hash;
+  entry *e;     /* NULL: nothing at first sight */
+  bool absent;  /* surely no such key */
+  bool unmarked; /* e is a plain entry, read before at this very time */
+} quick_look;
+
+static FLAT quick_look look_quick(const kevy_store *s, const char *key, size_t klen) {
+  quick_look q;
+  q.hash = probe_hash_short(s, key, klen);
+  q.e = table_guess(s->base, table_home(s->base, s->keys, q.hash), q.hash, &q.absent);
+  q.unmarked = q.e != NULL && LIKELY(entry_flags(q.e) == (ENTRY_PLAIN | s->access));
+  return q;
+}
+
+/* Whether a plain entry's key is this one of 8 to 16 bytes. */
+static FLAT bool is_key_quick(const entry *e, const char *key, size_t klen) {
+  const char *at = (const char *)(e + 1);
+  return LIKELY(e->klen == klen) && LIKELY(load64(at) == load64(key)) &&
+         LIKELY(load64(at + klen - 8) == load64(key + klen - 8));
+}
+
+FLAT kevy_status string_get_quick(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
+  quick_look q = look_quick(s, key, klen);
+  if (LIKELY(q.unmarked) && is_key_quick(q.e, key, klen))
+    return get_plain(s, q.e, (const char *)(q.e + 1) + klen, out);
+  if (q.absent) {
+    s->misses++;
+    return KEVY_MISSING;
+  }
+  return q.e != NULL && !q.unmarked ? string_get_marked(s, key, klen, q.e, out)
+                                    : string_get_hashed(s, key, klen, q.hash, out);
+}
+
+FLAT kevy_status string_copy_quick(kevy_store *s, const char *key, size_t klen, char *buf,
+                                   size_t cap, kevy_value *out) {
+  quick_look q = look_quick(s, key, klen);
+  if (LIKELY(q.unmarked) && is_key_quick(q.e, key, klen)) {
+    size_t len = q.e->vlen;
+    if (UNLIKELY(len > cap) || UNLIKELY(len - 8 > 24)) return KEVY_UNMET;
+    get_plain(s, q.e, buf, out);
+    bytes_move(buf, (const char *)(q.e + 1) + klen, len);
+    return KEVY_OK;
+  }
+  if (!q.absent) return KEVY_UNMET;
+  s->misses++;
+  return KEVY_MISSING;
+}
+
+/* Without a live moment nothing is frozen, and no slot needs owning. */
+FLAT bool string_set_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *value) {
+  if (s->sp->newest != 0 || s->until_pay <= 1 || s->lent != 0) return false;
+  if (value->kind > KEVY_TEXT || value->len - 8 > 24) return false;
+  quick_look q = look_quick(s, key, klen);
+  entry *e = q.e;
+  if (!q.unmarked || !is_key_quick(e, key, klen) || e->vlen != value->len) return false;
+  s->sp->written = true;
+  s->until_pay--;
+  e->kinds = (uint8_t)((e->kinds & 0x30u) | value->kind);
+  bytes_move((char *)(e + 1) + klen, value->as.ptr, value->len);
+  return true;
 }
 
 kevy_status string_strlen(kevy_store *s, const char *key, size_t klen, uint64_t *length) {
@@ -545,20 +625,39 @@ static bool key_form(const kevy_value *v, char buf[NUMBER_FLOAT_MAX], const char
   return *len <= KEVY_MAX_LEN;
 }
 
+/* In three rounds, so that the cache misses of all keys overlap: where each key's bucket is, where its entry
+ * is, and what it holds. */
 static void get_batch(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out) {
   char bufs[MGET_BATCH][NUMBER_FLOAT_MAX];
   const char *ptr[MGET_BATCH];
   size_t len[MGET_BATCH];
   uint64_t hash[MGET_BATCH];
+  const struct bucket *home[MGET_BATCH];
+  entry *guess[MGET_BATCH];
+  bool absent;
   for (size_t i = 0; i < k; i++) {
-    key_form(&keys[i], bufs[i], &ptr[i], &len[i]);
+    ptr[i] = keys[i].as.ptr;
+    len[i] = keys[i].len;
+    if (UNLIKELY(keys[i].kind > KEVY_TEXT)) byte_form(&keys[i], bufs[i], &ptr[i], &len[i]);
     hash[i] = probe_hash(s, ptr[i], len[i]);
-    table_prefetch(s->base, s->keys, hash[i]);
+    home[i] = table_home(s->base, s->keys, hash[i]);
+    __builtin_prefetch(home[i]);
   }
-  for (size_t i = 0; i < k; i++) table_prefetch_entry(s->base, s->keys, hash[i]);
   for (size_t i = 0; i < k; i++) {
+    guess[i] = table_guess(s->base, home[i], hash[i], &absent);
+    __builtin_prefetch(guess[i]);
+    __builtin_prefetch((void *)((uintptr_t)guess[i] + sizeof(entry) + len[i] + 15)); /* a short value's end */
+  }
+  for (size_t i = 0; i < k; i++) {
+    entry *e = guess[i];
+    char *value = LIKELY(e != NULL) ? plain_value(s, e, ptr[i], len[i]) : NULL;
+    if (LIKELY(value != NULL)) {
+      probe_note_access(s, e);
+      get_plain(s, e, value, &out[i]);
+      continue;
+    }
     probe p;
-    entry *e = probe_read_hashed(s, &p, ptr[i], len[i], hash[i]);
+    e = probe_read_hashed(s, &p, ptr[i], len[i], hash[i]);
     if (e != NULL) probe_value(s, e, &out[i]);
     else set_nil(&out[i]);
   }

@@ -6,14 +6,32 @@
 #ifndef KEVY_TYPE_STRING_H
 #define KEVY_TYPE_STRING_H
 
+#include <stdbool.h>
+
 #include "kevy_types.h"
 
 typedef struct kevy_store kevy_store;
+struct entry;
 
 kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out);
-/* The same under a hash the caller has: what string_get does when its first guess fails. */
+/* The same, and kevy_get_into's copy, for keys of 8 to 16 bytes on a store without a lock: a straight line for plain
+ * values. Errors are noted already. KEVY_UNMET: take the long way. */
+#define STRING_IS_QUICK(klen) LIKELY((klen) - 8 <= 8)
+kevy_status string_get_quick(kevy_store *s, const char *key, size_t klen, kevy_value *out);
+kevy_status string_copy_quick(kevy_store *s, const char *key, size_t klen, char *buf, size_t cap,
+                              kevy_value *out);
+
+/* Overwrites a plain value of 8 to 32 bytes by another of that length, on a store where nothing else is to be
+ * seen to. False: take the long way, nothing was done. */
+bool string_set_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *value);
+
+/* Where they go on when their first guess fails, under a hash they have, and from an entry that has a deadline or is
+ * yet to be marked as read. Errors are noted. */
 kevy_status string_get_hashed(kevy_store *s, const char *key, size_t klen, uint64_t hash,
                               kevy_value *out);
+kevy_status string_get_marked(kevy_store *s, const char *key, size_t klen, struct entry *e,
+                              kevy_value *out);
+
 kevy_status string_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
                        int64_t deadline, uint32_t flags, kevy_value *old);
 kevy_status string_getdel(kevy_store *s, const char *key, size_t klen, kevy_value *out);
