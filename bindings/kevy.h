@@ -206,8 +206,7 @@ KEVY_API kevy_status kevy_mget(kevy_store *s, size_t k, const kevy_value *keys, 
 KEVY_API kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys,
                                const kevy_value *values, int64_t ttl, uint32_t flags);
 
-/* ==== Streams ================================================================================
- * Entries of fields and values under rising IDs. Fields are of kind bytes, text or int, values any scalar. An emptied
+/* ==== Streams ========================================================================= * Entries of fields and values under rising IDs. Fields are of kind bytes, text or int, values any scalar. An emptied
  * stream stays. Errors that any of these may return: KEVY_ECLOSED, KEVY_EWRONGTYPE; writers also KEVY_EREADONLY, KEVY_EOOM,
  * KEVY_ETOOBIG, KEVY_EARG. Reading and consumer groups go through kevy_call_typed (XRANGE, XREADGROUP, ...). */
 
@@ -220,6 +219,46 @@ KEVY_API kevy_status kevy_xadd(kevy_store *s, const char *key, size_t klen, kevy
 
 /* XLEN. *count is 0 with KEVY_MISSING, when there is no such key. O(1). Since 0.2. */
 KEVY_API kevy_status kevy_xlen(kevy_store *s, const char *key, size_t klen, uint64_t *count);
+=======
+
+/* ==== Lists ==================================================================================
+ * Elements are any scalar. Positions count from 0, negative ones from the end (-1 is the last element). A list whose
+ * last element goes takes its key along; writers make the key and keep its TTL. Errors that any of these may return:
+ * KEVY_ECLOSED, KEVY_EWRONGTYPE; writers also KEVY_EREADONLY, KEVY_EOOM, KEVY_ETOOBIG, KEVY_EARG. */
+
+/* RPUSH; LPUSH with KEVY_LEFT, so that the last item given comes first. flags: KEVY_LEFT, KEVY_XX (RPUSHX,
+ * LPUSHX: KEVY_MISSING without a key), KEVY_REPLACE (the list is made anew, whatever the key held, and has no
+ * TTL; with k = 0 the key is deleted), KEVY_TEXT_KEY. *length, if not NULL, is the list's afterwards. All are
+ * added or none. O(k). Since 0.2. */
+KEVY_API kevy_status kevy_push(kevy_store *s, const char *key, size_t klen, size_t k,
+                               const kevy_value *items, uint32_t flags, uint64_t *length);
+
+/* RPOP; LPOP with KEVY_LEFT. *out borrows, and is no part of the list any more. KEVY_MISSING. O(1).
+ * Since 0.2. */
+KEVY_API kevy_status kevy_pop(kevy_store *s, const char *key, size_t klen, uint32_t flags,
+                              kevy_value *out);
+
+/* LINDEX. *out borrows. KEVY_MISSING past the ends, too. O(log n). Since 0.2. */
+KEVY_API kevy_status kevy_lindex(kevy_store *s, const char *key, size_t klen, int64_t position,
+                                 kevy_value *out);
+
+/* LSET. KEVY_MISSING without a key. Errors: KEVY_ERANGE past the ends. O(log n). Since 0.2. */
+KEVY_API kevy_status kevy_lset(kevy_store *s, const char *key, size_t klen, int64_t position,
+                               const kevy_value *item);
+
+/* LLEN. *count is 0 with KEVY_MISSING. O(1). Since 0.2. */
+KEVY_API kevy_status kevy_llen(kevy_store *s, const char *key, size_t klen, uint64_t *count);
+
+/* Replaces `removed` elements from position (0 to the length) on by k others: inserts, deletes and sets
+ * slices, all or nothing. A removed beyond the end counts to the end. flags: KEVY_XX, KEVY_TEXT_KEY.
+ * KEVY_MISSING where there is no key and none is made. Errors: KEVY_ERANGE. O(log n + removed + k). Since 0.2. */
+KEVY_API kevy_status kevy_lsplice(kevy_store *s, const char *key, size_t klen, int64_t position,
+                                  uint64_t removed, size_t k, const kevy_value *items,
+                                  uint32_t flags);
+
+/* LTRIM: keeps the elements from first to last, both included. KEVY_MISSING. O(removed). Since 0.2. */
+KEVY_API kevy_status kevy_ltrim(kevy_store *s, const char *key, size_t klen, int64_t first,
+                                int64_t last);
 
 /* ==== Keys =================================================================================== */
 

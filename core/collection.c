@@ -4,6 +4,7 @@
 #include "blob.h"
 #include "expire.h"
 #include "hashing.h"
+#include "type_list.h"
 #include "type_hash.h"
 #include "type_set.h"
 #include "type_stream.h"
@@ -20,6 +21,7 @@ const collection_kind *collection_kind_of(int32_t type) {
     case KEVY_TYPE_HASH: return &hash_kind;
     case KEVY_TYPE_SET: return &set_kind;
     case KEVY_TYPE_STREAM: return &stream_kind;
+    case KEVY_TYPE_LIST: return &list_kind;
     default: return NULL;
   }
 }
@@ -41,24 +43,30 @@ kevy_status collection_write(kevy_store *s, probe *p, const char *key, size_t kl
 
 /* ---- small values ---- */
 
-/* Puts the block where the old one stands, when one of its size would take the same memory. */
-static bool overwrite_packed(kevy_store *s, const probe *p, int32_t type, const char *block,
-                             size_t len) {
+char *collection_edit_packed(kevy_store *s, const probe *p, size_t len) {
   entry *e = p->live;
   uint32_t flags = entry_flags(e);
-  if (entry_type(e) != type || (flags & ENTRY_CONTENT) != ENTRY_RAW || !probe_in_place(s, p))
-    return false;
+  if (!probe_in_place(s, p)) return NULL;
   bool wide = (flags & ENTRY_WIDE) != 0;
   size_t klen = entry_klen(e), head = entry_head(flags) + klen;
   if (wide != (klen > UINT8_MAX || len > UINT16_MAX) ||
       mem_round(head + len) != mem_round(head + entry_vlen(e)))
-    return false;
+    return NULL;
   if (wide) store32((char *)e + entry_head(flags) - 4, (uint32_t)len);
   e->vlen = (uint16_t)len;
-  memcpy((char *)e + head, block, len);
   probe_note_access(s, e);
   if (UNLIKELY(s->serve != NULL)) store_note_ready(s, p->hash);
-  return true;
+  return (char *)e + head;
+}
+
+/* Puts the block where the old one stands. */
+static bool overwrite_packed(kevy_store *s, const probe *p, int32_t type, const char *block,
+                             size_t len) {
+  const entry *e = p->live;
+  if (entry_type(e) != type || (entry_flags(e) & ENTRY_CONTENT) != ENTRY_RAW) return false;
+  char *to = collection_edit_packed(s, p, len);
+  if (to != NULL) memcpy(to, block, len);
+  return to != NULL;
 }
 
 static kevy_status put_content(kevy_store *s, probe *p, int32_t type, const content *c,

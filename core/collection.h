@@ -87,6 +87,11 @@ static inline size_t small_len(const entry *e) { return entry_vlen(e); }
 kevy_status collection_put_packed(kevy_store *s, probe *p, int32_t type, const char *block, size_t len,
                                   uint32_t flags);
 
+/* The block of the live small value, to be edited where it stands: its length is len from now on, not 0 elements; what
+ * was there up to the old length still is. NULL, and nothing changed, where a snapshot minds or len takes another
+ * size of memory: edit a copy then and put it. */
+char *collection_edit_packed(kevy_store *s, const probe *p, size_t len);
+
 /* ---- large values ---- */
 
 /* A top node of this size, zeroed behind the header, of this type. 0: no memory. */

@@ -34,7 +34,7 @@ typedef struct packed_key {
   int64_t i;
 } packed_key;
 
-/* From the byte form of a value: bytes and text as they are, an int as its decimal; not a float. */
+/* From the byte form of a value: bytes and text as they are, an int as its decimal, in digits; not a float. */
 packed_key packed_key_of(const kevy_value *v, char digits[PACKED_NUMBER]);
 
 static inline uint32_t packed_count(const char *block) {
@@ -76,6 +76,7 @@ void packed_get(const char *at, kevy_value *out, char digits[PACKED_NUMBER]);
 
 /* Whether an element's byte form is this key. Floats are equal to nothing. */
 bool packed_is(const char *at, const packed_key *key);
+static inline bool packed_is_float(const char *at) { return (uint8_t)*at == 0xd8; }
 
 /* The first element with this key among those whose index is a multiple of stride. NULL: none. O(count). */
 const char *packed_find(const char *block, size_t len, const packed_key *key, uint32_t stride);

@@ -80,9 +80,14 @@ FLAT void store_leave(kevy_store *s) {
   if (UNLIKELY(s->locked)) lock_give(&s->lock);
 }
 
+static void store_let_go(kevy_store *s, ref lent) {
+  if (lent & LENT_NODE) node_retire(s->sp, lent & ~LENT_NODE);
+  else node_release_blob(s->sp, lent);
+}
+
 COLD void store_pay(kevy_store *s) {
   if (s->lent != 0) {
-    node_release_blob(s->sp, s->lent);
+    store_let_go(s, s->lent);
     s->lent = 0;
   }
   if (UNLIKELY(s->background != NULL)) background_ensure(s);
@@ -138,8 +143,10 @@ char *store_scratch(kevy_store *s) {
 void store_lend_blob(kevy_store *s, ref held) {
   ref before = s->lent;
   s->lent = held;
-  if (before != 0) node_release_blob(s->sp, before);
+  if (before != 0) store_let_go(s, before);
 }
+
+void store_lend_node(kevy_store *s, ref taken) { store_lend_blob(s, taken | LENT_NODE); }
 
 uint64_t store_random(void *context) {
   kevy_store *s = context;

@@ -37,7 +37,7 @@ typedef struct kevy_store {
   uint32_t flags;    /* KEVY_THREADS, KEVY_BACKGROUND */
   store_lock lock;
   uint64_t hits, misses, expired, evicted;
-  ref lent;          /* a blob held for the last result, 0 for none */
+  ref lent;          /* a blob, or a node and LENT_NODE, held for the last result; 0 for none */
   char *scratch;     /* what other results point into */
   char *batch;       /* and what results too many or too long for it do */
   uint64_t random;   /* state of store_random */
@@ -112,6 +112,10 @@ char *store_scratch(kevy_store *s);
 
 /* Keeps one owner's count of a blob for the result that borrows it; the blob lent before is let go. */
 void store_lend_blob(kevy_store *s, ref held);
+
+/* The same with a node that nothing refers to any more: it is retired then. */
+#define LENT_NODE UINT64_C(1)
+void store_lend_node(kevy_store *s, ref taken);
 
 /* A pseudo-random number (splitmix64), seeded from the space's secret. Context is the store. */
 uint64_t store_random(void *s);

@@ -438,18 +438,23 @@ static void root_lower(space *sp, tree *t) {
   }
 }
 
-void tree_remove(space *sp, tree *t, tree_path *p) {
+ref tree_take(space *sp, tree *t, tree_path *p) {
   const char *base = sp->mem.base;
   uint64_t rank = tree_rank(base, p), offset;
-  if (!own_inner(sp, t, p, true)) return;
+  if (!own_inner(sp, t, p, true)) return 0;
   tree_cell gone = tree_at(base, p);
-  node_retire(sp, gone.child);
   t->count -= gone.count;
   t->leaves--;
   cell_remove(path_node(base, p, p->height - 1), p->at[p->height - 1].index);
   settle_up(sp, t, p);
   root_lower(sp, t);
   if (tree_seek_position(base, t, rank, p, &offset) == 0) tree_last(base, t, p);
+  return gone.child;
+}
+
+void tree_remove(space *sp, tree *t, tree_path *p) {
+  ref gone = tree_take(sp, t, p);
+  if (gone != 0) node_retire(sp, gone);
 }
 
 /* ---- all of it ---- */
@@ -461,6 +466,7 @@ bool tree_drop(space *sp, tree *t, uint32_t *items) {
     if (*items == 0) return false;
     --*items;
     tree_last(base, t, &p);
+    if (!own_inner(sp, t, &p, true)) return true; /* an exhausted address space: what is left goes with the region */
     uint32_t level = p.height - 1;
     tree_node *n = path_node(base, &p, level);
     t->count -= n->count[--n->used];

@@ -102,10 +102,14 @@ bool tree_insert(space *sp, tree *t, tree_path *p, bool before, ref leaf, uint64
  * the next leaf, or, where there was none, to the last. */
 void tree_remove(space *sp, tree *t, tree_path *p);
 
+/* The same, but the leaf is the caller's to retire. 0: the address space is exhausted, and nothing changed. */
+ref tree_take(space *sp, tree *t, tree_path *p);
+
 /* ---- all of it ---- */
 
 /* Retires leaves and inner nodes, at most *items of them (counted down), from the back. True when the tree is
- * empty; until then nothing else may be done with it. For a tree that nobody refers to any more, snapshots included: its nodes are written where they stand. */
+ * empty; until then nothing else may be done with it. For a tree that nobody refers to any more; nodes that it shares
+ * with one that a snapshot sees are copied before they are written. */
 bool tree_drop(space *sp, tree *t, uint32_t *items);
 
 /* Checks every invariant of this page; for tests. */

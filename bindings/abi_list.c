@@ -1,0 +1,45 @@
+/* abi_list: the lists of kevy.h. */
+#include "../core/type_list.h"
+
+kevy_status kevy_push(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *items,
+                      uint32_t flags, uint64_t *length) {
+  ENTER(s);
+  if (!flags_allowed(flags, KEVY_LEFT | KEVY_XX | KEVY_REPLACE | KEVY_TEXT_KEY))
+    return lending(s, KEVY_EARG);
+  return settled(s, list_push(s, key, klen, k, items, flags, length));
+}
+
+kevy_status kevy_pop(kevy_store *s, const char *key, size_t klen, uint32_t flags, kevy_value *out) {
+  ENTER(s);
+  if (!flags_allowed(flags, KEVY_LEFT)) return lending(s, KEVY_EARG);
+  return lending(s, list_pop(s, key, klen, flags, out));
+}
+
+kevy_status kevy_lindex(kevy_store *s, const char *key, size_t klen, int64_t position,
+                        kevy_value *out) {
+  ENTER(s);
+  return lending(s, list_index(s, key, klen, position, out));
+}
+
+kevy_status kevy_lset(kevy_store *s, const char *key, size_t klen, int64_t position,
+                      const kevy_value *item) {
+  ENTER(s);
+  return settled(s, list_set(s, key, klen, position, item));
+}
+
+kevy_status kevy_llen(kevy_store *s, const char *key, size_t klen, uint64_t *count) {
+  ENTER(s);
+  return lending(s, list_len(s, key, klen, count));
+}
+
+kevy_status kevy_lsplice(kevy_store *s, const char *key, size_t klen, int64_t position,
+                         uint64_t removed, size_t k, const kevy_value *items, uint32_t flags) {
+  ENTER(s);
+  if (!flags_allowed(flags, KEVY_XX | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  return settled(s, list_splice(s, key, klen, position, removed, k, items, flags));
+}
+
+kevy_status kevy_ltrim(kevy_store *s, const char *key, size_t klen, int64_t first, int64_t last) {
+  ENTER(s);
+  return settled(s, list_trim(s, key, klen, first, last));
+}

@@ -1,0 +1,92 @@
+/* type_list: lists: small ones one packed block, large ones a counted tree of leaves.
+ *
+ *     leaf:  node | start, len | uniform | free | count | element | element | ... | free
+ *
+ * A leaf is a packed block (packed.h) with free bytes on both sides, so that both ends of a list move in O(1); it
+ * grows by size classes to LIST_LEAF bytes. An element longer than LIST_ALONE stands in a leaf of its own, of
+ * just its size, which is replaced and never copied. A full leaf that two others follow to its end, and whose
+ * elements are all strings of one length and kind, gives up their heads (`uniform`); who changes it writes
+ * them anew.
+ *
+ * Invariants of a large value: what tree.h says; no leaf without elements; a leaf's count is its cell's. A list that
+ * has become short is packed again, where memory allows.
+ *
+ * Callers hold the lock of an open store. Positions count from 0. What `out` holds borrows until the next call, as
+ * in kevy.h. Writers happen whole or not at all; what only takes elements away never fails for lack of memory. */
+#ifndef KEVY_TYPE_LIST_H
+#define KEVY_TYPE_LIST_H
+
+#include "blob.h"
+#include "collection.h"
+
+#define LIST_SMALL 2048             /* bytes of the longest packed block in an entry */
+#define LIST_LEAF 8192              /* bytes of the largest leaf of several elements */
+#define LIST_ALONE BLOB_THRESHOLD   /* longer elements stand alone */
+
+extern const collection_kind list_kind;
+
+/* RPUSH, LPUSH (KEVY_LEFT); KEVY_XX, KEVY_REPLACE, KEVY_TEXT_KEY. length may be NULL. */
+kevy_status list_push(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *items,
+                      uint32_t flags, uint64_t *length);
+
+/* RPOP, LPOP (KEVY_LEFT). */
+kevy_status list_pop(kevy_store *s, const char *key, size_t klen, uint32_t flags, kevy_value *out);
+
+kevy_status list_len(kevy_store *s, const char *key, size_t klen, uint64_t *count);
+
+/* Negative positions count from the end. KEVY_MISSING past the ends. */
+kevy_status list_index(kevy_store *s, const char *key, size_t klen, int64_t position, kevy_value *out);
+
+/* KEVY_ERANGE past the ends. */
+kevy_status list_set(kevy_store *s, const char *key, size_t klen, int64_t position, const kevy_value *item);
+
+/* Replaces `removed` elements from position on by k others; KEVY_XX, KEVY_TEXT_KEY. KEVY_ERANGE; KEVY_MISSING where
+ * there is no key and none is made. */
+kevy_status list_splice(kevy_store *s, const char *key, size_t klen, int64_t position, uint64_t removed,
+                        size_t k, const kevy_value *items, uint32_t flags);
+
+/* Keeps what lies between two positions, both included. */
+kevy_status list_trim(kevy_store *s, const char *key, size_t klen, int64_t first, int64_t last);
+
+/* LREM: takes away elements equal to item: the first `count`, the last -count, or all (0). */
+kevy_status list_remove(kevy_store *s, const char *key, size_t klen, int64_t count, const kevy_value *item,
+                        uint64_t *removed);
+
+/* LINSERT: KEVY_MISSING without a key, KEVY_UNMET without the pivot. */
+kevy_status list_insert(kevy_store *s, const char *key, size_t klen, bool before, const kevy_value *pivot,
+                        const kevy_value *item, uint64_t *length);
+
+/* LMOVE: takes from the end that KEVY_LEFT in `from` names and adds at the one in `to`, where KEVY_TEXT_KEY counts
+ * too. KEVY_MISSING: no source. */
+kevy_status list_move(kevy_store *s, const char *key, size_t klen, uint32_t from, const char *key2,
+                      size_t klen2, uint32_t to, kevy_value *out);
+
+/* ---- reading in order ---- */
+
+/* Elements of a list that does not change meanwhile, one after the other. */
+typedef struct list_iter {
+  const char *base;
+  const char *at;   /* the element that comes next; backwards, where it ends */
+  uint32_t left;    /* elements of this block that are still to come */
+  uint32_t uniform; /* of the leaf */
+  bool reverse;
+  tree_path path;   /* of a large list */
+  char digits[PACKED_NUMBER];
+} list_iter;
+
+uint64_t list_entry_len(const char *base, const entry *e);
+
+/* From a position below the length on, towards the end or (reverse) towards the beginning. */
+void list_iter_open(list_iter *it, const char *base, const entry *e, uint64_t position, bool reverse);
+
+/* The next element; borrows from the list, or, where digits are kept as a number, from the iterator until the next
+ * call. False at the end. */
+bool list_iter_next(list_iter *it, kevy_value *out);
+
+/* Whether the next element's byte form is this key; false at the end, too. */
+bool list_iter_match(list_iter *it, const packed_key *key);
+
+/* Checks every invariant of a list; for tests. */
+bool list_check(const char *base, const entry *e);
+
+#endif
