@@ -42,6 +42,7 @@
 #include "cmd_string.c"
 #include "cmd_hash.c"
 #include "cmd_set.c"
+#include "cmd_list.c"
 #include "cmd_key.c"
 #include "cmd_stream.c"
 #include "cmd_stream_read.c"

@@ -206,7 +206,8 @@ KEVY_API kevy_status kevy_mget(kevy_store *s, size_t k, const kevy_value *keys, 
 KEVY_API kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys,
                                const kevy_value *values, int64_t ttl, uint32_t flags);
 
-/* ==== Streams ========================================================================= * Entries of fields and values under rising IDs. Fields are of kind bytes, text or int, values any scalar. An emptied
+/* ==== Streams ================================================================================
+ * Entries of fields and values under rising IDs. Fields are of kind bytes, text or int, values any scalar. An emptied
  * stream stays. Errors that any of these may return: KEVY_ECLOSED, KEVY_EWRONGTYPE; writers also KEVY_EREADONLY, KEVY_EOOM,
  * KEVY_ETOOBIG, KEVY_EARG. Reading and consumer groups go through kevy_call_typed (XRANGE, XREADGROUP, ...). */
 
@@ -219,7 +220,6 @@ KEVY_API kevy_status kevy_xadd(kevy_store *s, const char *key, size_t klen, kevy
 
 /* XLEN. *count is 0 with KEVY_MISSING, when there is no such key. O(1). Since 0.2. */
 KEVY_API kevy_status kevy_xlen(kevy_store *s, const char *key, size_t klen, uint64_t *count);
-=======
 
 /* ==== Lists ==================================================================================
  * Elements are any scalar. Positions count from 0, negative ones from the end (-1 is the last element). A list whose

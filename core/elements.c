@@ -14,9 +14,22 @@ bool elements_begin(elements *w, const space *sp, const entry *e, int64_t now, b
       w->of.set.view = set_view_of(sp, e);
       w->of.set.walk = set_walk_begin(&w->of.set.view);
       return true;
+    case KEVY_TYPE_LIST: {
+      uint64_t len = list_entry_len(base, e);
+      list_iter_open(&w->of.list, base, e, reverse ? len - 1 : 0, reverse);
+      w->position = reverse ? len : 0;
+      return true;
+    }
     default:
       return false;
   }
+}
+
+static bool elements_next_item(elements *w, kevy_value *item, kevy_value *position) {
+  if (!list_iter_next(&w->of.list, item)) return false;
+  uint64_t at = w->reverse ? --w->position : w->position++;
+  *position = (kevy_value){KEVY_INT, 0, 0, {.i = (int64_t)at}};
+  return true;
 }
 
 static bool elements_next_member(elements *w, kevy_value *key, kevy_value *value) {
@@ -28,6 +41,7 @@ static bool elements_next_member(elements *w, kevy_value *key, kevy_value *value
 }
 
 bool elements_next(elements *w, kevy_value *key, kevy_value *value) {
+  if (w->type == KEVY_TYPE_LIST) return elements_next_item(w, key, value);
   if (w->type == KEVY_TYPE_SET) return elements_next_member(w, key, value);
   return hash_walk_next(&w->of.hash, key, value);
 }

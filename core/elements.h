@@ -7,11 +7,12 @@
 
 #include "type_hash.h"
 #include "type_set.h"
+#include "type_list.h"
 
 typedef struct elements {
   int32_t type;
   bool reverse;
-  uint64_t position; /* of the list item that comes next */
+  uint64_t position; /* of the list item that comes next; backwards, of the one given last */
   union {
     hash_walk hash;
     struct {
@@ -19,6 +20,7 @@ typedef struct elements {
       set_walk walk;
       char digits[PACKED_NUMBER];
     } set;
+    list_iter list;
   } of;
 } elements;
 

@@ -461,7 +461,7 @@ static bool list_join_next(space *sp, list_value *l, tree_path *p) {
 static void list_join(space *sp, list_value *l, uint64_t position) {
   const char *base = sp->mem.base;
   tree_path p, q;
-  uint64_t offset;
+  uint64_t offset = 0;
   if (l->order.leaves < 2) return;
   if (position >= l->order.count) position = l->order.count - 1;
   tree_seek_position(base, &l->order, position, &p, &offset);
@@ -473,7 +473,7 @@ static void list_join(space *sp, list_value *l, uint64_t position) {
 static void list_erase(space *sp, list_value *l, uint64_t position, uint64_t n) {
   while (n > 0) {
     tree_path p;
-    uint64_t offset;
+    uint64_t offset = 0;
     ref r = tree_seek_position(sp->mem.base, &l->order, position, &p, &offset);
     if (r == 0) break;
     uint32_t count = list_count(list_at(sp->mem.base, r)), rest = count - (uint32_t)offset;
@@ -746,7 +746,7 @@ static bool list_set_uniform(space *sp, list_value *l, tree_path *p, uint32_t in
 /* An edit that takes elements from one leaf, and leaves it with some, without a detour. */
 static list_outcome list_edit_leaf(space *sp, list_value *l, const list_edit *e) {
   tree_path p;
-  uint64_t offset;
+  uint64_t offset = 0;
   ref r = tree_seek_position(sp->mem.base, &l->order, e->position, &p, &offset);
   if (r == 0) return LIST_ELSEWHERE;
   list_leaf *leaf = list_at(sp->mem.base, r);
@@ -813,7 +813,7 @@ static const char *list_find(const char *base, const entry *e, uint64_t position
   *uniform = 0;
   if (!entry_is_large(e)) return packed_seek(small_block(e), small_len(e), (uint32_t)position);
   tree_path p;
-  uint64_t offset;
+  uint64_t offset = 0;
   const list_value *l = (const list_value *)collection_at(base, e);
   const list_leaf *leaf = list_at(base, tree_seek_position(base, &l->order, position, &p, &offset));
   *uniform = leaf->uniform;
@@ -845,11 +845,18 @@ static void list_iter_enter(list_iter *it, const list_leaf *leaf, uint32_t index
 
 void list_iter_open(list_iter *it, const char *base, const entry *e, uint64_t position, bool reverse) {
   it->base = base;
+  it->e = e;
+  list_iter_seek(it, position, reverse);
+}
+
+void list_iter_seek(list_iter *it, uint64_t position, bool reverse) {
+  const char *base = it->base;
+  const entry *e = it->e;
   it->reverse = reverse;
   it->uniform = 0;
   it->path.height = 0;
   if (entry_is_large(e)) {
-    uint64_t offset;
+    uint64_t offset = 0;
     const list_value *l = (const list_value *)collection_at(base, e);
     ref r = tree_seek_position(base, &l->order, position, &it->path, &offset);
     list_iter_enter(it, list_at(base, r), (uint32_t)offset);
@@ -893,6 +900,39 @@ bool list_iter_next(list_iter *it, kevy_value *out) {
 bool list_iter_match(list_iter *it, const packed_key *key) {
   const char *at = list_iter_step(it);
   return at != NULL && list_is(it->uniform, at, key);
+}
+
+kevy_status list_open(kevy_store *s, const char *key, size_t klen, list_iter *it, uint64_t *len) {
+  probe p;
+  kevy_status status = collection_read(s, &p, key, klen, KEVY_TYPE_LIST);
+  *len = 0;
+  if (status != KEVY_OK) return status;
+  *len = list_entry_len(s->base, p.live);
+  list_iter_open(it, s->base, p.live, 0, false);
+  return KEVY_OK;
+}
+
+kevy_status list_measure(kevy_store *s, const char *key, size_t klen, uint32_t flags, uint64_t n, list_iter *it,
+                         uint64_t *count, size_t *bytes) {
+  probe p;
+  kevy_status status = collection_write(s, &p, key, klen, KEVY_TYPE_LIST);
+  if (status != KEVY_OK) return status;
+  if (p.live == NULL) return KEVY_MISSING;
+  uint64_t len = list_entry_len(s->base, p.live), first = flags & KEVY_LEFT ? 0 : len - 1;
+  *count = n < len ? n : len;
+  *bytes = 0;
+  list_iter_open(it, s->base, p.live, first, first != 0);
+  kevy_value v;
+  for (uint64_t i = 0; i < *count && list_iter_next(it, &v); i++)
+    *bytes += v.kind <= KEVY_TEXT ? v.len : NUMBER_FLOAT_MAX;
+  list_iter_seek(it, first, first != 0);
+  return KEVY_OK;
+}
+
+bool list_is_packed(const char *base, const entry *e) {
+  if (!entry_is_large(e)) return true;
+  const list_value *l = (const list_value *)collection_at(base, e);
+  return l->c.bytes <= LIST_LEAF;
 }
 
 /* ---- Adding and replacing -------------------------------------------------------------------------------------- */
@@ -1178,7 +1218,7 @@ static size_t list_purge(char *block, size_t len, const packed_key *key, uint32_
 static uint64_t list_purge_leaf(space *sp, list_value *l, uint64_t position, const packed_key *key, bool last, uint64_t n,
                                 uint64_t *begins, uint64_t *stays) {
   tree_path p;
-  uint64_t offset;
+  uint64_t offset = 0;
   list_leaf *leaf = list_at(sp->mem.base, tree_seek_position(sp->mem.base, &l->order, position, &p, &offset));
   uint32_t count = list_count(leaf), equal = list_count_equal(leaf->uniform, list_block(leaf), key);
   uint32_t take = equal < n ? equal : (uint32_t)n;

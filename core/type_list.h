@@ -61,23 +61,39 @@ kevy_status list_insert(kevy_store *s, const char *key, size_t klen, bool before
 kevy_status list_move(kevy_store *s, const char *key, size_t klen, uint32_t from, const char *key2,
                       size_t klen2, uint32_t to, kevy_value *out);
 
+/* ---- for commands ---- */
+
+/* Finds a list that elements are about to be taken from: of n from an end (KEVY_LEFT), how many there are, and how
+ * many bytes they have at most. The iterator is opened on them. KEVY_MISSING, as writers do. */
+typedef struct list_iter list_iter;
+kevy_status list_measure(kevy_store *s, const char *key, size_t klen, uint32_t flags, uint64_t n, list_iter *it,
+                         uint64_t *count, size_t *bytes);
+
+/* Opens an iterator on the list under a key, for reading; *len is its length. KEVY_MISSING. */
+kevy_status list_open(kevy_store *s, const char *key, size_t klen, list_iter *it, uint64_t *len);
+
+/* Whether Redis would say that it is one packed block. */
+bool list_is_packed(const char *base, const entry *e);
+
 /* ---- reading in order ---- */
 
 /* Elements of a list that does not change meanwhile, one after the other. */
-typedef struct list_iter {
+struct list_iter {
   const char *base;
+  const entry *e;
   const char *at;   /* the element that comes next; backwards, where it ends */
   uint32_t left;    /* elements of this block that are still to come */
   uint32_t uniform; /* of the leaf */
   bool reverse;
   tree_path path;   /* of a large list */
   char digits[PACKED_NUMBER];
-} list_iter;
+};
 
 uint64_t list_entry_len(const char *base, const entry *e);
 
-/* From a position below the length on, towards the end or (reverse) towards the beginning. */
+/* Begins anew with a position below the length, towards the end or (reverse) towards the beginning. */
 void list_iter_open(list_iter *it, const char *base, const entry *e, uint64_t position, bool reverse);
+void list_iter_seek(list_iter *it, uint64_t position, bool reverse);
 
 /* The next element; borrows from the list, or, where digits are kept as a number, from the iterator until the next
  * call. False at the end. */
