@@ -38,6 +38,7 @@
 #include "table.h"
 #include "tree.h"
 #include "type_hash.h"
+#include "type_list.h"
 #include "type_string.h"
 #include "wheel.h"
 #include "kevy.h"

@@ -1,6 +1,6 @@
 /* Lists against an array: random operations on small and large values, under snapshots that are verified later,
  * with elements of every size; each allocation failing in turn; and memory given back. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
 
 #include "check.h"
 
