@@ -147,7 +147,52 @@ static kevy_status hash_lend(kevy_store *s, kevy_value *v, const char *digits) {
   return KEVY_OK;
 }
 
+/* An entry with neither wide lengths nor a deadline, of this type and content, in the first place looked at: nearly
+ * all there are. NULL where it is anything else. */
+static FLAT entry *hash_guess(kevy_store *s, const table *t, const char *key, size_t klen, uint64_t hash,
+                              uint32_t wanted, uint32_t or_wanted) {
+  bool absent;
+  entry *e = table_guess(s->base, t, hash, &absent);
+  if (UNLIKELY(e == NULL)) return NULL;
+  uint32_t flags = entry_flags(e) & ~ENTRY_ACCESS;
+  if (UNLIKELY(flags != wanted && flags != or_wanted)) return NULL;
+  return LIKELY(e->klen == klen && bytes_equal((const char *)(e + 1), key, klen)) ? e : NULL;
+}
+
+#define HASH_PLAIN_SMALL ((uint32_t)KEVY_TYPE_HASH << ENTRY_TYPE_SHIFT | ENTRY_RAW)
+#define HASH_PLAIN_LARGE ((uint32_t)KEVY_TYPE_HASH << ENTRY_TYPE_SHIFT | ENTRY_NODE)
+
+/* The key's entry, when it is such a one. */
+static FLAT entry *hash_guess_key(kevy_store *s, const char *key, size_t klen) {
+  return hash_guess(s, s->keys, key, klen, probe_hash(s, key, klen), HASH_PLAIN_SMALL, HASH_PLAIN_LARGE);
+}
+
+/* A string's member in a large hash, when it is such a one and holds a short string. */
+static FLAT entry *hash_guess_member(kevy_store *s, const entry *e, const kevy_value *field, uint64_t hash) {
+  return hash_guess(s, &hash_large_at(s->base, e)->k.members, field->as.ptr, field->len, hash, ENTRY_PLAIN,
+                    ENTRY_PLAIN);
+}
+
+static kevy_status hash_get_any(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out);
+
 kevy_status hash_get(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out) {
+  if (UNLIKELY(field->kind > KEVY_TEXT)) return hash_get_any(s, key, klen, field, out);
+  entry *e = hash_guess_key(s, key, klen);
+  if (UNLIKELY(e == NULL) || !entry_is_large(e)) return hash_get_any(s, key, klen, field, out);
+  entry *member = hash_guess_member(s, e, field, hash_bytes(s->sp->secret, field->as.ptr, field->len));
+  if (UNLIKELY(member == NULL)) return hash_get_any(s, key, klen, field, out);
+  s->hits++;
+  probe_note_access(s, e);
+  out->kind = entry_value_kind(member);
+  out->reserved = 0;
+  out->len = member->vlen;
+  out->as.ptr = (const char *)(member + 1) + member->klen;
+  return KEVY_OK;
+}
+
+/* What hash_get does when its first guesses fail. */
+static __attribute__((noinline)) kevy_status hash_get_any(kevy_store *s, const char *key, size_t klen,
+                                                          const kevy_value *field, kevy_value *out) {
   hash_field f;
   probe p;
   char digits[PACKED_NUMBER];
@@ -307,12 +352,10 @@ typedef struct hash_staged {
   uint64_t hash, before; /* once it is in its place: the slot's word before, 0 for none */
 } hash_staged;
 
-/* Swaps a staged member in. The field is read from the block: the caller's may lie in what an earlier one of the
- * same call replaced. */
-static bool hash_swap_in(kevy_store *s, hash_large *h, hash_staged *st) {
+/* Swaps a staged member in at its field's slot, NULL where it is new. False: no memory, and nothing changed. */
+static FLAT bool hash_swap_at(kevy_store *s, hash_large *h, hash_staged *st, uint64_t *slot) {
   space *sp = s->sp;
   entry *e = mem_ptr(s->base, st->block);
-  uint64_t *slot = member_find(s->base, &h->k, st->hash, entry_key(e), entry_klen(e));
   st->before = 0;
   if (slot == NULL) return table_insert(sp, &h->k.members, st->hash, st->block, false);
   slot = table_own(sp, &h->k.members, st->hash, slot, false);
@@ -322,6 +365,13 @@ static bool hash_swap_in(kevy_store *s, hash_large *h, hash_staged *st) {
   st->before = *slot & (REF_MASK | SLOT_FRESH);
   table_replace(slot, st->block);
   return true;
+}
+
+/* Swaps a staged member in. The field is read from the block: the caller's may lie in what an earlier one of the
+ * same call replaced. */
+static bool hash_swap_in(kevy_store *s, hash_large *h, hash_staged *st) {
+  const entry *e = mem_ptr(s->base, st->block);
+  return hash_swap_at(s, h, st, member_find(s->base, &h->k, st->hash, entry_key(e), entry_klen(e)));
 }
 
 static void hash_undo(kevy_store *s, hash_large *h, const hash_staged *st) {
@@ -387,7 +437,7 @@ static kevy_status hash_large_put(kevy_store *s, hash_large *h, hash_change *ch,
   if (slot != NULL && before == deadline && hash_overwrite(s, slot, &c)) return KEVY_OK;
   status = hash_stage(s, h, &st, &f, hash, &c, deadline);
   if (UNLIKELY(status != KEVY_OK)) return status;
-  if (UNLIKELY(!hash_swap_in(s, h, &st))) {
+  if (UNLIKELY(!hash_swap_at(s, h, &st, slot))) {
     hash_unstage(s, h, &st);
     return KEVY_EOOM;
   }
@@ -709,8 +759,32 @@ static kevy_status hash_find_to_set(kevy_store *s, probe *p, const char *key, si
   return KEVY_OK;
 }
 
+/* The commonest write: a string over a plain member's, in a block of the same size, with no snapshot to mind. False,
+ * and nothing done, where it is anything else. */
+static FLAT bool hash_set_plain(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
+                                const kevy_value *value) {
+  if (s->sp->newest != 0 || UNLIKELY(s->serve != NULL) || field->kind > KEVY_TEXT || value->kind > KEVY_TEXT ||
+      value->len > BLOB_THRESHOLD)
+    return false;
+  entry *e = hash_guess_key(s, key, klen);
+  if (e == NULL || !entry_is_large(e)) return false;
+  entry *member = hash_guess_member(s, e, field, hash_bytes(s->sp->secret, field->as.ptr, field->len));
+  if (member == NULL) return false;
+  size_t head = sizeof(entry) + member->klen;
+  if (value->len != member->vlen && mem_round(head + value->len) != mem_round(head + member->vlen)) return false;
+  member->vlen = (uint16_t)value->len;
+  member->kinds = (uint8_t)((member->kinds & 0x30u) | value->kind);
+  bytes_move((char *)member + head, value->as.ptr, value->len);
+  return true;
+}
+
 kevy_status hash_set(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
                      const kevy_value *values, uint32_t flags, uint64_t *added) {
+  if (LIKELY(k == 1 && (flags & ~KEVY_TEXT_KEY) == 0 && s->frozen == NULL) &&
+      hash_set_plain(s, key, klen, fields, values)) {
+    if (added != NULL) *added = 0;
+    return store_write(s);
+  }
   hash_change ch = {k, fields, values, KEVY_NO_TTL, flags & KEVY_TEXT_KEY, 0};
   probe p;
   if (added != NULL) *added = 0;
