@@ -152,7 +152,7 @@ static kevy_status hash_lend(kevy_store *s, kevy_value *v, const char *digits) {
 static FLAT entry *hash_guess(kevy_store *s, const table *t, const char *key, size_t klen, uint64_t hash,
                               uint32_t wanted, uint32_t or_wanted) {
   bool absent;
-  entry *e = table_guess(s->base, t, hash, &absent);
+  entry *e = table_guess(s->base, table_home(s->base, t, hash), hash, &absent);
   if (UNLIKELY(e == NULL)) return NULL;
   uint32_t flags = entry_flags(e) & ~ENTRY_ACCESS;
   if (UNLIKELY(flags != wanted && flags != or_wanted)) return NULL;
