@@ -98,12 +98,10 @@ bool stream_arg_interval(command_call *c, const kevy_value *low, const kevy_valu
 }
 
 static char *stream_format_word(char *to, uint64_t n) {
-  char digits[20];
-  size_t at = sizeof digits;
-  do digits[--at] = (char)('0' + n % 10);
-  while ((n /= 10) != 0);
-  memcpy(to, digits + at, sizeof digits - at);
-  return to + (sizeof digits - at);
+  if (LIKELY(n <= INT64_MAX)) return to + number_format_int((int64_t)n, to);
+  to += number_format_int((int64_t)(n / 10), to);
+  *to++ = (char)('0' + n % 10);
+  return to;
 }
 
 void stream_answer_id(sink *out, const kevy_stream_id *id) {

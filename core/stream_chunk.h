@@ -190,16 +190,32 @@ static inline uint32_t stream_chunk_read(const stream_chunk *c, uint32_t offset,
   return next;
 }
 
-/* Where the first entry not before id begins; c->used when all are. */
+/* Where the next entry begins. */
+static inline uint32_t stream_chunk_next(const stream_chunk *c, uint32_t offset) {
+  uint64_t n;
+  const char *at = stream_varint_take(c->text + offset, &n);
+  return (uint32_t)(at - c->text + (ptrdiff_t)n);
+}
+
+/* Where the first entry not before id begins; c->used when all are. Compares IDs as they are counted. */
 static inline uint32_t stream_chunk_seek(const stream_chunk *c, const kevy_stream_id *id) {
-  stream_entry e;
-  uint32_t at = c->names;
-  while (at < c->used) {
-    uint32_t next = stream_chunk_read(c, at, &e);
-    if (stream_id_compare(&e.id, id) >= 0) return at;
-    at = next;
+  if (stream_id_compare(id, &c->first) <= 0) return c->names;
+  uint64_t ms = id->ms - c->first.ms, seq = ms == 0 ? id->seq - c->first.seq : id->seq;
+  for (uint32_t offset = c->names; offset < c->used;) {
+    uint64_t n, here = 0;
+    const char *at = stream_varint_take(c->text + offset, &n);
+    uint32_t next = (uint32_t)(at - c->text + (ptrdiff_t)n);
+    unsigned head = (unsigned char)*at++;
+    if (!(head & STREAM_SAME_MS)) at = stream_varint_take(at, &here);
+    if (here > ms) return offset;
+    if (here == ms) {
+      uint64_t there = 0;
+      if (!(head & STREAM_SEQ_0)) stream_varint_take(at, &there);
+      if (there >= seq) return offset;
+    }
+    offset = next;
   }
-  return at;
+  return c->used;
 }
 
 /* The next pair of an entry, borrowed. False: no more. */
@@ -292,8 +308,7 @@ static inline void stream_chunk_cut(stream_chunk *c, uint32_t from, uint32_t to,
     c->last -= to - from;
     return;
   }
-  stream_entry e;
-  for (uint32_t at = c->last = c->names; at < c->used; at = stream_chunk_read(c, at, &e)) c->last = at;
+  for (uint32_t at = c->last = c->names; at < c->used; at = stream_chunk_next(c, at)) c->last = at;
 }
 
 #endif

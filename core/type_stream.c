@@ -407,6 +407,12 @@ kevy_status stream_cut(kevy_store *s, const char *key, size_t klen, const stream
 
 /* ---- ranges ---- */
 
+/* Where the first entry of the chunk above high begins. */
+static uint32_t stream_range_end(const stream_range *r) {
+  kevy_stream_id above = r->high;
+  return stream_id_up(&above) ? stream_chunk_seek(r->chunk, &above) : r->chunk->used;
+}
+
 /* Forwards: from the first entry of the chunk on. Backwards: notes where its entries begin, those up to high. */
 static void stream_range_enter(stream_range *r, ref leaf) {
   r->chunk = leaf != 0 ? stream_chunk_at(r->base, leaf) : NULL;
@@ -416,13 +422,8 @@ static void stream_range_enter(stream_range *r, ref leaf) {
     r->at = r->chunk->names;
     return;
   }
-  stream_entry e;
-  for (uint32_t at = r->chunk->names; at < r->chunk->used;) {
-    uint32_t next = stream_chunk_read(r->chunk, at, &e);
-    if (stream_id_compare(&e.id, &r->high) > 0) break;
-    r->offsets[r->at++] = at;
-    at = next;
-  }
+  uint32_t end = stream_range_end(r);
+  for (uint32_t at = r->chunk->names; at < end; at = stream_chunk_next(r->chunk, at)) r->offsets[r->at++] = at;
 }
 
 void stream_range_open(const char *base, const stream *st, stream_range *r, kevy_stream_id low, kevy_stream_id high,

@@ -1,8 +1,10 @@
 /* Streams against a model: entries and pending entries through every change, with snapshots that are read back later; every
  * allocation failing; memory back to the byte. */
-#include "../../bindings/amalgam.c"
+#include <stdarg.h>
 
 #include "check.h"
+#include "internals.h"
+#include "stream_group.h"
 
 /* ---- the model: what XRANGE and XPENDING would say ---- */
 
