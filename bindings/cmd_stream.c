@@ -98,10 +98,15 @@ bool stream_arg_interval(command_call *c, const kevy_value *low, const kevy_valu
 }
 
 static char *stream_format_word(char *to, uint64_t n) {
-  if (LIKELY(n <= INT64_MAX)) return to + number_format_int((int64_t)n, to);
-  to += number_format_int((int64_t)(n / 10), to);
-  *to++ = (char)('0' + n % 10);
-  return to;
+  char digits[20];
+  size_t at = sizeof digits;
+  while (n >= 10) {
+    digits[--at] = (char)('0' + n % 10);
+    n /= 10;
+  }
+  *to++ = (char)('0' + n);
+  bytes_move(to, digits + at, sizeof digits - at);
+  return to + (sizeof digits - at);
 }
 
 void stream_answer_id(sink *out, const kevy_stream_id *id) {
@@ -126,7 +131,8 @@ void stream_answer_entry(sink *out, stream_entry *e) {
 }
 
 uint64_t stream_range_count(const stream_range *r, uint64_t most) {
-  stream_range ahead = *r;
+  stream_range ahead;
+  memcpy(&ahead, r, r->reverse ? sizeof ahead : offsetof(stream_range, offsets));
   stream_entry e;
   uint64_t n = 0;
   while (n < most && stream_range_next(&ahead, &e)) n++;

@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+#include "entry.h"
+
 #define REPLY_SHRINK ((size_t)1 << 20) /* a block beyond this is given back before the next use */
 
 /* ---- The block ------------------------------------------------------------------------------- */
@@ -31,8 +33,8 @@ static bool reply_grow(kevy_reply *r, size_t more) {
 }
 
 /* The place for len more bytes, counted as written; NULL once memory has run out. */
-static char *reply_take(kevy_reply *r, size_t len) {
-  if (r->failed || !reply_grow(r, len)) {
+static inline char *reply_take(kevy_reply *r, size_t len) {
+  if (UNLIKELY(r->failed || (len > r->capacity - r->len && !reply_grow(r, len)))) {
     r->failed = true;
     return NULL;
   }
@@ -137,8 +139,9 @@ static void flat_put(sink *k, const flat_record *record, const char *bytes, size
   char *place = reply_take(reply_of(k), sizeof *record + padded);
   if (place == NULL) return;
   memcpy(place, record, sizeof *record);
-  if (len > 0) memcpy(place + sizeof *record, bytes, len);
-  memset(place + sizeof *record + len, 0, padded - len);
+  if (len == 0) return;
+  store64(place + sizeof *record + padded - 8, 0); /* the padding is within the last word */
+  bytes_move(place + sizeof *record, bytes, len);
 }
 
 static void flat_string(sink *k, int32_t type, uint32_t kind, const char *bytes, size_t len) {
