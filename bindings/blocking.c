@@ -157,7 +157,7 @@ static bool keys_are_strings(const kevy_value *argv, const command_call *c) {
 static kevy_status wait_keep(kevy_store *s, const command_call *c, const kevy_value *argv,
                              kevy_reply *r, reply_encoding encoding, kevy_wait **out) {
   if (!keys_are_strings(argv, c)) return store_fail(s, KEVY_EARG, "%s", "a key to wait for must be a string");
-  kevy_wait *w = wait_new(c->argc, argv);
+  kevy_wait *w = wait_new(c->argc, c->waits.argv != NULL ? c->waits.argv : argv);
   if (w == NULL) return store_fail(s, KEVY_EOOM, "%s", "");
   w->reply = r;
   w->encoding = encoding;
@@ -180,6 +180,7 @@ KEVY_API kevy_status kevy_wait_call(kevy_store *s, size_t argc, const kevy_value
   command_call c;
   kevy_status status = attempt(s, argc, argv, r, encoding, &c);
   if (status == KEVY_OK && c.waits.keys != 0) status = wait_keep(s, &c, argv, r, encoding, out);
+  free(c.waits.argv);
   store_settle(s);
   return status;
 }

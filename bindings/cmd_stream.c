@@ -109,12 +109,15 @@ static char *stream_format_word(char *to, uint64_t n) {
   return to + (sizeof digits - at);
 }
 
-void stream_answer_id(sink *out, const kevy_stream_id *id) {
-  char text[STREAM_ID_TEXT];
+size_t stream_format_id(const kevy_stream_id *id, char text[STREAM_ID_TEXT]) {
   char *end = stream_format_word(text, id->ms);
   *end++ = '-';
-  end = stream_format_word(end, id->seq);
-  sink_bytes(out, text, (size_t)(end - text));
+  return (size_t)(stream_format_word(end, id->seq) - text);
+}
+
+void stream_answer_id(sink *out, const kevy_stream_id *id) {
+  char text[STREAM_ID_TEXT];
+  sink_bytes(out, text, stream_format_id(id, text));
 }
 
 /* ---- Entries ----------------------------------------------------------------------------------- */

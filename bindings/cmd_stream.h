@@ -24,6 +24,7 @@ bool stream_arg_interval(command_call *c, const kevy_value *low, const kevy_valu
                          kevy_stream_id *to);
 bool stream_arg_start(command_call *c, const kevy_value *arg, kevy_stream_id *from);
 
+size_t stream_format_id(const kevy_stream_id *id, char text[STREAM_ID_TEXT]);
 void stream_answer_id(sink *out, const kevy_stream_id *id);
 
 /* ---- entries ---- */

@@ -178,11 +178,43 @@ static void stream_answer_serving(const stream_reading *r, size_t i, const strea
   stream_answer_range(out, &range, v->n);
 }
 
+/* The arguments with the IDs that "$" means now. NULL: there is none, or no memory. */
+static kevy_value *stream_read_since(const stream_reading *r, const stream_serving *all, bool *failed) {
+  command_call *c = r->call;
+  const kevy_value *ids = &c->argv[r->first + r->keys];
+  size_t since = 0;
+  for (size_t i = 0; i < r->keys; i++) since += stream_read_is(&ids[i], '$');
+  *failed = false;
+  if (since == 0) return NULL;
+  kevy_value *argv = malloc(c->argc * sizeof *argv + since * STREAM_ID_TEXT);
+  *failed = argv == NULL;
+  if (argv == NULL) return NULL;
+  memcpy(argv, c->given, c->argc * sizeof *argv);
+  char *text = (char *)(argv + c->argc);
+  for (size_t i = 0; i < r->keys; i++) {
+    if (!stream_read_is(&ids[i], '$')) continue;
+    argv[r->first + r->keys + i] = kevy_bytes(text, stream_format_id(&all[i].after, text));
+    text += STREAM_ID_TEXT;
+  }
+  return argv;
+}
+
+static void stream_read_wait(const stream_reading *r, const stream_serving *all) {
+  bool failed;
+  kevy_value *argv = stream_read_since(r, all, &failed);
+  if (failed) {
+    command_error(r->call, KEVY_EOOM);
+    return;
+  }
+  command_wait(r->call, r->first, r->keys, r->timeout);
+  r->call->waits.argv = argv;
+}
+
 static void stream_answer_all(const stream_reading *r, const stream_serving *all) {
   size_t served = 0;
   for (size_t i = 0; i < r->keys; i++) served += all[i].served;
   if (served == 0) {
-    if (r->timeout >= 0) command_wait(r->call, r->first, r->keys, r->timeout);
+    if (r->timeout >= 0) stream_read_wait(r, all);
     else sink_nil_array(r->call->out);
     return;
   }

@@ -370,7 +370,9 @@ kevy_status command_run_call(command_call *c) {
 
 kevy_status command_run(kevy_store *s, size_t argc, const kevy_value *argv, sink *out) {
   command_call c = {.store = s, .argc = argc, .argv = argv, .given = argv, .out = out};
-  return command_run_call(&c);
+  kevy_status status = command_run_call(&c);
+  free(c.waits.argv);
+  return status;
 }
 
 kevy_status command_run_typed(kevy_store *s, size_t argc, const kevy_value *argv, sink *out,
@@ -378,6 +380,7 @@ kevy_status command_run_typed(kevy_store *s, size_t argc, const kevy_value *argv
   command_call c = {
       .store = s, .argc = argc, .argv = argv, .given = argv, .kinds = true, .out = out};
   kevy_status status = command_run_call(&c);
+  free(c.waits.argv);
   *failed = c.failed;
   return status;
 }

@@ -32,6 +32,7 @@ struct command_call {
   struct {                 /* set by command_wait */
     size_t first, keys;    /* the arguments that are the keys to wait for; keys is 0 when it does not wait */
     int64_t timeout_ms;    /* 0 for ever */
+    kevy_value *argv;      /* what to run later in place of the arguments given, allocated as one; NULL: these */
   } waits;
   sink *out;
 };

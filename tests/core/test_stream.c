@@ -431,9 +431,42 @@ static void test_pending(size_t n) {
   kevy_close(s);
 }
 
+/* Readers that wait: "$" means the moment at which it was asked, and waiting for a group wakes nobody else. */
+static void test_waiting(void) {
+  kevy_store *s;
+  kevy_wait *plain = NULL, *grouped = NULL;
+  kevy_reply *one = kevy_reply_new(), *two = kevy_reply_new();
+  REQUIRE(kevy_open(NULL, &s) == KEVY_OK && one != NULL && two != NULL);
+  CHECK(run(s, "XGROUP CREATE k g 0 MKSTREAM") == KEVY_OK);
+  kevy_value read[6] = {kevy_bytes("XREAD", 5), kevy_bytes("BLOCK", 5), kevy_bytes("0", 1),
+                        kevy_bytes("STREAMS", 7), kevy_bytes("k", 1), kevy_bytes("$", 1)};
+  kevy_value group[9] = {kevy_bytes("XREADGROUP", 10), kevy_bytes("GROUP", 5), kevy_bytes("g", 1), kevy_bytes("c", 1),
+                         read[1], read[2], read[3], read[4], kevy_bytes(">", 1)};
+  CHECK(kevy_wait_call(s, 6, read, 0, one, &plain) == KEVY_UNMET);
+  CHECK(kevy_wait_call(s, 9, group, 0, two, &grouped) == KEVY_UNMET);
+  REQUIRE(plain != NULL && grouped != NULL);
+  CHECK(run(s, "XGROUP CREATECONSUMER k g d") == KEVY_OK);
+  CHECK(kevy_wait_poll(plain, 0) == KEVY_UNMET && kevy_wait_poll(grouped, 0) == KEVY_UNMET);
+  CHECK(run(s, "XADD k 5-5 f v") == KEVY_OK);
+  CHECK(kevy_wait_poll(plain, 0) == KEVY_OK && kevy_wait_poll(grouped, 0) == KEVY_OK);
+  kevy_item item;
+  CHECK(kevy_wait_end(plain) == KEVY_OK && kevy_wait_end(grouped) == KEVY_OK);
+  kevy_reply_next(one, &item);
+  CHECK(item.type == KEVY_REPLY_ARRAY && item.count == 1);
+  kevy_reply_next(two, &item);
+  CHECK(item.type == KEVY_REPLY_ARRAY && item.count == 1);
+  CHECK(kevy_wait_call(s, 6, read, 0, one, &plain) == KEVY_UNMET);
+  CHECK(run(s, "XADD k 5-6 f v") == KEVY_OK && kevy_wait_end(plain) == KEVY_OK);
+  CHECK(kevy_call(s, 6, read, one) == KEVY_OK);
+  kevy_reply_free(one);
+  kevy_reply_free(two);
+  kevy_close(s);
+}
+
 int main(void) {
   check_begin("stream");
   REQUIRE((reply = kevy_reply_new()) != NULL);
+  test_waiting();
   test_model(scaled(60000, 500));
   test_failing(scaled(1500, 50), false);
   test_failing(scaled(1500, 50), true);
