@@ -5,6 +5,7 @@
 #include "expire.h"
 #include "probe.h"
 #include "type_hash.h"
+#include "type_list.h"
 
 kevy_status keyspace_delete(kevy_store *s, const char *key, size_t klen) {
   kevy_status status = store_write(s);
@@ -47,6 +48,7 @@ kevy_status keyspace_form(kevy_store *s, const char *key, size_t klen, int32_t *
   if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
   *type = entry_type(p.live);
   *large = entry_is_large(p.live);
+  if (*type == KEVY_TYPE_LIST) *large = !list_is_packed(s->base, p.live);
   return KEVY_OK;
 }
 

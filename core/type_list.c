@@ -306,6 +306,8 @@ static bool list_split(space *sp, list_value *l, tree_path *p, uint32_t index) {
   leaf->len = (uint32_t)cut;
   packed_set_count(block, index);
   tree_update(sp->mem.base, &l->order, &q, -(int64_t)(count - index), NULL);
+  if (list_roomy(LIST_HEAD + cut) < leaf->head.size / 8 * 7)
+    (void)list_leaf_resize(sp, l, &q, leaf, list_roomy(LIST_HEAD + cut), false, false); /* where memory allows */
   return true;
 }
 
