@@ -390,6 +390,39 @@ KEVY_API kevy_status kevy_sismember(kevy_store *s, const char *key, size_t klen,
 /* SCARD. *count is 0 with KEVY_MISSING. O(1). Since 0.1. */
 KEVY_API kevy_status kevy_scard(kevy_store *s, const char *key, size_t klen, uint64_t *count);
 
+/* ==== Sorted sets ============================================================================
+ * Scores are doubles, never NaN (KEVY_ENOTFLOAT), and -0 is 0. Elements are in the order of (score, member bytes). */
+
+/* ZADD. flags: KEVY_NX, XX, GT, LT (contradictions are KEVY_EARG); KEVY_REPLACE (the set is made anew, whatever
+ * the key held, and has no TTL; with k = 0 the key is deleted); KEVY_CHANGED; KEVY_TEXT_KEY. *changed, if not
+ * NULL, is how many members are new; with KEVY_CHANGED also those whose score is another now. All are added
+ * or none. O(k log n). Since 0.1. */
+KEVY_API kevy_status kevy_zadd(kevy_store *s, const char *key, size_t klen, size_t k,
+                               const kevy_value *members, const double *scores, uint32_t flags,
+                               uint64_t *changed);
+
+/* ZINCRBY; a member that is not there begins at 0. flags: KEVY_NX, XX, GT, LT: KEVY_UNMET when they forbid it;
+ * KEVY_TEXT_KEY. *score, if not NULL, is the new one. KEVY_ENAN. O(log n). Since 0.1. */
+KEVY_API kevy_status kevy_zincr(kevy_store *s, const char *key, size_t klen,
+                                const kevy_value *member, double by, uint32_t flags, double *score);
+
+/* ZSCORE. KEVY_MISSING. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_zscore(kevy_store *s, const char *key, size_t klen,
+                                 const kevy_value *member, double *score);
+
+/* ZREM. *removed, if not NULL, is how many were there; 0 with KEVY_MISSING, when there is no key.
+ * O(k log n). Since 0.1. */
+KEVY_API kevy_status kevy_zrem(kevy_store *s, const char *key, size_t klen, size_t k,
+                               const kevy_value *members, uint64_t *removed);
+
+/* ZCARD. *count is 0 with KEVY_MISSING. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_zcard(kevy_store *s, const char *key, size_t klen, uint64_t *count);
+
+/* ZRANK; ZREVRANK with KEVY_REV. *score may be NULL. KEVY_MISSING. O(log n). Since 0.1. */
+KEVY_API kevy_status kevy_zrank(kevy_store *s, const char *key, size_t klen,
+                                const kevy_value *member, uint32_t flags, uint64_t *rank,
+                                double *score);
+
 /* ==== Iteration ============================================================================== */
 
 typedef struct kevy_iter kevy_iter;

@@ -8,6 +8,7 @@
 #include "type_hash.h"
 #include "type_set.h"
 #include "type_stream.h"
+#include "type_zset.h"
 
 static inline void *collection_ptr(const space *sp, ref r) { return mem_ptr(sp->mem.base, r); }
 static inline ref collection_ref(const space *sp, const void *at) {
@@ -22,6 +23,7 @@ const collection_kind *collection_kind_of(int32_t type) {
     case KEVY_TYPE_SET: return &set_kind;
     case KEVY_TYPE_STREAM: return &stream_kind;
     case KEVY_TYPE_LIST: return &list_kind;
+    case KEVY_TYPE_ZSET: return &zset_kind;
     default: return NULL;
   }
 }

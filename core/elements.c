@@ -20,6 +20,11 @@ bool elements_begin(elements *w, const space *sp, const entry *e, int64_t now, b
       w->position = reverse ? len : 0;
       return true;
     }
+    case KEVY_TYPE_ZSET:
+      w->of.zset.view = zset_view_of(sp, e);
+      zset_walk_begin(&w->of.zset.walk, &w->of.zset.view, reverse ? w->of.zset.view.count - 1 : 0, UINT64_MAX,
+                      reverse);
+      return true;
     default:
       return false;
   }
@@ -40,8 +45,16 @@ static bool elements_next_member(elements *w, kevy_value *key, kevy_value *value
   return true;
 }
 
+static bool elements_next_scored(elements *w, kevy_value *key, kevy_value *value) {
+  double score;
+  if (!zset_walk_next(&w->of.zset.walk, key, &score)) return false;
+  *value = (kevy_value){KEVY_FLOAT, 0, 0, {.d = score}};
+  return true;
+}
+
 bool elements_next(elements *w, kevy_value *key, kevy_value *value) {
   if (w->type == KEVY_TYPE_LIST) return elements_next_item(w, key, value);
+  if (w->type == KEVY_TYPE_ZSET) return elements_next_scored(w, key, value);
   if (w->type == KEVY_TYPE_SET) return elements_next_member(w, key, value);
   return hash_walk_next(&w->of.hash, key, value);
 }

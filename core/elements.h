@@ -8,6 +8,7 @@
 #include "type_hash.h"
 #include "type_set.h"
 #include "type_list.h"
+#include "type_zset.h"
 
 typedef struct elements {
   int32_t type;
@@ -21,6 +22,10 @@ typedef struct elements {
       char digits[PACKED_NUMBER];
     } set;
     list_iter list;
+    struct {
+      zset_view view;
+      zset_walk walk;
+    } zset;
   } of;
 } elements;
 

@@ -479,6 +479,7 @@ class Reader:
 #   value values      kevy_value in: one, or count of them        value_out values_out: received
 #   struct struct_out another struct, in or received
 #   number number_out an integer or a double, in or received
+#   numbers           doubles in: count of them
 
 
 def role(description: Description, params: List[Param], i: int, counted: bool) -> str:
@@ -490,6 +491,8 @@ def role(description: Description, params: List[Param], i: int, counted: bool) -
         return ("values" if counted else "value") + ("" if t.const else "_out")
     if description.struct(t.base) and t.stars == 1:
         return "struct" if t.const else "struct_out"
+    if t == CType("double", 1, True) and counted:
+        return "numbers"
     if t.base == "char" and t.const and t.stars == 1:
         return "bytes" if after == CType("size_t") else "text"
     if t == CType("char", 1) and after == CType("size_t"):

@@ -29,8 +29,8 @@ def machine(d: Description, t: CType) -> str:
 
 
 def pointee(d: Description, p: Param) -> str:
-    """The machine type behind an out-parameter for a number."""
-    return machine(d, p.type.deref()) if p.role == "number_out" else machine(d, p.type)
+    """The machine type behind an out-parameter for a number, and of an array's numbers."""
+    return machine(d, p.type.deref()) if p.role in ("number_out", "numbers") else machine(d, p.type)
 
 
 def of(d: Description, t: CType) -> str:

@@ -122,7 +122,7 @@ def lua_results(f: Function):
 def lua_arguments(f: Function):
     hidden = ("length", "count", "buffer")
     shown = [p for p in f.params if p.role not in hidden and (not p.role.endswith("_out") or p.optional)]
-    return [f"{{{p.name}}}" if p.role == "values" else
+    return [f"{{{p.name}}}" if p.role in ("values", "numbers") else
             f"want_{p.name}" if p.role.endswith("_out") else p.name for p in shown]
 
 

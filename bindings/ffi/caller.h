@@ -41,6 +41,7 @@ typedef enum abi_role {
   ABI_ROLE_VALUES,  /* an array of them */
   ABI_ROLE_STRUCT,  /* another struct, of: its name */
   ABI_ROLE_NUMBER,  /* an integer or a double */
+  ABI_ROLE_NUMBERS, /* an array of doubles */
   ABI_ROLE_HANDLE_OUT,
   ABI_ROLE_BYTES_OUT, /* a lent string; its length goes to the next parameter */
   ABI_ROLE_LENGTH_OUT,

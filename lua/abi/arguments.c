@@ -102,14 +102,30 @@ static kevy_value read_value(lua_State *L, int index, int argument) {
   }
 }
 
-/* An array. The first one of a call sets the count, the others must agree. */
-static void read_values(lua_State *L, frame *fr, size_t i, int argument) {
+/* The length of an array. The first one of a call sets the count, the others must agree. */
+static size_t read_count(lua_State *L, frame *fr, int argument) {
   luaL_checktype(L, argument, LUA_TTABLE);
   size_t n = lua_rawlen(L, argument);
   luaL_argcheck(L, n <= SIZE_MAX / sizeof(kevy_value), argument, "too many values");
   luaL_argcheck(L, !fr->counted || n == fr->count, argument, "as many values as before expected");
   fr->count = n;
   fr->counted = true;
+  return n;
+}
+
+static void read_numbers(lua_State *L, frame *fr, size_t i, int argument) {
+  size_t n = read_count(L, fr, argument);
+  double *numbers = frame_block(L, fr, i, n, sizeof *numbers);
+  for (size_t at = 0; at < n; at++) {
+    lua_rawgeti(L, argument, (lua_Integer)at + 1);
+    numbers[at] = read_number(L, -1, argument, ABI_DOUBLE).d;
+    lua_pop(L, 1);
+  }
+  fr->slots[i].p = numbers;
+}
+
+static void read_values(lua_State *L, frame *fr, size_t i, int argument) {
+  size_t n = read_count(L, fr, argument);
   kevy_value *values = frame_block(L, fr, i, n, sizeof *values);
   for (size_t at = 0; at < n; at++) {
     lua_rawgeti(L, argument, (lua_Integer)at + 1);
@@ -207,6 +223,7 @@ static void read_in(lua_State *L, frame *fr, size_t i, int argument) {
   case ABI_ROLE_BYTES: read_bytes(L, fr, i, argument); break;
   case ABI_ROLE_CAPACITY: read_capacity(L, fr, i, argument); break;
   case ABI_ROLE_VALUES: read_values(L, fr, i, argument); break;
+  case ABI_ROLE_NUMBERS: read_numbers(L, fr, i, argument); break;
   case ABI_ROLE_STRUCT: read_struct(L, fr, i, argument); break;
   case ABI_ROLE_NUMBER: fr->slots[i] = read_number(L, argument, argument, p->type); break;
   case ABI_ROLE_TEXT: fr->slots[i].p = (void *)(uintptr_t)text(L, argument, argument); break;

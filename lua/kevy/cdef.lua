@@ -87,6 +87,12 @@ kevy_status kevy_sadd(kevy_store *s, const char *key, size_t klen, size_t k, con
 kevy_status kevy_srem(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members, uint64_t *removed);
 kevy_status kevy_sismember(kevy_store *s, const char *key, size_t klen, const kevy_value *member);
 kevy_status kevy_scard(kevy_store *s, const char *key, size_t klen, uint64_t *count);
+kevy_status kevy_zadd(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members, const double *scores, uint32_t flags, uint64_t *changed);
+kevy_status kevy_zincr(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double by, uint32_t flags, double *score);
+kevy_status kevy_zscore(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double *score);
+kevy_status kevy_zrem(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members, uint64_t *removed);
+kevy_status kevy_zcard(kevy_store *s, const char *key, size_t klen, uint64_t *count);
+kevy_status kevy_zrank(kevy_store *s, const char *key, size_t klen, const kevy_value *member, uint32_t flags, uint64_t *rank, double *score);
 typedef struct kevy_iter kevy_iter;
 kevy_status kevy_iter_open(kevy_store *s, const char *pattern, size_t plen, int32_t type, kevy_iter **out);
 kevy_status kevy_iter_next(kevy_iter *it, kevy_value *key, kevy_value *value);
@@ -230,7 +236,8 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_ttl", "kevy_deadline", "kevy_expire", "kevy_persist", "kevy_now", "kevy_hget",
     "kevy_hmget", "kevy_hset", "kevy_hdel", "kevy_hexists", "kevy_hlen", "kevy_hincr",
     "kevy_hincr_float", "kevy_hexpire", "kevy_httl", "kevy_sadd", "kevy_srem",
-    "kevy_sismember", "kevy_scard", "kevy_iter_open", "kevy_iter_next", "kevy_iter_elements",
+    "kevy_sismember", "kevy_scard", "kevy_zadd", "kevy_zincr", "kevy_zscore", "kevy_zrem",
+    "kevy_zcard", "kevy_zrank", "kevy_iter_open", "kevy_iter_next", "kevy_iter_elements",
     "kevy_iter_type", "kevy_iter_close", "kevy_pin_value", "kevy_unpin", "kevy_reply_new",
     "kevy_reply_free", "kevy_call", "kevy_call_typed", "kevy_reply_next", "kevy_call_resp",
     "kevy_command", "kevy_wait_call", "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll",

@@ -17,7 +17,7 @@
 #define MAX_ARGS 1024
 #define MAX_ITEMS 65536
 
-typedef enum { BULK, INT, STATUS, ERROR, NIL, ARRAY, ANY, ANY_BULK } kind;
+typedef enum { BULK, INT, STATUS, ERROR, NIL, ARRAY, ANY, ANY_BULK, REAL } kind;
 
 typedef struct item {
   kind kind;
@@ -25,6 +25,7 @@ typedef struct item {
   size_t count;      /* arrays: items that follow; strings: bytes */
   const char *bytes; /* strings */
   int64_t low, high; /* integers */
+  double real;
 } item;
 
 typedef struct items {
@@ -159,6 +160,8 @@ static void give_flat(kevy_reply *r) {
     } else if (v->kind == KEVY_INT) {
       item *got = add(&given, INT);
       got->low = v->as.i;
+    } else if (v->kind == KEVY_FLOAT) {
+      add(&given, REAL)->real = v->as.d;
     } else {
       add(&given, ARRAY)->count = (size_t)it.count * (it.type == KEVY_REPLY_MAP ? 2 : 1);
     }
@@ -214,10 +217,20 @@ static bool same_unordered(size_t e, size_t g, size_t count) {
   return true;
 }
 
+/* A double answers for the bulk string that reads back as it. */
+static bool same_real(const item *want, const item *got) {
+  char text[64];
+  if (want->kind != BULK || want->count >= sizeof text) return false;
+  memcpy(text, want->bytes, want->count);
+  text[want->count] = '\0';
+  return strtod(text, NULL) == got->real;
+}
+
 static bool same(size_t e, size_t g) {
   if (e >= expected.n || g >= given.n) return false;
   const item *want = &expected.at[e], *got = &given.at[g];
   if (want->kind == ANY) return true;
+  if (got->kind == REAL) return want->kind == ANY_BULK || same_real(want, got);
   if (want->kind == ANY_BULK) return got->kind == BULK;
   if (want->kind != got->kind) return false;
   if (want->kind == INT) return got->low >= want->low && got->low <= want->high;

@@ -33,6 +33,7 @@
 #include "set_algebra.h"
 #include "timers.h"
 #include "type_set.h"
+#include "type_zset.h"
 #include "store.h"
 #include "store_open.h"
 #include "table.h"

@@ -1,6 +1,7 @@
 """The conformance cases through the Python doors, as exact RESP bytes and as Python values, and the parity of
 what the library answers with what the cases cover."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def door(request):
     door.store.close()
 
 
+def shortest(value):
+    """A float as commands print it."""
+    if value.is_integer() and abs(value) < 1e17:
+        return b"%d" % value
+    return re.sub(r"e([+-])0+", r"e\1", repr(value)).encode()
+
+
 def item_of(value):
     """A Python value as an item of a reply."""
     if value is None:
@@ -59,6 +67,8 @@ def item_of(value):
         return Item("status", value.encode())
     if isinstance(value, int):
         return Item("int", value)
+    if isinstance(value, float):
+        return Item("bulk", shortest(value))
     if isinstance(value, list):
         return Item("array", [item_of(v) for v in value])
     if isinstance(value, (set, frozenset)):

@@ -1,0 +1,31 @@
+/* cmd_zset: what the three files of sorted-set handlers share. */
+#ifndef KEVY_CMD_ZSET_H
+#define KEVY_CMD_ZSET_H
+
+#include "command.h"
+#include "type_zset.h"
+
+static inline void zset_answer_count(command_call *c, kevy_status status, uint64_t count) {
+  if (status < 0) command_error(c, status);
+  else sink_integer(c->out, (int64_t)count);
+}
+
+/* Opens the set under an argument; false, having answered the error. */
+static inline bool zset_open(command_call *c, size_t key, zset_view *v) {
+  kevy_status status = zset_view_open(c->store, c->argv[key].as.ptr, c->argv[key].len, false, v);
+  if (status < 0) command_error(c, status);
+  return status >= 0;
+}
+
+/* The elements of a walk as one flat array. */
+static inline void zset_answer_walk(command_call *c, zset_walk *w, bool with_scores) {
+  kevy_value member;
+  double score;
+  sink_array(c->out, (size_t)w->left << with_scores);
+  while (zset_walk_next(w, &member, &score)) {
+    sink_bulk(c->out, &member);
+    if (with_scores) sink_real(c->out, score);
+  }
+}
+
+#endif
