@@ -31,6 +31,7 @@ typedef struct stream_chunk {
   uint32_t names;       /* of these, the names */
   uint32_t last;        /* where the last entry begins */
   uint16_t live, ever;  /* entries: that there are, that there ever were */
+  uint32_t third[2];    /* where an entry begins a third and two thirds on; 0: not known */
   char text[];
 } stream_chunk;
 
@@ -197,11 +198,22 @@ static inline uint32_t stream_chunk_next(const stream_chunk *c, uint32_t offset)
   return (uint32_t)(at - c->text + (ptrdiff_t)n);
 }
 
+/* An entry from which on to look for id: it is not behind it. */
+static inline uint32_t stream_chunk_near(const stream_chunk *c, const kevy_stream_id *id) {
+  stream_entry e;
+  for (int i = 1; i >= 0; i--) {
+    if (c->third[i] == 0) continue;
+    stream_chunk_read(c, c->third[i], &e);
+    if (stream_id_compare(&e.id, id) <= 0) return c->third[i];
+  }
+  return c->names;
+}
+
 /* Where the first entry not before id begins; c->used when all are. Compares IDs as they are counted. */
 static inline uint32_t stream_chunk_seek(const stream_chunk *c, const kevy_stream_id *id) {
   if (stream_id_compare(id, &c->first) <= 0) return c->names;
   uint64_t ms = id->ms - c->first.ms, seq = ms == 0 ? id->seq - c->first.seq : id->seq;
-  for (uint32_t offset = c->names; offset < c->used;) {
+  for (uint32_t offset = stream_chunk_near(c, id); offset < c->used;) {
     uint64_t n, here = 0;
     const char *at = stream_varint_take(c->text + offset, &n);
     uint32_t next = (uint32_t)(at - c->text + (ptrdiff_t)n);
@@ -285,6 +297,8 @@ static FLAT void stream_chunk_append(stream_chunk *c, const stream_draft *d) {
     to = stream_scalar_put(to, stream_pairs_value(p, i), p->plain);
   }
   c->last = c->used;
+  if (UNLIKELY(c->live == STREAM_CHUNK_ENTRIES / 3)) c->third[0] = c->used;
+  if (UNLIKELY(c->live == 2 * STREAM_CHUNK_ENTRIES / 3)) c->third[1] = c->used;
   c->used += (uint32_t)d->size;
   c->live++;
   c->ever++;
@@ -297,11 +311,13 @@ static inline void stream_chunk_open(stream_chunk *c, const kevy_stream_id *firs
   for (size_t i = 0; i < p->k; i++) to = stream_scalar_put(to, stream_pairs_field(p, i), p->plain);
   c->used = c->names = c->last = (uint32_t)(to - c->text);
   c->live = c->ever = 0;
+  c->third[0] = c->third[1] = 0;
 }
 
 /* Cuts n entries out, those from `from` up to `to`. */
 static inline void stream_chunk_cut(stream_chunk *c, uint32_t from, uint32_t to, uint32_t n) {
   memmove(c->text + from, c->text + to, c->used - to);
+  c->third[0] = c->third[1] = 0;
   c->used -= to - from;
   c->live = (uint16_t)(c->live - n);
   if (c->last >= to) {
