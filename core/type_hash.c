@@ -175,10 +175,21 @@ static FLAT entry *hash_guess_member(kevy_store *s, const entry *e, const kevy_v
 
 static kevy_status hash_get_any(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out);
 
+static kevy_status hash_get_small(kevy_store *s, entry *e, const kevy_value *field, kevy_value *out) {
+  hash_field f;
+  char digits[PACKED_NUMBER];
+  kevy_status status = hash_field_of(&f, field);
+  s->hits++;
+  probe_note_access(s, e);
+  if (LIKELY(status == KEVY_OK)) status = hash_lookup(s, e, &f, out, NULL, digits);
+  return LIKELY(status == KEVY_OK) ? hash_lend(s, out, digits) : status;
+}
+
 kevy_status hash_get(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out) {
   if (UNLIKELY(field->kind > KEVY_TEXT)) return hash_get_any(s, key, klen, field, out);
   entry *e = hash_guess_key(s, key, klen);
-  if (UNLIKELY(e == NULL) || !entry_is_large(e)) return hash_get_any(s, key, klen, field, out);
+  if (UNLIKELY(e == NULL)) return hash_get_any(s, key, klen, field, out);
+  if (!entry_is_large(e)) return hash_get_small(s, e, field, out);
   entry *member = hash_guess_member(s, e, field, hash_bytes(s->sp->secret, field->as.ptr, field->len));
   if (UNLIKELY(member == NULL)) return hash_get_any(s, key, klen, field, out);
   s->hits++;
