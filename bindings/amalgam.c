@@ -53,5 +53,6 @@
 #include "cmd_stream_read.c"
 #include "cmd_stream_group.c"
 #include "cmd_stream_info.c"
+#include "cmd_blocking.c"
 #include "cmd_server.c"
 #include "cmd_command.c"

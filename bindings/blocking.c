@@ -37,7 +37,7 @@ static kevy_status attempt(kevy_store *s, size_t argc, const kevy_value *argv, k
                            reply_encoding encoding, command_call *c) {
   reply_start(r, encoding);
   *c = (command_call){.store = s, .argc = argc, .argv = argv, .given = argv, .out = &r->sink,
-                      .kinds = encoding == REPLY_TYPED};
+                      .kinds = encoding == REPLY_TYPED, .may_wait = true};
   kevy_status status = command_run_call(c);
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
   if (status != KEVY_OK) return store_fail(s, status, "%s", "");

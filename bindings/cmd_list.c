@@ -153,27 +153,35 @@ static bool list_mpop_options(command_call *c, size_t where, uint32_t *flags, in
   return false;
 }
 
-void cmd_lmpop(command_call *c) {
-  int64_t keys, n;
-  uint32_t flags;
-  if (!list_int_from(c, &c->argv[1], 1, "ERR numkeys should be greater than 0", &keys)) return;
-  if ((uint64_t)keys > c->argc - 3) {
-    command_fail(c, COMMAND_SYNTAX);
-    return;
-  }
-  if (!list_mpop_options(c, 2 + (size_t)keys, &flags, &n)) return;
-  for (size_t i = 2; i < 2 + (size_t)keys; i++) {
+/* numkeys, keys, the end and how many, from argument `at` on. False, having answered the error. */
+static bool list_read_mpop(command_call *c, size_t at, int64_t *keys, uint32_t *flags, int64_t *count) {
+  if (!list_int_from(c, &c->argv[at], 1, "ERR numkeys should be greater than 0", keys)) return false;
+  if ((uint64_t)*keys <= c->argc - at - 2) return list_mpop_options(c, at + 1 + (size_t)*keys, flags, count);
+  command_fail(c, COMMAND_SYNTAX);
+  return false;
+}
+
+/* From the first of the keys that is there; false, and nothing answered, when none is. */
+static bool list_mpop(command_call *c, size_t first, size_t keys, uint32_t flags, uint64_t n) {
+  for (size_t i = first; i < first + keys; i++) {
     kevy_value key = list_name(c, i);
     list_iter it;
     uint64_t count;
-    if (!list_pop_opens(c, &key, flags, (uint64_t)n, &it, &count)) return;
+    if (!list_pop_opens(c, &key, flags, n, &it, &count)) return true;
     if (count == 0) continue;
     sink_array(c->out, 2);
     sink_bulk(c->out, &key);
     list_pop_answers(c, &key, flags, &it, count);
-    return;
+    return true;
   }
-  sink_nil_array(c->out);
+  return false;
+}
+
+void cmd_lmpop(command_call *c) {
+  int64_t keys, n;
+  uint32_t flags;
+  if (list_read_mpop(c, 1, &keys, &flags, &n) && !list_mpop(c, 2, (size_t)keys, flags, (uint64_t)n))
+    sink_nil_array(c->out);
 }
 
 /* ---- Reading ------------------------------------------------------------------------------------- */
@@ -339,20 +347,25 @@ void cmd_linsert(command_call *c) {
 
 /* ---- Moving between lists -------------------------------------------------------------------------- */
 
-static void list_move_args(command_call *c, uint32_t from, uint32_t to) {
+/* False, and nothing answered, when there is no source. */
+static bool list_move_args(command_call *c, uint32_t from, uint32_t to) {
   kevy_value key = list_name(c, 1), v;
   list_iter it;
   uint64_t count;
-  if (!list_pop_opens(c, &key, from, 1, &it, &count)) return;
-  kevy_status status = count != 0 ? list_move(c->store, key.as.ptr, key.len, from, c->argv[2].as.ptr, c->argv[2].len,
-                                              to | command_key_flag(c, 2), &v)
-                                  : KEVY_MISSING;
+  if (!list_pop_opens(c, &key, from, 1, &it, &count)) return true;
+  if (count == 0) return false;
+  kevy_status status = list_move(c->store, key.as.ptr, key.len, from, c->argv[2].as.ptr, c->argv[2].len,
+                                 to | command_key_flag(c, 2), &v);
   list_answer_value(c, status, &v);
+  return true;
 }
 
 void cmd_lmove(command_call *c) {
   uint32_t from, to;
-  if (list_side_of(c, 3, &from) && list_side_of(c, 4, &to)) list_move_args(c, from, to);
+  if (list_side_of(c, 3, &from) && list_side_of(c, 4, &to) && !list_move_args(c, from, to))
+    sink_nil(c->out);
 }
 
-void cmd_rpoplpush(command_call *c) { list_move_args(c, 0, KEVY_LEFT); }
+void cmd_rpoplpush(command_call *c) {
+  if (!list_move_args(c, 0, KEVY_LEFT)) sink_nil(c->out);
+}

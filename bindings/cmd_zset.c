@@ -253,8 +253,8 @@ static void zset_answer_mpop(command_call *c, const kevy_value *key, const zset_
   }
 }
 
-/* From the first of the keys that is there. */
-static void zset_mpop(command_call *c, size_t first, size_t keys, uint64_t count, bool max) {
+/* From the first of the keys that is there; false, and nothing answered, when none is. */
+static bool zset_mpop(command_call *c, size_t first, size_t keys, uint64_t count, bool max) {
   for (size_t i = first; i < first + keys; i++) {
     const kevy_value *key = &c->argv[i];
     probe p;
@@ -268,9 +268,9 @@ static void zset_mpop(command_call *c, size_t first, size_t keys, uint64_t count
       zset_answer_mpop(c, key, &v, k, max);
       zset_pop_remove(c, &p, &v, k, max);
     }
-    return;
+    return true;
   }
-  sink_nil_array(c->out);
+  return false;
 }
 
 /* numkeys, keys, MIN or MAX, COUNT and its number, from argument `at` on. False, having answered the error. */
@@ -297,7 +297,8 @@ static bool zset_read_mpop(command_call *c, size_t at, int64_t *keys, bool *max,
 void cmd_zmpop(command_call *c) {
   int64_t keys, count;
   bool max;
-  if (zset_read_mpop(c, 1, &keys, &max, &count)) zset_mpop(c, 2, (size_t)keys, (uint64_t)count, max);
+  if (zset_read_mpop(c, 1, &keys, &max, &count) && !zset_mpop(c, 2, (size_t)keys, (uint64_t)count, max))
+    sink_nil_array(c->out);
 }
 
 /* ---- ZRANDMEMBER ------------------------------------------------------------------------------- */
