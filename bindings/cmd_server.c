@@ -7,6 +7,7 @@
 
 #include "keyspace.h"
 #include "store.h"
+#include "type_set.h"
 #include "type_string.h"
 
 void cmd_ping(command_call *c) {
@@ -156,6 +157,14 @@ static const char *server_collection_encoding(int32_t type, bool large) {
   return words[type][large];
 }
 
+/* A small set of integers has a word of its own. */
+static bool server_is_intset(command_call *c, int32_t type, bool large) {
+  const kevy_value *key = &c->argv[2];
+  set_view v;
+  if (type != KEVY_TYPE_SET || large) return false;
+  return set_view_open(c->store, key->as.ptr, key->len, true, &v) == KEVY_OK && set_view_is_ints(&v);
+}
+
 void cmd_object_encoding(command_call *c) {
   const kevy_value *key = &c->argv[2];
   kevy_value value;
@@ -166,7 +175,8 @@ void cmd_object_encoding(command_call *c) {
     return;
   }
   const char *word;
-  if (type != KEVY_TYPE_STRING) word = server_collection_encoding(type, large);
+  if (server_is_intset(c, type, large)) word = "intset";
+  else if (type != KEVY_TYPE_STRING) word = server_collection_encoding(type, large);
   else if (string_get(c->store, key->as.ptr, key->len, &value) == KEVY_OK) word = server_encoding(&value);
   else word = "raw"; /* it expired this very instant */
   sink_bytes(c->out, word, strlen(word));

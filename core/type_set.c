@@ -437,13 +437,11 @@ static void set_shrink(kevy_store *s, probe *p, const keyed *k) {
   set_build_put(&b, p, 0);
 }
 
-/* After members were taken out of a large set that had `before` of them. A set that stays large for a long
- * member is not looked at again for each one. */
-static void set_taken_out(kevy_store *s, probe *p, const keyed *k, uint64_t before) {
-  uint64_t count = k->members.count;
-  if (LIKELY(count > SET_SMALL_AGAIN)) return;
-  if (count == 0) probe_remove(s, p);
-  else if (before > SET_SMALL_AGAIN || count % 8 == 0) set_shrink(s, p, k);
+/* After members were taken out of a large set. */
+static void set_taken_out(kevy_store *s, probe *p, const keyed *k) {
+  if (LIKELY(k->members.count > SET_SMALL_AGAIN)) return;
+  if (k->members.count == 0) probe_remove(s, p);
+  else set_shrink(s, p, k);
 }
 
 static kevy_status set_remove_large(kevy_store *s, probe *p, size_t k, const kevy_value *members, uint64_t *removed) {
@@ -459,7 +457,7 @@ static kevy_status set_remove_large(kevy_store *s, probe *p, size_t k, const kev
     }
   }
   set_report(removed, before - set->members.count);
-  set_taken_out(s, p, set, before);
+  set_taken_out(s, p, set);
   return KEVY_OK;
 }
 
@@ -547,6 +545,8 @@ kevy_status set_count(kevy_store *s, const char *key, size_t klen, uint64_t *cou
   *count = v.count;
   return status;
 }
+
+bool set_view_is_ints(const set_view *v) { return v->large == NULL && set_all_ints(v->block, v->len); }
 
 static void set_batch_has(const set_view *v, const set_batch *b, size_t n, bool *found) {
   const char *where;
@@ -666,7 +666,6 @@ void set_pick_end(set_pick *c) {
 static void set_pick_remove_large(kevy_store *s, set_pick *c) {
   keyed *set = (keyed *)collection_own(s, &c->p, true);
   if (set == NULL) return;
-  uint64_t before = set->members.count;
   for (uint64_t i = 0; i < c->count; i++) {
     if (i + 4 < c->count) __builtin_prefetch(set_item_at(c->items[i + 4]));
     const entry *e = set_item_at(c->items[i]);
@@ -675,7 +674,7 @@ static void set_pick_remove_large(kevy_store *s, set_pick *c) {
     uint64_t *slot = table_find_ref(s->base, &set->members, hash, block);
     if (slot != NULL) set_take_out(s->sp, set, hash, slot);
   }
-  set_taken_out(s, &c->p, set, before);
+  set_taken_out(s, &c->p, set);
 }
 
 /* Items come in the order of their elements: what lies between them is kept. */
