@@ -159,12 +159,14 @@ void cmd_spop(command_call *c) {
   else set_answer_picked(c, (uint64_t)n, c->argc == 3, true);
 }
 
+#define SET_DRAWS_MAX (UINT64_C(1) << 32) /* more than an answer holds */
+
 /* With a negative count: so many, each drawn from the whole set. */
 static void set_answer_drawn(command_call *c, uint64_t n) {
   set_view v;
   if (!set_open(c, &v)) return;
   if (v.count == 0) n = 0;
-  if (n > SIZE_MAX / 16 || !sink_room(c->out, (size_t)n * 8)) {
+  if (n > SET_DRAWS_MAX || !sink_room(c->out, (size_t)n * 8)) {
     command_error(c, KEVY_EOOM);
     return;
   }
