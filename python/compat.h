@@ -25,6 +25,7 @@ static inline int PyModule_AddObjectRef(PyObject *module, const char *name, PyOb
 #define Py_TPFLAGS_IMMUTABLETYPE 0
 #define Py_TPFLAGS_DISALLOW_INSTANTIATION 0
 #define Py_TPFLAGS_MAPPING 0
+#define Py_TPFLAGS_SEQUENCE 0
 #endif
 
 /* What Py_TPFLAGS_DISALLOW_INSTANTIATION does where it exists. */

@@ -3,7 +3,7 @@
  * Initialised in several phases (PEP 489) and without mutable statics, so that every interpreter of the
  * process, each with a GIL of its own or none at all, can import it. The engine is compiled into the same
  * shared object and exports its C ABI from it. */
-#include "pystore.h"
+#include "pylive.h"
 
 static struct PyModuleDef definition;
 
@@ -18,12 +18,43 @@ State *pymodule_state(PyTypeObject *type) {
 
 /* ---- Filling the module ------------------------------------------------------------------------- */
 
+/* The types of views, what they are called, and what they are registered as. */
+static const struct {
+  int32_t type;
+  const char *name, *abc;
+  PyTypeObject *(*make)(PyObject *module);
+} views[] = {
+    {KEVY_TYPE_HASH, "Hash", "MutableMapping", pyhash_type},
+    {KEVY_TYPE_LIST, "List", "MutableSequence", pylist_type},
+    {KEVY_TYPE_SET, "Set", "MutableSet", pyset_type},
+    {KEVY_TYPE_ZSET, "ZSet", "MutableMapping", pyzset_type},
+    {KEVY_TYPE_STREAM, "Stream", "Collection", pystream_type},
+};
+#define VIEWS (sizeof views / sizeof *views)
+
+static int make_views(PyObject *module, State *state) {
+  for (size_t i = 0; i < VIEWS; i++) {
+    PyTypeObject *type = state->live_types[views[i].type] = views[i].make(module);
+    if (!type) return -1;
+    pycompat_forbid_new(type);
+    if (PyModule_AddObjectRef(module, views[i].name, (PyObject *)type) < 0) return -1;
+  }
+  state->walk_type = pywalk_type(module);
+  state->group_type = pygroup_type(module);
+  state->exclusive_type = pyexclusive_type(module);
+  if (!state->walk_type || !state->group_type || !state->exclusive_type) return -1;
+  pycompat_forbid_new(state->walk_type);
+  pycompat_forbid_new(state->group_type);
+  if (PyModule_AddObjectRef(module, "Group", (PyObject *)state->group_type) < 0) return -1;
+  return PyModule_AddObjectRef(module, "exclusive", (PyObject *)state->exclusive_type);
+}
+
 static int make_types(PyObject *module, State *state) {
   state->store_type = pystore_type(module);
   state->iter_type = pyiter_type(module);
   state->pin_type = pypin_type(module);
   if (!state->store_type || !state->iter_type || !state->pin_type) return -1;
-  if (pyviews_types(module, state) < 0) return -1;
+  if (pyviews_types(module, state) < 0 || make_views(module, state) < 0) return -1;
   pycompat_forbid_new(state->iter_type);
   pycompat_forbid_new(state->pin_type);
   pycompat_forbid_new(state->keys_type);
@@ -40,6 +71,12 @@ static int register_with(PyObject *abcs, const char *abc, PyTypeObject *type) {
   return done ? 0 : -1;
 }
 
+static int register_views(PyObject *abcs, State *state) {
+  for (size_t i = 0; i < VIEWS; i++)
+    if (register_with(abcs, views[i].abc, state->live_types[views[i].type]) < 0) return -1;
+  return 0;
+}
+
 /* isinstance(store, MutableMapping) and its like hold. */
 static int register_types(State *state) {
   PyObject *abcs = PyImport_ImportModule("collections.abc");
@@ -50,7 +87,8 @@ static int register_types(State *state) {
               register_with(abcs, "MutableMapping", state->store_type) == 0 &&
               register_with(abcs, "KeysView", state->keys_type) == 0 &&
               register_with(abcs, "ItemsView", state->items_type) == 0 &&
-              register_with(abcs, "ValuesView", state->values_type) == 0;
+              register_with(abcs, "ValuesView", state->values_type) == 0 &&
+              register_views(abcs, state) == 0;
   Py_DECREF(abcs);
   return done ? 0 : -1;
 }
@@ -71,13 +109,14 @@ static int module_exec(PyObject *module) {
 /* Every object the state owns. */
 #define EACH_OBJECT(X)                                                                             \
   X(store_type) X(iter_type) X(pin_type) X(keys_type) X(items_type) X(values_type) X(mapping_abc)  \
-  X(set_abc) X(error)
+  X(set_abc) X(error) X(walk_type) X(group_type) X(exclusive_type)
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg) {
   State *state = PyModule_GetState(module);
 #define VISIT(field) Py_VISIT(state->field);
   EACH_OBJECT(VISIT)
 #undef VISIT
+  for (int i = 0; i <= KEVY_TYPE_STREAM; i++) Py_VISIT(state->live_types[i]);
   for (int i = 0; i < PYERRORS_COUNT; i++) Py_VISIT(state->exceptions[i]);
   return 0;
 }
@@ -87,6 +126,7 @@ static int module_clear(PyObject *module) {
 #define CLEAR(field) Py_CLEAR(state->field);
   EACH_OBJECT(CLEAR)
 #undef CLEAR
+  for (int i = 0; i <= KEVY_TYPE_STREAM; i++) Py_CLEAR(state->live_types[i]);
   for (int i = 0; i < PYERRORS_COUNT; i++) Py_CLEAR(state->exceptions[i]);
   return 0;
 }

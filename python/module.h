@@ -22,6 +22,10 @@ typedef struct State {
   PyTypeObject *keys_type;
   PyTypeObject *items_type;
   PyTypeObject *values_type;
+  PyTypeObject *live_types[KEVY_TYPE_STREAM + 1]; /* of views, by the KEVY_TYPE_ they are of */
+  PyTypeObject *walk_type;                        /* iterators over streams */
+  PyTypeObject *group_type;
+  PyTypeObject *exclusive_type;
   PyObject *mapping_abc; /* collections.abc.Mapping and Set, which comparisons ask */
   PyObject *set_abc;
   PyObject *error;                      /* kevy.Error */

@@ -151,6 +151,84 @@ bool pyargs_value(PyObject *object, kevy_value *value, PyObject **keep) {
   return read > 0;
 }
 
+bool pyargs_member(PyObject *object, kevy_value *value, PyObject **keep) {
+  *keep = NULL;
+  int read = PyFloat_Check(object) ? 0 : read_scalar(object, value, keep);
+  if (read == 0)
+    PyErr_Format(PyExc_TypeError,
+                 "a field or member is str, bytes, bytearray, memoryview or int, not %.200s",
+                 Py_TYPE(object)->tp_name);
+  return read > 0;
+}
+
+/* ---- Values ---------------------------------------------------------------------------------- */
+
+bool pyargs_values_new(Values *values, Py_ssize_t room) {
+  values->count = 0;
+  values->room = room > 0 ? (size_t)room : 1;
+  values->values = PyMem_New(kevy_value, values->room);
+  values->keeps = PyMem_New(PyObject *, values->room);
+  if (values->values && values->keeps) return true;
+  pyargs_values_done(values);
+  PyErr_NoMemory();
+  return false;
+}
+
+static bool values_grow(Values *values) {
+  size_t room = values->room + values->room / 2 + 8;
+  kevy_value *bigger = values->values;
+  PyObject **keeps = values->keeps;
+  PyMem_Resize(bigger, kevy_value, room);
+  if (bigger) values->values = bigger;
+  PyMem_Resize(keeps, PyObject *, room);
+  if (keeps) values->keeps = keeps;
+  if (bigger && keeps) {
+    values->room = room;
+    return true;
+  }
+  PyErr_NoMemory();
+  return false;
+}
+
+bool pyargs_values_put(Values *values, kevy_value value) {
+  if (values->count == values->room && !values_grow(values)) return false;
+  values->values[values->count] = value;
+  values->keeps[values->count++] = NULL;
+  return true;
+}
+
+bool pyargs_values_add(Values *values, PyObject *object, ValueReader read) {
+  kevy_value value;
+  PyObject *keep;
+  if (!read(object, &value, &keep)) return false;
+  if (pyargs_values_put(values, value)) {
+    values->keeps[values->count - 1] = keep;
+    return true;
+  }
+  Py_XDECREF(keep);
+  return false;
+}
+
+bool pyargs_values_of(Values *values, PyObject *list, ValueReader read) {
+  Py_ssize_t count = PyList_GET_SIZE(list);
+  if (!pyargs_values_new(values, count)) return false;
+  for (Py_ssize_t i = 0; i < count; i++) {
+    if (pyargs_values_add(values, PyList_GET_ITEM(list, i), read)) continue;
+    pyargs_values_done(values);
+    return false;
+  }
+  return true;
+}
+
+void pyargs_values_done(Values *values) {
+  static const Values none;
+  Values held = *values;
+  *values = none;
+  for (size_t i = 0; i < held.count; i++) Py_XDECREF(held.keeps[i]);
+  PyMem_Free(held.values);
+  PyMem_Free(held.keeps);
+}
+
 /* ---- Batches --------------------------------------------------------------------------------- */
 
 bool pyargs_batch_new(Batch *batch, Py_ssize_t count, bool with_values) {
@@ -216,6 +294,20 @@ bool pyargs_int64(PyObject *object, const char *what, int64_t *out) {
   }
   *out = PyLong_AsLongLong(object);
   return *out != -1 || !PyErr_Occurred();
+}
+
+bool pyargs_conditions(PyObject *const *given, uint32_t *flags) {
+  return pyargs_flag(given[0], KEVY_NX, flags) && pyargs_flag(given[1], KEVY_XX, flags) &&
+         pyargs_flag(given[2], KEVY_GT, flags) && pyargs_flag(given[3], KEVY_LT, flags);
+}
+
+bool pyargs_by(PyObject *object, kevy_value *by) {
+  *by = kevy_int(1);
+  if (!object) return true;
+  if (PyFloat_Check(object)) return value_of_float(object, by);
+  if (PyLong_Check(object) && !PyBool_Check(object)) return value_of_int(object, by);
+  PyErr_Format(PyExc_TypeError, "by is an int or a float, not %.200s", Py_TYPE(object)->tp_name);
+  return false;
 }
 
 static uint64_t unit_of(const char *unit) {

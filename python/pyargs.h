@@ -57,6 +57,56 @@ static inline void pyargs_key_done(Key *key) { Py_XDECREF(key->keep); }
 /* A scalar as a value: as a key, and int within 64 bits, float but NaN. *keep is owned by the caller. */
 bool pyargs_value(PyObject *object, kevy_value *value, PyObject **keep);
 
+/* A field of a hash or stream, a member of a set or sorted set: as a key, and int within 64 bits. */
+bool pyargs_member(PyObject *object, kevy_value *value, PyObject **keep);
+
+static inline bool pyargs_quick_int(PyObject *object, kevy_value *value) {
+  int overflow;
+  long long i = PyLong_AsLongLongAndOverflow(object, &overflow);
+  *value = kevy_int(i);
+  return LIKELY(!overflow);
+}
+
+/* The short form of the two: a str in ASCII, bytes, an int, each exactly, which borrow nothing but from
+ * the object and run nobody's code. False: take the long way. */
+static inline bool pyargs_quick_member(PyObject *object, kevy_value *value) {
+  if (LIKELY(PyUnicode_CheckExact(object))) {
+    if (UNLIKELY(!PyUnicode_IS_COMPACT_ASCII(object))) return false;
+    *value = kevy_text((const char *)((PyASCIIObject *)object + 1),
+                       (size_t)((PyASCIIObject *)object)->length);
+    return true;
+  }
+  if (PyLong_CheckExact(object)) return pyargs_quick_int(object, value);
+  if (!PyBytes_CheckExact(object)) return false;
+  *value = kevy_bytes(PyBytes_AS_STRING(object), (size_t)PyBytes_GET_SIZE(object));
+  return true;
+}
+
+/* The same for a value: a float too. */
+static inline bool pyargs_quick_value(PyObject *object, kevy_value *value) {
+  if (!PyFloat_CheckExact(object)) return pyargs_quick_member(object, value);
+  *value = kevy_float(PyFloat_AS_DOUBLE(object));
+  return LIKELY(value->as.d == value->as.d);
+}
+
+/* Values for one call of the engine, of any number: they borrow from the objects they were read from,
+ * which the caller keeps alive, and from what is kept here. */
+typedef struct {
+  size_t count, room;
+  kevy_value *values;
+  PyObject **keeps;
+} Values;
+
+typedef bool (*ValueReader)(PyObject *object, kevy_value *value, PyObject **keep);
+
+bool pyargs_values_new(Values *values, Py_ssize_t room);
+bool pyargs_values_add(Values *values, PyObject *object, ValueReader read);
+bool pyargs_values_put(Values *values, kevy_value value); /* borrows as the value does */
+void pyargs_values_done(Values *values);
+
+/* Reads every object of a list: false, with nothing to release, after an exception. */
+bool pyargs_values_of(Values *values, PyObject *list, ValueReader read);
+
 /* Several keys, keys and values, or arguments of a command, for one call of the engine. */
 typedef struct {
   size_t count;
@@ -75,7 +125,13 @@ void pyargs_batch_done(Batch *batch);
 /* Sets flag in *flags when object (may be NULL) is true. */
 bool pyargs_flag(PyObject *object, uint32_t flag, uint32_t *flags);
 
+/* The conditions nx, xx, gt and lt, in this order. */
+bool pyargs_conditions(PyObject *const *given, uint32_t *flags);
+
 bool pyargs_int64(PyObject *object, const char *what, int64_t *out);
+
+/* What incr() adds: an int or a float; 1 for NULL. */
+bool pyargs_by(PyObject *object, kevy_value *by);
 
 /* A TTL in seconds (int, float, timedelta) as milliseconds, rounded up; None (or NULL) is KEVY_NO_TTL. */
 bool pyargs_ttl(PyObject *object, int64_t *ms);

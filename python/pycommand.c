@@ -1,115 +1,5 @@
-/* pycommand: Redis commands, and their replies as Python objects.
- *
- * A call fills a reply, which then belongs to this call alone: it is taken off the store while it is
- * read, so that code that runs while a list or a dict is made may run commands of its own. */
-#include "pystore.h"
-
-/* ---- The reply that a call uses ----------------------------------------------------------------- */
-
-static kevy_reply *take_reply(Store *self) {
-  kevy_reply *reply = self->reply;
-  self->reply = NULL;
-  return reply ? reply : kevy_reply_new();
-}
-
-static void give_reply(Store *self, kevy_reply *reply) {
-  Py_BEGIN_CRITICAL_SECTION(self);
-  if (!self->reply) {
-    self->reply = reply;
-    reply = NULL;
-  }
-  Py_END_CRITICAL_SECTION();
-  kevy_reply_free(reply);
-}
-
-/* ---- Building ----------------------------------------------------------------------------------- */
-
-static PyObject *build_next(State *state, kevy_reply *reply);
-
-/* Bulk strings are bytes whatever kind the value had: commands see the byte form. */
-static PyObject *build_scalar(const kevy_value *value) {
-  kevy_value plain = *value;
-  if (plain.kind == KEVY_TEXT) plain.kind = KEVY_BYTES;
-  return pyargs_build(&plain);
-}
-
-static PyObject *build_text(const kevy_value *value) {
-  return PyUnicode_DecodeUTF8(value->as.ptr, (Py_ssize_t)value->len, "replace");
-}
-
-static PyObject *build_error(State *state, const kevy_value *value) {
-  PyObject *text = build_text(value);
-  PyObject *class = pyerrors_class(state, KEVY_ECOMMAND);
-  PyObject *error = text ? PyObject_CallFunctionObjArgs(class, text, NULL) : NULL;
-  Py_XDECREF(text);
-  return error;
-}
-
-static PyObject *build_array(State *state, kevy_reply *reply, uint64_t count) {
-  PyObject *list = PyList_New((Py_ssize_t)count);
-  for (uint64_t i = 0; list && i < count; i++) {
-    PyObject *item = build_next(state, reply);
-    if (item) PyList_SET_ITEM(list, (Py_ssize_t)i, item);
-    else Py_CLEAR(list);
-  }
-  return list;
-}
-
-/* A set; or a list, where Python cannot hash the elements. */
-static PyObject *build_set(State *state, kevy_reply *reply, uint64_t count) {
-  PyObject *list = build_array(state, reply, count);
-  PyObject *set = list ? PySet_New(list) : NULL;
-  if (list && !set && PyErr_ExceptionMatches(PyExc_TypeError)) {
-    PyErr_Clear();
-    return list;
-  }
-  Py_XDECREF(list);
-  return set;
-}
-
-static PyObject *build_map(State *state, kevy_reply *reply, uint64_t count) {
-  PyObject *dict = PyDict_New();
-  for (uint64_t i = 0; dict && i < count; i++) {
-    PyObject *key = build_next(state, reply);
-    PyObject *value = key ? build_next(state, reply) : NULL;
-    if (!value || PyDict_SetItem(dict, key, value) < 0) Py_CLEAR(dict);
-    Py_XDECREF(key);
-    Py_XDECREF(value);
-  }
-  return dict;
-}
-
-static PyObject *build_item(State *state, kevy_reply *reply, const kevy_item *item) {
-  switch (item->type) {
-    case KEVY_REPLY_VALUE: return build_scalar(&item->value);
-    case KEVY_REPLY_STATUS: return build_text(&item->value);
-    case KEVY_REPLY_ERROR: return build_error(state, &item->value);
-    case KEVY_REPLY_BOOL: return PyBool_FromLong(item->value.as.i != 0);
-    case KEVY_REPLY_ARRAY: return build_array(state, reply, item->count);
-    case KEVY_REPLY_SET: return build_set(state, reply, item->count);
-    case KEVY_REPLY_MAP: return build_map(state, reply, item->count);
-    default: Py_RETURN_NONE;
-  }
-}
-
-static PyObject *build_next(State *state, kevy_reply *reply) {
-  kevy_item item;
-  kevy_reply_next(reply, &item);
-  if (Py_EnterRecursiveCall(" while reading a reply")) return NULL;
-  PyObject *object = build_item(state, reply, &item);
-  Py_LeaveRecursiveCall();
-  return object;
-}
-
-/* The error that a whole reply is, raised. */
-static PyObject *raise_reply(State *state, kevy_reply *reply) {
-  PyObject *error = build_next(state, reply);
-  if (error) PyErr_SetObject(pyerrors_class(state, KEVY_ECOMMAND), error);
-  Py_XDECREF(error);
-  return NULL;
-}
-
-/* ---- Calling ------------------------------------------------------------------------------------ */
+/* pycommand: Redis commands, as Python values and as bytes. */
+#include "pyreply.h"
 
 static bool read_arguments(Batch *batch, PyObject *const *args, Py_ssize_t nargs) {
   if (nargs == 0) {
@@ -131,18 +21,12 @@ static kevy_reply *call(Store *self, const Batch *argv, kevy_status *status, con
                         size_t *len) {
   Turn turn;
   if (!turn_begin(&turn, self)) return NULL;
-  kevy_reply *reply = take_reply(self);
+  kevy_reply *reply = pyreply_take(self);
   *status = KEVY_EOOM;
   if (reply)
     *status = bytes ? kevy_call_resp(turn.handle, argv->count, argv->keys, reply, bytes, len)
                     : kevy_call(turn.handle, argv->count, argv->keys, reply);
-  if (*status >= 0 || *status == KEVY_ECOMMAND) {
-    turn_end(&turn);
-    return reply;
-  }
-  turn_fail(&turn, *status);
-  kevy_reply_free(reply);
-  return NULL;
+  return pyreply_end(&turn, *status, reply);
 }
 
 PyObject *pystore_command(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
@@ -153,9 +37,9 @@ PyObject *pystore_command(PyObject *object, PyObject *const *args, Py_ssize_t na
   kevy_reply *reply = call(self, &argv, &status, NULL, NULL);
   pyargs_batch_done(&argv);
   if (!reply) return NULL;
-  PyObject *result = status == KEVY_ECOMMAND ? raise_reply(self->state, reply)
-                                             : build_next(self->state, reply);
-  give_reply(self, reply);
+  PyObject *result = status == KEVY_ECOMMAND ? pyreply_raise(self->state, reply)
+                                             : pyreply_build(self->state, reply, REPLY_BYTES);
+  pyreply_give(self, reply);
   return result;
 }
 
@@ -170,6 +54,6 @@ PyObject *pystore_command_resp(PyObject *object, PyObject *const *args, Py_ssize
   pyargs_batch_done(&argv);
   if (!reply) return NULL;
   PyObject *result = PyBytes_FromStringAndSize(bytes, (Py_ssize_t)len);
-  give_reply(self, reply);
+  pyreply_give(self, reply);
   return result;
 }

@@ -173,10 +173,7 @@ PyObject *pystore_copy(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
 /* expire() and expire_at(), which differ in how they read the time. */
 static PyObject *expire_with(PyObject *self, PyObject *object, int64_t ms, uint32_t flags,
                              PyObject *const *conditions) {
-  if (!pyargs_flag(conditions[0], KEVY_NX, &flags) ||
-      !pyargs_flag(conditions[1], KEVY_XX, &flags) ||
-      !pyargs_flag(conditions[2], KEVY_GT, &flags) || !pyargs_flag(conditions[3], KEVY_LT, &flags))
-    return NULL;
+  if (!pyargs_conditions(conditions, &flags)) return NULL;
   Key key;
   if (!pyargs_key(object, &key)) return NULL;
   Turn turn;

@@ -1,6 +1,6 @@
 /* pymapping: what makes a Store a MutableMapping, beside lookup and assignment (pystrings.c): the same
  * questions as a dict's, answered for one moment where a dict would ask twice. */
-#include "pystore.h"
+#include "pylive.h"
 
 /* ---- Slots ------------------------------------------------------------------------------------ */
 
@@ -57,17 +57,17 @@ PyObject *pystore_iter(PyObject *self) {
 
 PyObject *pystore_keys(PyObject *self, PyObject *unused) {
   (void)unused;
-  return pyviews_new((Store *)self, PYITER_KEYS);
+  return pyviews_new(self, PYITER_KEYS);
 }
 
 PyObject *pystore_values(PyObject *self, PyObject *unused) {
   (void)unused;
-  return pyviews_new((Store *)self, PYITER_VALUES);
+  return pyviews_new(self, PYITER_VALUES);
 }
 
 PyObject *pystore_items(PyObject *self, PyObject *unused) {
   (void)unused;
-  return pyviews_new((Store *)self, PYITER_ITEMS);
+  return pyviews_new(self, PYITER_ITEMS);
 }
 
 /* ---- Comparing -------------------------------------------------------------------------------- */
@@ -91,8 +91,9 @@ static int dict_has_pair(PyObject *dict, PyObject *pair) {
   return equal;
 }
 
-static int equal_to_dict(Store *self, PyObject *dict) {
-  PyObject *items = pyiter_open(self, PYITER_ITEMS, NULL, KEVY_TYPE_NONE), *pair;
+/* Steals items, an iterator over pairs, which may be NULL after an exception. */
+static int equal_to_dict(PyObject *items, PyObject *dict) {
+  PyObject *pair;
   if (!items) return -1;
   Py_ssize_t count = 0;
   int equal = 1;
@@ -106,85 +107,100 @@ static int equal_to_dict(Store *self, PyObject *dict) {
   return equal && count == PyDict_Size(dict);
 }
 
-PyObject *pystore_richcompare(PyObject *object, PyObject *other, int op) {
-  Store *self = (Store *)object;
+PyObject *pymapping_compare(State *state, PyObject *self, PyObject *other, int op,
+                            PyObject *(*items)(PyObject *)) {
   if (op != Py_EQ && op != Py_NE) Py_RETURN_NOTIMPLEMENTED;
-  int mapping = PyDict_Check(other) ? 1 : PyObject_IsInstance(other, self->state->mapping_abc);
+  int mapping = PyDict_Check(other) ? 1 : PyObject_IsInstance(other, state->mapping_abc);
   if (mapping < 0) return NULL;
   if (mapping == 0) Py_RETURN_NOTIMPLEMENTED;
   int equal = 1;
-  if (object != other) {
+  if (self != other) {
     PyObject *dict = as_dict(other);
     if (!dict) return NULL;
-    equal = equal_to_dict(self, dict);
+    equal = equal_to_dict(items(self), dict);
     Py_DECREF(dict);
   }
   return equal < 0 ? NULL : PyBool_FromLong(equal == (op == Py_EQ));
 }
 
+static PyObject *items_of(PyObject *self) {
+  return pyiter_open((Store *)self, PYITER_ITEMS, NULL, KEVY_TYPE_NONE);
+}
+
+PyObject *pystore_richcompare(PyObject *self, PyObject *other, int op) {
+  return pymapping_compare(((Store *)self)->state, self, other, op, items_of);
+}
+
 /* ---- popitem, setdefault ---------------------------------------------------------------------- */
 
-/* Reads and removes the key called name, within a turn, and puts it and its value into pair. */
-static kevy_status take_named(kevy_store *s, PyObject *name, PyObject *pair) {
-  Key key;
-  kevy_value value;
-  if (!pyargs_key(name, &key)) return KEVY_EOOM;
-  kevy_status status = kevy_get(s, key.ptr, key.len, &value);
-  if (status != KEVY_OK) return status;
-  PyObject *held = pyargs_build(&value);
-  if (!held) return KEVY_EOOM;
-  PyTuple_SET_ITEM(pair, 0, Py_NewRef(name));
-  PyTuple_SET_ITEM(pair, 1, held);
-  status = kevy_delete(s, key.ptr, key.len);
-  return status < 0 ? status : KEVY_OK;
+/* The name of some key; NULL without an exception when there is none. */
+static PyObject *some_key(Store *self) {
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, self);
+  if (!s) return NULL;
+  kevy_value key;
+  PyObject *name = NULL;
+  kevy_status status = kevy_random_key(s, &key);
+  if (status == KEVY_OK) name = pyargs_build(&key);
+  pylive_end(&turn, status);
+  return name;
 }
 
-/* The same with any key; one that expires while it is looked at is passed over. The status; KEVY_EOOM
- * with an exception when an object could not be made. */
-static kevy_status take_some(kevy_store *s, PyObject *pair) {
-  for (;;) {
-    kevy_value key;
-    kevy_status status = kevy_random_key(s, &key);
-    if (status != KEVY_OK) return status;
-    PyObject *name = pyargs_build(&key);
-    if (!name) return KEVY_EOOM;
-    status = take_named(s, name, pair);
-    Py_DECREF(name);
-    if (status != KEVY_MISSING) return status;
-  }
-}
-
+/* A key that is gone when it is asked for, expired or taken by another thread, is passed over. */
 PyObject *pystore_popitem(PyObject *self, PyObject *unused) {
   (void)unused;
-  PyObject *pair = PyTuple_New(2);
-  if (!pair) return NULL;
-  Turn turn;
-  kevy_status status = KEVY_ECLOSED;
-  if (turn_begin(&turn, (Store *)self)) {
-    status = take_some(turn.handle, pair);
-    if (status < 0 && !PyErr_Occurred()) turn_fail(&turn, status);
-    else turn_end(&turn);
+  for (;;) {
+    PyObject *name = some_key((Store *)self);
+    if (!name) {
+      if (!PyErr_Occurred()) PyErr_SetString(PyExc_KeyError, "popitem(): the store is empty");
+      return NULL;
+    }
+    PyObject *args[] = {name, self}, *pair = NULL;
+    PyObject *value = pystore_pop(self, args, 2); /* the store itself stands for "missing" */
+    if (value && value != self) pair = PyTuple_Pack(2, name, value);
+    bool gone = value == self;
+    Py_XDECREF(value);
+    Py_DECREF(name);
+    if (!gone) return pair;
   }
-  if (status == KEVY_OK) return pair;
-  if (status == KEVY_MISSING) PyErr_SetString(PyExc_KeyError, "popitem(): the store is empty");
-  Py_DECREF(pair);
-  return NULL;
+}
+
+/* Sets a key that does not exist. 0, or -1 with an exception. */
+static int set_new(PyObject *self, PyObject *key, PyObject *value, PyObject *nx) {
+  if (pylive_is_collection(((Store *)self)->state, value))
+    return pylive_assign((Store *)self, key, value, true);
+  PyObject *args[] = {key, value, Py_True};
+  PyObject *done = pystore_set(self, args, 2, nx);
+  Py_XDECREF(done);
+  return done ? 0 : -1;
+}
+
+/* A collection that has nothing to store yet is a view of the missing key. */
+static PyObject *empty_view(Store *self, PyObject *key, PyObject *value) {
+  Live *from = pylive_check(self->state, value, KEVY_TYPE_NONE);
+  if (!from && !pylive_is_collection(self->state, value)) return NULL;
+  Py_ssize_t size = PyObject_Size(value);
+  if (size != 0) return NULL;
+  int32_t type = from                    ? from->type
+                 : PyDict_Check(value)   ? KEVY_TYPE_HASH
+                 : PyAnySet_Check(value) ? KEVY_TYPE_SET
+                                         : KEVY_TYPE_LIST;
+  return pylive_new(self, type, key);
 }
 
 PyObject *pystore_setdefault(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
   if (nargs != 1 && nargs != 2)
     return PyErr_Format(PyExc_TypeError, "setdefault() takes 1 or 2 arguments (%zd given)", nargs);
-  PyObject *set_args[] = {args[0], nargs == 2 ? args[1] : Py_None, Py_True};
-  PyObject *names = Py_BuildValue("(s)", "nx"), *found = NULL;
+  PyObject *value = nargs == 2 ? args[1] : Py_None, *names = Py_BuildValue("(s)", "nx");
+  PyObject *found = NULL;
   if (!names) return NULL;
   /* Another thread may remove the key between the two questions: then both are asked again. */
   while (!found) {
     found = pystore_lookup((Store *)self, args[0], names);
     if (found != names) break;
     Py_CLEAR(found);
-    PyObject *done = pystore_set(self, set_args, 2, names);
-    if (!done) break;
-    Py_DECREF(done);
+    found = empty_view((Store *)self, args[0], value);
+    if (found || PyErr_Occurred() || set_new(self, args[0], value, names) < 0) break;
   }
   Py_DECREF(names);
   return found;

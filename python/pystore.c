@@ -365,8 +365,9 @@ static const char doc[] =
     "Store(path=None, *, maxmemory=0, policy='noeviction')\n--\n\n"
     "A mapping of keys to values, held by kevy's engine inside this process.\n\n"
     "Keys are str or bytes, and 'a' and b'a' are one key. Values are str, bytes, int (64 bits) and\n"
-    "float, and read back as what they were. Keys may have a time to live. maxmemory is a number of\n"
-    "bytes, or a str such as '256mb'; policy says what to evict when a write would exceed it.\n\n"
+    "float, and read back as what they were; a dict, list, tuple or set is stored whole, as a hash,\n"
+    "list or set, and reads back as a live view. Keys may have a time to live. maxmemory is a number\n"
+    "of bytes, or a str such as '256mb'; policy says what to evict when a write would exceed it.\n\n"
     "Iterating visits the keys of the moment at which the iterator is made, whatever is written\n"
     "meanwhile. Any thread may use a store. Use it in a with statement, or close() it.";
 

@@ -112,8 +112,16 @@ int pystore_ass_subscript(PyObject *self, PyObject *key, PyObject *value);
 enum { PYITER_KEYS, PYITER_VALUES, PYITER_ITEMS };
 PyObject *pyiter_open(Store *self, int what, const kevy_value *pattern, int32_t type);
 
-/* s.keys(), s.items(), s.values(): what is PYITER_... */
-PyObject *pyviews_new(Store *self, int what);
+/* An iterator over the elements of a view: fields or members (with values or scores), elements. */
+struct Live;
+PyObject *pyiter_elements(struct Live *self, int what, uint32_t flags);
+
+/* keys(), items(), values() of a store, a hash or a sorted set: what is PYITER_... */
+PyObject *pyviews_new(PyObject *owner, int what);
+
+/* Compares a mapping of kevy's, whose pairs items() iterates over, with another. */
+PyObject *pymapping_compare(State *state, PyObject *self, PyObject *other, int op,
+                            PyObject *(*items)(PyObject *));
 
 /* A read-only memoryview over the value of a key. */
 PyObject *pypin_view(Store *self, PyObject *key);

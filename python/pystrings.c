@@ -1,14 +1,24 @@
-/* pystrings: the methods of Store that read and write scalars.
+/* pystrings: the methods of Store that read and write scalars, and, as a mapping, collections.
  *
  * What a call returns is built before what it removes or replaces is gone, so that a call that fails for
  * lack of memory in Python has changed nothing in the store. */
-#include "pystore.h"
+#include "pylive.h"
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 /* What a missing key gives: an object, or KeyError for NULL. */
 static PyObject *or_missing(PyObject *key, PyObject *missing) {
   return missing ? Py_NewRef(missing) : pyerrors_missing(key);
+}
+
+static PyObject *lookup_in_turn(Store *self, PyObject *object, PyObject *missing);
+
+/* The view of a key that was found to hold a collection; if it no longer does, the key is asked anew. */
+static PyObject *collection(Store *self, PyObject *object, PyObject *missing) {
+  PyObject *view = pylive_of_key(self, object);
+  if (view != Py_None) return view;
+  Py_DECREF(view);
+  return lookup_in_turn(self, object, missing);
 }
 
 static __attribute__((noinline)) PyObject *lookup_in_turn(Store *self, PyObject *object,
@@ -22,9 +32,10 @@ static __attribute__((noinline)) PyObject *lookup_in_turn(Store *self, PyObject 
     kevy_value value;
     kevy_status status = kevy_get(s, key.ptr, key.len, &value);
     if (status == KEVY_OK) found = pyargs_build(&value);
-    if (status >= 0) turn_end(&turn);
+    if (status >= 0 || status == KEVY_EWRONGTYPE) turn_end(&turn);
     else turn_fail(&turn, status);
     if (status == KEVY_MISSING) found = or_missing(object, missing);
+    if (status == KEVY_EWRONGTYPE) found = collection(self, object, missing);
   }
   pyargs_key_done(&key);
   return found;
@@ -160,6 +171,8 @@ static kevy_status set_key(kevy_store *s, const Key *key, const kevy_value *valu
 }
 
 int pystore_assign(Store *self, PyObject *object, PyObject *value_object) {
+  if (pylive_is_collection(self->state, value_object))
+    return pylive_assign(self, object, value_object, false);
   Key key;
   kevy_value value;
   PyObject *keep;
@@ -221,8 +234,16 @@ PyObject *pystore_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs, P
   return result;
 }
 
+/* Removes a key that was found to hold a collection, within a turn, which ends. What is returned is
+ * built when the key is gone: a container cannot be made while no code of the user may run. */
+static PyObject *take_collection(Turn *turn, const Key *key) {
+  int32_t type;
+  kevy_status status = kevy_type(turn->handle, key->ptr, key->len, &type);
+  return status < 0 ? turn_fail(turn, status) : pylive_take(turn, type, key->ptr, key->len);
+}
+
 /* Removes a key and returns its value; missing (KeyError for NULL) when there is none. */
-static PyObject *take(Store *self, PyObject *object, PyObject *missing) {
+static PyObject *take(Store *self, PyObject *object, PyObject *missing, bool collections) {
   Key key;
   if (!pyargs_key(object, &key)) return NULL;
   Turn turn;
@@ -235,9 +256,10 @@ static PyObject *take(Store *self, PyObject *object, PyObject *missing) {
       taken = pyargs_build(&value);
       if (taken) status = kevy_delete(s, key.ptr, key.len);
     }
-    if (status >= 0) turn_end(&turn);
+    if (status == KEVY_EWRONGTYPE && collections) taken = take_collection(&turn, &key);
+    else if (status >= 0) turn_end(&turn);
     else turn_fail(&turn, status);
-    if (status < 0) Py_CLEAR(taken);
+    if (PyErr_Occurred()) Py_CLEAR(taken);
     if (status == KEVY_MISSING && !taken) taken = or_missing(object, missing);
   }
   pyargs_key_done(&key);
@@ -245,12 +267,12 @@ static PyObject *take(Store *self, PyObject *object, PyObject *missing) {
 }
 
 PyObject *pystore_getdel(PyObject *self, PyObject *key) {
-  return take((Store *)self, key, Py_None);
+  return take((Store *)self, key, Py_None, false);
 }
 
 PyObject *pystore_pop(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-  if (nargs == 1) return take((Store *)self, args[0], NULL);
-  if (nargs == 2) return take((Store *)self, args[0], args[1]);
+  if (nargs == 1) return take((Store *)self, args[0], NULL, true);
+  if (nargs == 2) return take((Store *)self, args[0], args[1], true);
   PyErr_Format(PyExc_TypeError, "pop() takes 1 or 2 arguments (%zd given)", nargs);
   return NULL;
 }
@@ -274,15 +296,9 @@ PyObject *pystore_incr(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
   static const Signature sig = {"incr", 1, 2, 1, {"key", "by", NULL}};
   PyObject *given[PYARGS_MAX];
   if (!pyargs_parse(&sig, args, nargs, kwnames, given)) return NULL;
-  kevy_value by = kevy_int(1);
-  PyObject *keep = NULL, *result = NULL;
-  if (given[1]) {
-    bool number = PyFloat_Check(given[1]) || (PyLong_Check(given[1]) && !PyBool_Check(given[1]));
-    if (!number)
-      return PyErr_Format(PyExc_TypeError, "by is an int or a float, not %.200s",
-                          Py_TYPE(given[1])->tp_name);
-    if (!pyargs_value(given[1], &by, &keep)) return NULL;
-  }
+  kevy_value by;
+  PyObject *result = NULL;
+  if (!pyargs_by(given[1], &by)) return NULL;
   Key key;
   if (pyargs_key(given[0], &key)) {
     result = incr_converted((Store *)self, &key, &by);

@@ -1,11 +1,12 @@
-/* pyviews: what keys(), items() and values() give: live views, sets where a dict's are. The result of a
- * set operation is a set, and its operands are read for one moment each. */
-#include "pystore.h"
+/* pyviews: what keys(), items() and values() of a store, a hash and a sorted set give: live views, sets
+ * where a dict's are. The result of a set operation is a set, and its operands are read for one moment each. */
+#include "pylive.h"
 
 typedef struct {
   PyObject_HEAD
-  Store *store;
-  int what; /* PYITER_... */
+  State *state;
+  PyObject *owner; /* a Store, or a Live that is a mapping */
+  int what;        /* PYITER_... */
 } View;
 
 static PyTypeObject **type_slot(State *state, int what) {
@@ -14,30 +15,39 @@ static PyTypeObject **type_slot(State *state, int what) {
                                 : &state->values_type;
 }
 
-PyObject *pyviews_new(Store *self, int what) {
-  PyTypeObject *type = *type_slot(self->state, what);
+static Store *store_of(PyObject *owner) {
+  State *state = pymodule_state(Py_TYPE(owner));
+  return pylive_check(state, owner, KEVY_TYPE_NONE) ? ((Live *)owner)->store : (Store *)owner;
+}
+
+PyObject *pyviews_new(PyObject *owner, int what) {
+  State *state = store_of(owner)->state;
+  PyTypeObject *type = *type_slot(state, what);
   View *view = (View *)type->tp_alloc(type, 0);
   if (!view) return NULL;
-  view->store = (Store *)Py_NewRef((PyObject *)self);
+  view->state = state;
+  view->owner = Py_NewRef(owner);
   view->what = what;
   return (PyObject *)view;
 }
 
 /* ---- All three -------------------------------------------------------------------------------- */
 
-static Py_ssize_t view_len(PyObject *self) { return pystore_len((PyObject *)((View *)self)->store); }
+static Py_ssize_t view_len(PyObject *self) { return PyObject_Size(((View *)self)->owner); }
 
 static PyObject *view_iter(PyObject *object) {
   View *self = (View *)object;
-  return pyiter_open(self->store, self->what, NULL, KEVY_TYPE_NONE);
+  if (pylive_check(self->state, self->owner, KEVY_TYPE_NONE))
+    return pyiter_elements((Live *)self->owner, self->what, 0);
+  return pyiter_open((Store *)self->owner, self->what, NULL, KEVY_TYPE_NONE);
 }
 
 static PyObject *view_repr(PyObject *self) {
-  return PyUnicode_FromFormat("%s(%R)", Py_TYPE(self)->tp_name, ((View *)self)->store);
+  return PyUnicode_FromFormat("%s(%R)", Py_TYPE(self)->tp_name, ((View *)self)->owner);
 }
 
 static int view_traverse(PyObject *self, visitproc visit, void *arg) {
-  Py_VISIT(((View *)self)->store);
+  Py_VISIT(((View *)self)->owner);
   Py_VISIT(Py_TYPE(self));
   return 0;
 }
@@ -45,7 +55,7 @@ static int view_traverse(PyObject *self, visitproc visit, void *arg) {
 static void view_dealloc(PyObject *self) {
   PyTypeObject *type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
-  Py_XDECREF(((View *)self)->store);
+  Py_XDECREF(((View *)self)->owner);
   type->tp_free(self);
   Py_DECREF(type);
 }
@@ -53,14 +63,17 @@ static void view_dealloc(PyObject *self) {
 /* ---- Keys and items as sets -------------------------------------------------------------------- */
 
 static int keys_contains(PyObject *self, PyObject *key) {
-  return pystore_contains((PyObject *)((View *)self)->store, key);
+  return PySequence_Contains(((View *)self)->owner, key);
 }
 
 static int items_contains(PyObject *object, PyObject *item) {
   View *self = (View *)object;
   if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) != 2) return 0;
-  /* The view stands for "missing": no value is a view. */
-  PyObject *held = pystore_lookup(self->store, PyTuple_GET_ITEM(item, 0), object);
+  /* The view stands for "missing": no value is one of these. */
+  PyObject *key = PyTuple_GET_ITEM(item, 0);
+  PyObject *held = pylive_check(self->state, self->owner, KEVY_TYPE_NONE)
+                       ? pylive_lookup((Live *)self->owner, key, object)
+                       : pystore_lookup((Store *)self->owner, key, object);
   if (!held) return -1;
   int equal = held == object ? 0 : PyObject_RichCompareBool(held, PyTuple_GET_ITEM(item, 1), Py_EQ);
   Py_DECREF(held);
@@ -92,7 +105,7 @@ static PyObject *view_xor(PyObject *left, PyObject *right) {
 static PyObject *view_richcompare(PyObject *self, PyObject *other, int op) {
   int is_set = PyAnySet_Check(other)
                    ? 1
-                   : PyObject_IsInstance(other, ((View *)self)->store->state->set_abc);
+                   : PyObject_IsInstance(other, ((View *)self)->state->set_abc);
   if (is_set < 0) return NULL;
   if (is_set == 0) Py_RETURN_NOTIMPLEMENTED;
   PyObject *left = PySet_New(self), *right = left ? PySet_New(other) : NULL;
@@ -128,23 +141,23 @@ static PyMethodDef set_methods[] = {
        Py_TPFLAGS_DISALLOW_INSTANTIATION,                                                          \
    slots}
 
-static PyType_Slot keys_slots[] = {{Py_tp_doc, "A live view of a store's keys."},
+static PyType_Slot keys_slots[] = {{Py_tp_doc, "A live view of the keys of a store, the fields of a hash, the members of a sorted set."},
                                    {Py_sq_contains, keys_contains},
                                    SET_SLOTS,
                                    COMMON_SLOTS,
                                    {0, NULL}};
-static PyType_Slot items_slots[] = {{Py_tp_doc, "A live view of a store's (key, value) pairs."},
+static PyType_Slot items_slots[] = {{Py_tp_doc, "A live view of the (key, value) pairs of a mapping of kevy's."},
                                     {Py_sq_contains, items_contains},
                                     SET_SLOTS,
                                     COMMON_SLOTS,
                                     {0, NULL}};
-static PyType_Slot values_slots[] = {{Py_tp_doc, "A live view of a store's values."},
+static PyType_Slot values_slots[] = {{Py_tp_doc, "A live view of the values of a mapping of kevy's."},
                                      COMMON_SLOTS,
                                      {0, NULL}};
 
-static PyType_Spec keys_spec = SPEC("kevy.StoreKeys", keys_slots);
-static PyType_Spec items_spec = SPEC("kevy.StoreItems", items_slots);
-static PyType_Spec values_spec = SPEC("kevy.StoreValues", values_slots);
+static PyType_Spec keys_spec = SPEC("kevy.Keys", keys_slots);
+static PyType_Spec items_spec = SPEC("kevy.Items", items_slots);
+static PyType_Spec values_spec = SPEC("kevy.Values", values_slots);
 
 int pyviews_types(PyObject *module, State *state) {
   state->keys_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &keys_spec, NULL);

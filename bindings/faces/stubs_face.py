@@ -1,4 +1,4 @@
-"""Writes python/kevy/_kevy.pyi: what the extension offers, with types, from python/store.def.
+"""Writes python/kevy/_kevy.pyi: what the extension offers, with types, from python/*.def.
 
 The names that the rows use for types are private here, since the module does not have them."""
 
@@ -9,19 +9,28 @@ from .header import Description
 
 HEAD = '''
 # mypy: disable-error-code="override"
-# A Store is narrower than MutableMapping where Redis is: its keys are never None, get() has one default.
+# A Store is narrower than MutableMapping where Redis is: its keys are never None, get() has one default. So are
+# the views of collections, and what they are given may be more than what they give.
 
+import builtins
 import datetime
 import os
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping, ValuesView
-from typing import Any, Literal, NoReturn, TypeVar, Union, overload
+from collections.abc import (Collection, ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping,
+                             MutableSequence, MutableSet, ValuesView)
+from collections.abc import Set as AbstractSet
+from typing import Any, ClassVar, Literal, NoReturn, SupportsIndex, TypeVar, Union, overload
 
-from typing_extensions import Self, TypeAlias, disjoint_base
+from typing_extensions import Self, TypeAlias, disjoint_base, final
 
 _Key: TypeAlias = Union[str, bytes, bytearray, memoryview]
 _Scalar: TypeAlias = Union[_Key, int, float]
+_Member: TypeAlias = Union[_Key, int]
 _Name: TypeAlias = Union[str, bytes]
+_Element: TypeAlias = Union[str, bytes, int]
 _Value: TypeAlias = Union[str, bytes, int, float]
+_ID: TypeAlias = Union[str, bytes, int]
+_Fields: TypeAlias = dict[_Element, _Value]
+_Entry: TypeAlias = tuple[str, _Fields]
 _TTL: TypeAlias = Union[int, float, datetime.timedelta]
 _T = TypeVar("_T")
 
@@ -29,9 +38,41 @@ __version__: str
 
 '''
 
+# The class, the file of its rows, and what it is.
+VIEWS = (
+    ("Hash", "python/hash.def", "MutableMapping[_Element, _Value]"),
+    ("List", "python/list.def", "MutableSequence[_Value]"),
+    ("Set", "python/set.def", "MutableSet[_Element]"),
+    ("ZSet", "python/zset.def", "MutableMapping[_Element, float]"),
+    ("Stream", "python/stream.def", "Collection[_Entry]"),
+    ("Group", "python/group.def", ""),
+)
+
+ALIASES = '''
+_HashView: TypeAlias = Hash
+_ListView: TypeAlias = List
+_SetView: TypeAlias = Set
+_ZSetView: TypeAlias = ZSet
+_StreamView: TypeAlias = Stream
+_View: TypeAlias = Union[Hash, List, Set, ZSet, Stream]
+_Held: TypeAlias = Union[_Value, _View]
+_Given: TypeAlias = Union[_Scalar, _View, dict[Any, Any], list[Any], tuple[Any, ...], set[Any], frozenset[Any]]
+'''
+
+EXCLUSIVE = '''
+@final
+class exclusive:
+    def __new__(cls, value: object) -> Self: ...
+    @property
+    def value(self) -> Any: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+'''
+
 
 def private(typed: str) -> str:
-    return re.sub(r"\b(Key|Scalar|Name|Value|TTL|T)\b", r"_\1", typed)
+    return re.sub(r"\b(Key|Scalar|Member|Name|Element|Value|ID|Fields|Entry|View|Held|Given|TTL|T"
+                  r"|(?:Hash|List|Set|ZSet|Stream)View)\b", r"_\1", typed)
 
 
 def signatures(row, indent: str) -> str:
@@ -49,8 +90,7 @@ def exceptions(d: Description, rows) -> str:
     return "".join(f"class {name}({base}): ...\n" for name, base in bases.items())
 
 
-def members(rows) -> str:
-    path = "python/store.def"
+def members(rows, path: str) -> str:
     out = ""
     for row in sorted(rows.of(path, "SLOT") + rows.of(path, "METHOD"), key=lambda r: r.position):
         out += signatures(row, "    ")
@@ -59,7 +99,13 @@ def members(rows) -> str:
     return out
 
 
+def view(rows, name: str, path: str, base: str) -> str:
+    hash_ = "    __hash__: ClassVar[None]  # type: ignore[assignment]\n" if base else ""
+    return f"\n@final\nclass {name}{f'({base})' if base else ''}:\n{hash_}{members(rows, path)}"
+
+
 def write(description: Description, rows) -> str:
     functions = "".join(signatures(r, "") for r in rows.of("python/store.def", "FUNCTION"))
-    return (HEAD + exceptions(description, rows) + "\n" + functions
-            + "\n@disjoint_base\nclass Store(MutableMapping[_Name, _Value]):\n" + members(rows))
+    return (HEAD + exceptions(description, rows) + "".join(view(rows, *v) for v in VIEWS) + EXCLUSIVE + ALIASES
+            + "\n" + functions + "\n@disjoint_base\nclass Store(MutableMapping[_Name, _Held]):\n"
+            + members(rows, "python/store.def"))

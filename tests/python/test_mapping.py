@@ -33,7 +33,7 @@ def test_views_are_live_and_registered(s):
     assert sorted(keys) == ["a", "b"] and sorted(values) == [1, 2] and sorted(items) == [("a", 1), ("b", 2)]
     assert "a" in keys and 2 in values and 3 not in values
     assert ("a", 1) in items and ("a", 2) not in items and ("z", 1) not in items and "a" not in items
-    assert repr(keys) == "kevy.StoreKeys(<kevy.Store mem://, 2 keys>)"
+    assert repr(keys) == "kevy.Keys(<kevy.Store mem://, 2 keys>)"
 
 
 def test_views_are_sets(s):
