@@ -3,6 +3,7 @@ doors, each from where it is declared."""
 
 from itertools import groupby
 
+from .stubs_face import VIEWS
 from .header import Constant, Description, Function, Struct
 
 HEAD = """
@@ -176,9 +177,15 @@ def commands(rows) -> str:
 
 
 def python(rows) -> str:
-    """The methods in the order of store.def; overloads and continuation lines become one."""
-    path, out = "python/store.def", "## Python: kevy.Store\n\n"
-    kinds = ("FUNCTION", "METHOD", "PROPERTY")
+    """The methods in the order of the .def files; overloads and continuation lines become one."""
+    out = "## Python: kevy.Store\n\n" + python_methods(rows, "python/store.def")
+    for name, path, _ in VIEWS:
+        out += f"### Python: kevy.{name}\n\n" + python_methods(rows, path)
+    return out
+
+
+def python_methods(rows, path: str) -> str:
+    out, kinds = "", ("FUNCTION", "METHOD", "PROPERTY")
     shown = sorted((r for k in kinds for r in rows.of(path, k)), key=lambda r: r.position)
     for r in shown:
         if r.name.startswith("_"):

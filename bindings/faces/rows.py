@@ -92,9 +92,10 @@ class Rows:
         self.files: Dict[str, Dict[str, List[Row]]] = {}
 
     def of(self, path: str, kind: str) -> List[Row]:
+        """The rows of a kind; none where the file has no such kind."""
         if path not in self.files:
             self.files[path] = read_rows(path, self.text(path))
-        return self.files[path][kind]
+        return self.files[path].get(kind, [])
 
     def text(self, path: str) -> str:
         """The file, with the .def files it includes in their place."""

@@ -119,6 +119,9 @@ USES = {
     "used_memory": lambda s: s.used_memory, "pop": lambda s: s.pop("k", None),
     "popitem": lambda s: s.popitem(), "setdefault": lambda s: s.setdefault("k", 1),
     "update": lambda s: s.update(k=1), "len_keys": lambda s: len(s.keys()),
+    "Hash": lambda s: s.Hash("k").get("f"), "List": lambda s: s.List("k").append(1),
+    "Set": lambda s: "m" in s.Set("k"), "ZSet": lambda s: s.ZSet("k").rank("m"),
+    "Stream": lambda s: s.Stream("k").range(), "setitem_dict": lambda s: s.__setitem__("k", {"f": 1}),
     "list_items": lambda s: list(s.items()), "enter": lambda s: s.__enter__(),
     "clock": lambda s: s._debug_clock(None), "fail": lambda s: s._debug_fail_alloc(0)}
 
