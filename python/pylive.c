@@ -158,8 +158,11 @@ void pylive_own(Call *call, PyObject *object) {
 }
 
 static PyObject *prefixed(char prefix, const kevy_value *value) {
-  if (value->kind == KEVY_INT)
-    return PyBytes_FromFormat("%c%lld", prefix, (long long)value->as.i);
+  if (value->kind == KEVY_INT) {
+    char digits[24];
+    int size = PyOS_snprintf(digits, sizeof digits, "%c%lld", prefix, (long long)value->as.i);
+    return PyBytes_FromStringAndSize(digits, size);
+  }
   PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)value->len + 1);
   if (!bytes) return NULL;
   PyBytes_AS_STRING(bytes)[0] = prefix;

@@ -100,8 +100,11 @@ static PyObject *identity(PyObject *element) {
   }
   if (PyBytes_Check(element))
     return PyBytes_FromStringAndSize(PyBytes_AS_STRING(element), PyBytes_GET_SIZE(element));
-  if (PyLong_Check(element) && !PyBool_Check(element) && pyargs_quick_int(element, &value))
-    return PyBytes_FromFormat("%lld", (long long)value.as.i);
+  if (PyLong_Check(element) && !PyBool_Check(element) && pyargs_quick_int(element, &value)) {
+    char digits[24];
+    int size = PyOS_snprintf(digits, sizeof digits, "%lld", (long long)value.as.i);
+    return PyBytes_FromStringAndSize(digits, size);
+  }
   return Py_NewRef(element);
 }
 

@@ -1,4 +1,4 @@
-"""CPython's own tests of mappings (test.mapping_tests), on kevy.Store.
+"""CPython's own tests of mappings (test.mapping_tests), on kevy.Store, kevy.Hash and kevy.ZSet.
 
 Stores take keys that are str or bytes and values that are scalars; where a test of CPython's is about
 what a dict holds beyond that, it is replaced or excepted below, with the reason."""
@@ -107,6 +107,77 @@ class Protocol(mapping_tests.TestHashMappingProtocol):
         for key in d:
             d[key + "1"] = 1
         self.assertEqual(d, {"1": 1, "11": 1})
+
+
+class HashProtocol(Protocol):
+    """A hash under a key of a store; its fields may be ints."""
+
+    @staticmethod
+    def type2test(mapping=()):
+        hash_ = kevy.Store().Hash("hash")
+        hash_.update(mapping)
+        return hash_
+
+    def _full_mapping(self, data):
+        return mapping_tests.TestHashMappingProtocol._full_mapping(self, data)
+
+    def test_clear(self):
+        mapping_tests.TestMappingProtocol.test_clear(self)
+
+    def test_update(self):
+        mapping_tests.BasicTestMappingProtocol.test_update(self)
+        d = self._full_mapping({1: 3, 2: 4})
+        d.update(self._full_mapping({1: 2, 3: 4, 5: 6}).items())
+        self.assertEqual(d, {1: 2, 2: 4, 3: 4, 5: 6})
+
+    def test_items(self):
+        mapping_tests.TestMappingProtocol.test_items(self)
+
+    def test_keys(self):
+        mapping_tests.TestMappingProtocol.test_keys(self)
+
+    def test_values(self):
+        mapping_tests.TestMappingProtocol.test_values(self)
+
+    def test_fromkeys(self):
+        self.assertFalse(hasattr(kevy.Hash, "fromkeys"))
+
+    def test_copy(self):
+        self.assertEqual(self._full_mapping({1: 1}).copy(), {1: 1})
+
+    def test_repr(self):
+        self.assertEqual(repr(self._full_mapping({1: 2})), "<kevy.Hash 'hash', 1 field>")
+
+    def test_mutatingiteration(self):
+        d = self._full_mapping({1: 1})
+        for key in d:
+            d[key + 1] = 1
+        self.assertEqual(d, {1: 1, 2: 1})
+
+
+class ZSetProtocol(HashProtocol):
+    """A sorted set: its values are scores."""
+
+    @staticmethod
+    def type2test(mapping=()):
+        zset = kevy.Store().ZSet("zset")
+        zset.update(mapping)
+        return zset
+
+    def _reference(self):
+        return {"1": 2.0, "key1": -1.5, b"key2": float("inf")}
+
+    def test_fromkeys(self):
+        self.assertFalse(hasattr(kevy.ZSet, "fromkeys"))
+
+    def test_repr(self):
+        self.assertEqual(repr(self._full_mapping({1: 2})), "<kevy.ZSet 'zset', 1 member>")
+
+    def test_setdefault(self):
+        d = self._empty_mapping()
+        self.assertEqual(d.setdefault("a", 1), 1.0)
+        self.assertRaises(TypeError, d.setdefault)
+        self.assertRaises(TypeError, d.setdefault, "a")
 
 
 def test_every_exception_replaces_a_test_of_cpythons():
