@@ -283,7 +283,8 @@ static PyObject *get_slice(Live *self, PyObject *slice) {
   reply = range_in(self, &turn, span_low(&span), span_width(&span), &status);
   reply = pyreply_end(&turn, status, reply);
   if (!reply) return NULL;
-  PyObject *list = build_span(self, reply, &span);
+  PyObject *list = status == KEVY_OK ? build_span(self, reply, &span)
+                                     : pyreply_raise(self->store->state, reply);
   pyreply_give(self->store, reply);
   return list;
 }

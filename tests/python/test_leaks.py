@@ -68,6 +68,76 @@ PATHS = {
     "closed": lambda s: refuse(kevy.ClosedError, lambda: closed()[KEY]),
 }
 
+H, L, M, Z, X = "Hash List Set ZSet Stream".split()
+VIEW_PATHS = {
+    "hash": (H, lambda v: (v.__setitem__(KEY, TEXT), v[KEY], v.get("no"), KEY in v, len(v), v.update({RAW: 1}, a=2.5), v.pop("a"))),
+    "hash buffers": (H, lambda v: (v.__setitem__(bytearray(b"b"), memoryview(RAW)), v[memoryview(b"b")], v.pop(bytearray(b"b")))),
+    "hash more": (H, lambda v: (v.mget([KEY, "no"]), v.setdefault("s", TEXT), v.setdefault("s", 1), v.popitem(), v.incr("n"),
+                                v.incr("f", 0.5), v.random(), v.random(2), v.__setitem__("d", 1), v.__delitem__("d"))),
+    "hash ttl": (H, lambda v: (v.__setitem__("t", 1), v.expire("t", 5), v.ttl("t"), v.persist("t"), v.expire_at("t", 4e9))),
+    "hash views": (H, lambda v: (list(v.keys()), list(v.values()), list(v.items()), v.keys() | {1}, (KEY, 1) in v.items(), next(iter(v), 0),
+                                 v == {KEY: 1}, v == v.copy(), repr(v), v.key)),
+    "hash errors": (H, lambda v: (refuse(KeyError, lambda: v["no"]), refuse(TypeError, lambda: v.update({bytearray(b"x"): 1, KEY: None})),
+                                  refuse(TypeError, lambda: v.mget([bytearray(b"x"), None])), refuse(TypeError, lambda: v[2.5]),
+                                  refuse(TypeError, lambda: hash(v)), refuse(TypeError, v.__reduce__), refuse(KeyError, lambda: v.ttl("no")))),
+    "list": (L, lambda v: (v.append(TEXT), v.appendleft(RAW), v.extend([1, 2.5, bytearray(RAW)]), v[0], v[-1], v.__setitem__(0, TEXT),
+                           v.pop(), v.popleft(), v.pop(0), v.extendleft("ab"), v.clear())),
+    "list slices": (L, lambda v: (v.extend(range(9)), v[2:4], v[::-2], v.__setitem__(slice(1, 3), [TEXT] * 4), v.__delitem__(slice(None, None, 3)),
+                                  v.__setitem__(slice(None, None, -1), [RAW] * len(v)), v.insert(3, TEXT), v.reverse(), v.rotate(2), v.trim(0, 5),
+                                  v.__delitem__(0), v.__delitem__(slice(None)))),
+    "list search": (L, lambda v: (v.extend([TEXT, 1, RAW]), v.count(1), v.index(RAW), 5 in v, v.remove(TEXT), refuse(ValueError, lambda: v.remove(9)),
+                                  refuse(ValueError, lambda: v.index(9)), v.clear())),
+    "list operators": (L, lambda v: (v.extend([TEXT, 1]), v + [1], [1] + v, v * 2, 2 * v, v.__imul__(2), v.__iadd__([1]), v == [1], v < [TEXT], v == v,
+                                     list(v), list(reversed(v)), v.copy(), iter(v), repr(v), v.key, v.clear())),
+    "list errors": (L, lambda v: (refuse(IndexError, lambda: v[9]), refuse(TypeError, lambda: v["x"]), refuse(IndexError, v.pop),
+                                  refuse(TypeError, lambda: v.extend([bytearray(RAW), None])), refuse(TypeError, lambda: v + 5),
+                                  refuse(ValueError, lambda: v.__setitem__(slice(0, 9, 2), [bytearray(RAW)])))),
+    "set": (M, lambda v: (v.add(KEY), v.add(bytearray(RAW)), KEY in v, v.discard("no"), v.remove(KEY), v.pop(), v.update("abc", [5]), v.random(),
+                          v.random(2), len(v), list(v), v.copy(), repr(v), v.key)),
+    "set operators": (M, lambda v: (v.update("abc", [5, RAW]), v & {5}, v | {KEY, None}, v - {"a"}, v ^ {"z"}, {1} | v, v & v, v | v, v - v, v ^ v, v == {5},
+                                    v <= {5, None}, v.isdisjoint([1]), v.union([1], [2]), v.intersection("ab"), v.difference("a"),
+                                    v.symmetric_difference([5]), v.issubset([1]), v.issuperset([5]))),
+    "set in place": (M, lambda v: (v.update("abc"), v.__ior__({"d"}), v.__iand__({"a", "d", None}), v.__isub__({"a", 2.5}), v.__ixor__({"x", "d"}),
+                                   v.intersection_update("x"), v.difference_update("y"), v.symmetric_difference_update("z"), v.clear())),
+    "set errors": (M, lambda v: (refuse(KeyError, lambda: v.remove("no")), refuse(TypeError, lambda: v.update([bytearray(b"x"), None])),
+                                 refuse(TypeError, lambda: v & [1]), refuse(TypeError, lambda: v.__ior__({None, "a"})), refuse(TypeError, lambda: v.__ixor__({None, "a"})))),
+    "zset": (Z, lambda v: (v.__setitem__(KEY, 1), v.__setitem__(RAW, 2.5), v[KEY], v.get("no"), KEY in v, v.add({"a": 1, bytearray(b"b"): 2}, changed=True),
+                           v.incr("a"), v.rank("a"), v.rank("no"), v.mget(["a", "no"]), v.setdefault("s", 5), v.pop("a"), v.update(q=1), v.__delitem__("q"))),
+    "zset ranges": (Z, lambda v: (v.update(a=1, b=2, c=3), v.range(), v.range(0, 1, withscores=True), v.range(1, kevy.exclusive(2.5), by="score", offset=1),
+                                  v.range("a", kevy.exclusive(b"c"), by="lex"), v.count(1, 2), v.remove_range(1.5, by="score"), v.pop_min(), v.pop_max(2),
+                                  v.update(a=1), v.popitem(), v.random(), v.random(2))),
+    "zset views": (Z, lambda v: (v.update(a=1), list(v), list(reversed(v)), v.items() & {1}, list(v.values()), v.keys() ^ {2}, v == {"a": 1.0}, v.copy(), repr(v),
+                                 v.key, v.clear(), kevy.exclusive(TEXT) == kevy.exclusive(RAW), hash(kevy.exclusive(1)))),
+    "zset errors": (Z, lambda v: (refuse(TypeError, lambda: v.add({bytearray(b"a"): "1"})), refuse(TypeError, lambda: v.range(b"x", by="score")),
+                                  refuse(KeyError, lambda: v["no"]), refuse(ValueError, lambda: v.range(by="what")), refuse(KeyError, v.pop_min),
+                                  refuse(TypeError, lambda: v.range("a", 2.5, by="lex")), refuse(ValueError, lambda: v.range(0, 1, count=1)))),
+    "stream": (X, lambda v: (v.add({KEY: TEXT, 5: RAW}), v.add([("a", 1)], maxlen=5), v.range(), v.range(rev=True, count=1), v.read(0, count=2), list(v), iter(v),
+                             v[v.range()[0][0]], "1-1" in v, v.trim(2), v.delete("1-1"), v.info(), v.groups(), len(v), v == [], v.copy(), repr(v), v.key)),
+    "stream ids": (X, lambda v: (v.add({"a": 1}, "5-1"), v.set_id("6-1"), refuse(ValueError, lambda: v.add({"a": 1}, "1-1")),
+                                 refuse(ValueError, lambda: v.add({"a": 1}, "x")), refuse(ValueError, lambda: v.add({})), refuse(KeyError, lambda: v["1-1"]),
+                                 refuse(ValueError, lambda: v.add({"a": RAW}, maxlen=-1)), v.clear())),
+    "group": (X, lambda v: use_group(v, v.group("g"))),
+}
+
+
+def use_group(v, g):
+    ids = [v.add({"a": TEXT}) for _ in range(5)]
+    g.create(0), g.create(), g.read("c", 4), g.read("c", after=0), g.ack(ids[0]), g.pending(), g.pending(consumer="c", idle=0), g.pending_summary()
+    g.claim("d", ids[1]), g.claim("d", ids[1], justid=True), g.autoclaim("e"), g.autoclaim("e", justid=True), g.consumers(), g.info(), v.groups()
+    g.create_consumer("f"), g.delete_consumer("f"), g.set_id("0"), repr(g), g.name, g.stream, refuse(TypeError, lambda: g.read(None))
+    refuse(TypeError, g.__reduce__), g.destroy(), refuse(KeyError, g.info), refuse(kevy.CommandError, lambda: g.read("c")), v.clear()
+
+
+for name_, (type_, use_) in VIEW_PATHS.items():
+    PATHS[name_] = lambda s, type_=type_, use_=use_: use_(getattr(s, type_)("view"))
+PATHS["view"] = lambda s: (s.Hash("new"), s.Set(bytearray(b"raw")), refuse(TypeError, lambda: s.List(5)))
+PATHS["wrong type"] = lambda s: (s.set("w", 1), refuse(kevy.WrongTypeError, lambda: len(s.Hash("w"))), refuse(kevy.WrongTypeError, s.Set("w").clear))
+PATHS["assign"] = lambda s: [(s.__setitem__("c", v), s["c"], s.get("c"), s.__setitem__("d", s["c"]), s.pop("c"), s.pop("d"))
+                             for v in ({KEY: TEXT}, [TEXT, 1], (RAW,), {KEY, 5}, frozenset([5]))]
+PATHS["assign TypeError"] = lambda s: [refuse(TypeError, lambda: s.__setitem__("c", v)) for v in ({KEY: None}, [RAW, None], {None, KEY}, [bytearray(b"x"), s])]
+PATHS["collections"] = lambda s: (s.update(c1={"a": 1}, c2=[1]), s.setdefault("c3", []), s.setdefault("c1", {}), list(s.values()), list(s.items()), s == {}, s.delete("c1", "c2"))
+PATHS["pop collections"] = lambda s: (s.ZSet("c").update(a=1), s.pop("c"), s.Stream("c").add({"a": 1}), s.pop("c"))
+
 
 def closed():
     s = kevy.Store()
@@ -113,6 +183,9 @@ def test_path(name):
 
 def test_every_method_is_on_a_path():
     source = pathlib.Path(__file__).read_text()
+    for view, shown in ((kevy.Hash, "v"), (kevy.List, "v"), (kevy.Set, "v"), (kevy.ZSet, "v"), (kevy.Stream, "v"), (kevy.Group, "g")):
+        for name in dir(view):
+            assert name.startswith("_") or f"{shown}.{name}" in source, (view, name)
     for name in dir(kevy.Store):
         if not name.startswith("_"):
             assert "s." + name in source or ")." + name in source, name
@@ -129,6 +202,7 @@ def test_cycles_are_collected():
     before = live()
     for _ in range(50):
         h = Holder()
-        h.me, h.view, h.iter = h, h.keys(), iter(h)
+        h.me, h.view, h.iter, h.pairs = h, h.keys(), iter(h), iter(h.items())
+        h.live = h.Hash("h"), h.Hash("h").items(), h.Stream("x").group("g"), iter(h.Stream("x"))
     del h
     assert live() == before
