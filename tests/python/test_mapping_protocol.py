@@ -173,6 +173,16 @@ class ZSetProtocol(HashProtocol):
     def test_repr(self):
         self.assertEqual(repr(self._full_mapping({1: 2})), "<kevy.ZSet 'zset', 1 member>")
 
+    def test_bool(self):
+        self.assertTrue(not self._empty_mapping())
+        self.assertIs(bool(self._full_mapping({"x": 0})), True)
+
+    def test_pop(self):
+        mapping_tests.BasicTestMappingProtocol.test_pop(self)
+        d = self._full_mapping({"abc": 5})
+        self.assertEqual((d.pop("abc"), d.pop("abc", "def")), (5.0, "def"))
+        self.assertRaises(KeyError, d.pop, "abc")
+
     def test_setdefault(self):
         d = self._empty_mapping()
         self.assertEqual(d.setdefault("a", 1), 1.0)
