@@ -8,7 +8,7 @@ import re
 from .header import Description
 
 HEAD = '''
-# mypy: disable-error-code="override"
+# mypy: disable-error-code="override, misc"
 # A Store is narrower than MutableMapping where Redis is: its keys are never None, get() has one default. So are
 # the views of collections, and what they are given may be more than what they give.
 
