@@ -297,12 +297,12 @@ bool pylive_is_collection(State *state, PyObject *object) {
          pylive_check(state, object, KEVY_TYPE_NONE) != NULL;
 }
 
-/* Whether an assignment that must not overwrite may go on. */
+/* Whether an assignment that must not overwrite may go on; if not, *status says why. */
 static bool may_write(kevy_store *s, const Key *key, bool nx, kevy_status *status) {
-  if (!nx) return true;
-  kevy_status held = kevy_exists(s, key->ptr, key->len);
+  kevy_status held = nx ? kevy_exists(s, key->ptr, key->len) : KEVY_MISSING;
+  if (held == KEVY_MISSING) return true;
   *status = held == KEVY_OK ? KEVY_UNMET : held;
-  return held == KEVY_MISSING;
+  return false;
 }
 
 /* Steals list. */
