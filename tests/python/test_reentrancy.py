@@ -42,17 +42,17 @@ CALLS = {
     "update pairs": lambda s, act: s.update(acting(act, [("k", 1), ("l", 2)])),
     "update keys": lambda s, act: s.update(ActingMapping(act)),
     "mset": lambda s, act: s.mset(ActingMapping(act)),
-    "eq": lambda s, act: s == {"k": ActingValue(act), "big": ActingValue(act)},
+    "eq": lambda s, act: s == {k: ActingValue(act) for k in s},
     "eq mapping": lambda s, act: s == ActingUserDict(act),
     "items in": lambda s, act: ("k", ActingValue(act)) in s.items(),
     "values in": lambda s, act: ActingValue(act) in s.values(),
     "and": lambda s, act: s.keys() & acting(act, ["k"]),
 }
 VIEW_CALLS = {
-    "hash update": lambda s, act: s.Hash("h").update(ActingMapping(act)),
+    "hash update": lambda s, act: s.Hash("h").update(ActingKeys(act)),
     "hash pairs": lambda s, act: s.Hash("h").update(acting(act, [("k", 1), ("l", 2)])),
     "hash mget": lambda s, act: s.Hash("h").mget(acting(act, ["f1", "f2"])),
-    "hash eq": lambda s, act: s.Hash("h") == {"f1": ActingValue(act), "f2": ActingValue(act)},
+    "hash eq": lambda s, act: s.Hash("h") == {f: ActingValue(act) for f in s.Hash("h")},
     "hash eq mapping": lambda s, act: s.Hash("h") == ActingUserDict(act),
     "hash expire": lambda s, act: s.Hash("h").expire("f1", acting_delta(act), nx=Truth(act)),
     "hash items in": lambda s, act: ("f1", ActingValue(act)) in s.Hash("h").items(),
@@ -80,11 +80,11 @@ VIEW_CALLS = {
     "set sub": lambda s, act: s.Set("m").difference_update(acting(act, ["m1", "m2"])),
     "set xor": lambda s, act: s.Set("m").symmetric_difference_update(acting(act, ["m1", "x"])),
     "set eq": lambda s, act: s.Set("m") <= {ActingMember(act), ActingMember(act)},
-    "zset add": lambda s, act: s.ZSet("z").add(ActingMapping(act), changed=Truth(act)),
+    "zset add": lambda s, act: s.ZSet("z").add(ActingKeys(act), changed=Truth(act)),
     "zset range": lambda s, act: s.ZSet("z").range(0, -1, rev=Truth(act), withscores=Truth(act, True)),
     "zset rank": lambda s, act: s.ZSet("z").rank("m1", rev=Truth(act)),
     "zset mget": lambda s, act: s.ZSet("z").mget(acting(act, ["m1", "m2"])),
-    "zset eq": lambda s, act: s.ZSet("z") == {"m1": ActingValue(act), "m2": ActingValue(act)},
+    "zset eq": lambda s, act: s.ZSet("z") == {m: ActingValue(act) for m in s.ZSet("z")},
     "stream add": lambda s, act: s.Stream("x").add(ActingMapping(act), nomkstream=Truth(act)),
     "stream range": lambda s, act: s.Stream("x").range(rev=Truth(act)),
     "stream eq": lambda s, act: s.Stream("x") == [ActingValue(act)],
@@ -94,6 +94,20 @@ VIEW_CALLS = {
     "assign dict": lambda s, act: s.update(acting(act, [("k", {"a": 1}), ("h", [1])])),
 }
 CALLS.update(VIEW_CALLS)
+
+
+class ActingKeys:
+    """A mapping that is no dict."""
+
+    def __init__(self, act):
+        self.act = act
+
+    def keys(self):
+        return acting(self.act, "kl")
+
+    def __getitem__(self, key):
+        self.act()
+        return 1
 
 
 class Index:
