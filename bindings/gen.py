@@ -27,7 +27,7 @@ FACES = (
     ("python/kevy/_abi.py", ctypes_face.write, "# {}\n", "kevy.h, errors.def"),
     ("python/kevy/_abi.pyi", ctypes_face.write_stub, "# {}\n", "kevy.h"),
     ("python/kevy/_kevy.pyi", stubs_face.write, "# {}\n", "python/*.def, errors.def"),
-    ("lua/kevy/cdef.lua", luajit_face.write, "-- {}\n", "kevy.h, errors.def"),
+    ("lua/kevy/cdef.lua", luajit_face.write, "-- {}\n", "kevy.h, errors.def, options.def"),
     ("bindings/ffi/abi_table.inc", libffi_face.write, "/* {} */\n", "kevy.h"),
     ("docs/reference.md", reference_face.write, "<!-- {} -->\n", "kevy.h, *.def"),
 )

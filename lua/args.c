@@ -5,21 +5,37 @@
 
 #include "module.h"
 
-lua_store *arg_store(lua_State *L) {
+/* The userdata at index 1, of this method's class. */
+static void *arg_self(lua_State *L, const char *otherwise) {
   void *self = lua_touserdata(L, 1);
   if (self != NULL && lua_getmetatable(L, 1)) {
-    bool ours = lua_rawequal(L, -1, STORE_META) != 0;
+    bool ours = lua_rawequal(L, -1, CLASS_META) != 0;
     lua_pop(L, 1);
     if (ours) return self;
   }
-  luaL_argerror(L, 1, "a store expected: call it as store:method(...)");
+  luaL_argerror(L, 1, otherwise);
   return NULL;
 }
 
+lua_store *arg_store(lua_State *L) {
+  return arg_self(L, "a store expected: call it as store:method(...)");
+}
+
+kevy_store *store_handle(lua_State *L, const lua_store *self) {
+  if (self->handle == NULL) luaL_error(L, "%s", kevy_strerror(KEVY_ECLOSED));
+  return self->handle;
+}
+
 kevy_store *arg_handle(lua_State *L) {
-  kevy_store *handle = arg_store(L)->handle;
-  if (handle == NULL) luaL_error(L, "%s", kevy_strerror(KEVY_ECLOSED));
-  return handle;
+  return store_handle(L, arg_store(L));
+}
+
+const lua_view *arg_view(lua_State *L) {
+  return arg_self(L, "a view of its type expected: call it as view:method(...)");
+}
+
+kevy_store *view_handle(lua_State *L, const lua_view *v) {
+  return store_handle(L, v->store);
 }
 
 /* Raises: what is at index, a part of that argument, is of the wrong type. */
@@ -58,14 +74,45 @@ kevy_value arg_value(lua_State *L, int index, int argument) {
   return kevy_float(d);
 }
 
+/* As arg_value, an integral float as the integer. */
+static kevy_value arg_integral(lua_State *L, int index, int argument) {
+  kevy_value v = arg_value(L, index, argument);
+  if (v.kind == KEVY_FLOAT && v.as.d >= -0x1p63 && v.as.d < 0x1p63 && floor(v.as.d) == v.as.d)
+    v = kevy_int((int64_t)v.as.d);
+  return v;
+}
+
 int64_t arg_int(lua_State *L, int index) {
   int type = lua_type(L, index);
   if (type != LUA_TNUMBER && type <= LUA_TTHREAD) arg_type_error(L, index, index, "an integer");
-  kevy_value v = arg_value(L, index, index);
-  if (v.kind == KEVY_FLOAT && v.as.d >= -0x1p63 && v.as.d < 0x1p63 && floor(v.as.d) == v.as.d)
-    v = kevy_int((int64_t)v.as.d);
+  kevy_value v = arg_integral(L, index, index);
   if (v.kind != KEVY_INT) arg_type_error(L, index, index, "an integer");
   return v.as.i;
+}
+
+kevy_value arg_member(lua_State *L, int index, int argument) {
+  static const char expected[] = "a string or integer as the field or member";
+  int type = lua_type(L, index);
+  if (type == LUA_TSTRING) return arg_string(L, index, expected);
+  if (type != LUA_TNUMBER && type <= LUA_TTHREAD) arg_type_error(L, index, argument, expected);
+  kevy_value v = arg_integral(L, index, argument);
+  if (v.kind == KEVY_FLOAT) arg_type_error(L, index, argument, expected);
+  return v;
+}
+
+kevy_value arg_by(lua_State *L, int index) {
+  if (lua_isnoneornil(L, index)) return kevy_int(1);
+  kevy_value by = arg_value(L, index, index);
+  luaL_argcheck(L, by.kind != KEVY_BYTES, index, "a number expected, not string");
+  return by;
+}
+
+double arg_score(lua_State *L, int index, int argument) {
+  int type = lua_type(L, index);
+  if (type != LUA_TNUMBER && type <= LUA_TTHREAD) arg_type_error(L, index, argument, "a number");
+  kevy_value v = arg_value(L, index, argument);
+  if (v.kind <= KEVY_TEXT) arg_type_error(L, index, argument, "a number");
+  return v.kind == KEVY_INT ? (double)v.as.i : v.as.d;
 }
 
 int64_t arg_int_or(lua_State *L, int index, int64_t absent) {
@@ -78,51 +125,65 @@ static double milliseconds(double seconds) {
   return fabs(ms - nearest) <= fabs(nearest) * 1e-15 ? nearest : ceil(ms);
 }
 
-static bool arg_seconds(lua_State *L, int index, int argument, int64_t *ms) {
-  if (lua_type(L, index) != LUA_TNUMBER)
-    arg_type_error(L, index, argument, "a number of seconds");
+bool arg_time(lua_State *L, int index, int64_t *ms) {
+  if (lua_type(L, index) != LUA_TNUMBER) arg_type_error(L, index, index, "a number of seconds");
   double exact = milliseconds(lua_tonumber(L, index));
   if (!(exact > -0x1p62 && exact < 0x1p62)) return false;
   *ms = (int64_t)exact;
   return true;
 }
 
-bool arg_time(lua_State *L, int index, int64_t *ms) {
-  return arg_seconds(L, index, index, ms);
-}
-
 bool arg_ttl(lua_State *L, int index, int64_t *ms) {
-  return arg_seconds(L, index, index, ms) && *ms > 0;
+  return arg_time(L, index, ms) && *ms > 0;
 }
 
-/* The row of the option whose name is at index -2. */
-static const arg_option *option_row(lua_State *L, int index, const arg_option *rows) {
-  const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
-  while (rows->name != NULL && strcmp(rows->name, name) != 0) rows++;
-  if (rows->name == NULL) luaL_argerror(L, index, lua_pushfstring(L, "unknown option '%s'", name));
-  return rows;
-}
-
-bool arg_options(lua_State *L, int index, const arg_option *rows, uint32_t *flags, int64_t *ttl) {
-  bool valid = true;
-  if (lua_isnoneornil(L, index)) return true;
-  if (!lua_istable(L, index)) arg_type_error(L, index, index, "a table of options");
-  for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-    const arg_option *row = option_row(L, index, rows);
-    if (row->flag == ARG_TTL) {
-      valid = arg_seconds(L, lua_gettop(L), index, ttl) && *ttl > 0;
-    } else if (lua_toboolean(L, -1)) {
-      *flags |= row->flag;
-    }
-  }
+/* Calls kevy.options' function on the argument at index and reads its results. */
+static bool options_call(lua_State *L, const char *reader, int index, const char *kind, const char *method,
+                         uint32_t *flags, int64_t *ttl) {
+  lua_getfield(L, CLASS_OPTIONS, reader);
+  lua_pushvalue(L, index);
+  lua_pushstring(L, kind);
+  lua_pushstring(L, method);
+  lua_pushinteger(L, index - 1);
+  lua_call(L, 4, 2);
+  bool valid = lua_isnil(L, -1) || lua_toboolean(L, -1);
+  *flags |= (uint32_t)lua_tonumber(L, -2);
+  if (lua_type(L, -1) == LUA_TNUMBER) *ttl = (int64_t)lua_tonumber(L, -1);
+  lua_pop(L, 2);
   return valid;
 }
 
-bool arg_ttl_or_options(lua_State *L, int index, const arg_option *rows, uint32_t *flags,
-                        int64_t *ttl) {
+bool arg_options(lua_State *L, int index, const char *kind, const char *method, uint32_t *flags, int64_t *ttl) {
+  return lua_isnoneornil(L, index) || options_call(L, "read", index, kind, method, flags, ttl);
+}
+
+bool arg_ttl_or_options(lua_State *L, int index, const char *method, uint32_t *flags, int64_t *ttl) {
   if (lua_isnoneornil(L, index)) return true;
-  if (lua_istable(L, index)) return arg_options(L, index, rows, flags, ttl);
-  if (lua_type(L, index) != LUA_TNUMBER)
-    arg_type_error(L, index, index, "seconds or a table of options");
-  return arg_ttl(L, index, ttl);
+  if (lua_type(L, index) == LUA_TNUMBER) return arg_ttl(L, index, ttl);
+  return options_call(L, "read_ttl", index, method, method, flags, ttl);
+}
+
+/* ---- Many of them ----------------------------------------------------------------------------- */
+
+static void list_new(lua_State *L, arg_list *list, size_t count) {
+  list->count = count;
+  list->values = list->few;
+  if (count <= ARG_FEW) return;
+  if (count > (size_t)INT32_MAX / sizeof *list->values) luaL_error(L, "too many arguments");
+  list->values = compat_new_userdata(L, count * sizeof *list->values);
+}
+
+void arg_rest(lua_State *L, int first, arg_reader read, arg_list *list) {
+  int top = lua_gettop(L);
+  list_new(L, list, top >= first ? (size_t)(top - first) + 1 : 0);
+  for (int i = first; i <= top; i++) list->values[i - first] = read(L, i, i);
+}
+
+void arg_items(lua_State *L, int index, arg_reader read, arg_list *list) {
+  list_new(L, list, compat_raw_length(L, index));
+  for (size_t i = 0; i < list->count; i++) {
+    lua_rawgeti(L, index, (int)i + 1);
+    list->values[i] = read(L, lua_gettop(L), index);
+    lua_pop(L, 1);
+  }
 }

@@ -3,6 +3,8 @@
  * A reply is memory of its own, so that reading it may allocate: it only must not be used by a nested
  * command meanwhile. A store keeps one for its commands; a command that finds it in use makes another,
  * which the collector frees. */
+#include <string.h>
+
 #include "module.h"
 
 /* Owns a reply that is not a store's. */
@@ -74,7 +76,7 @@ static void reply_push_item(lua_State *L, kevy_reply *reply, const kevy_item *it
     case KEVY_REPLY_SET: reply_push_items(L, reply, item->count, false); break;
     case KEVY_REPLY_MAP: reply_push_items(L, reply, item->count, true); break;
     case KEVY_REPLY_BOOL: lua_pushboolean(L, item->value.as.i != 0); break;
-    default: lua_pushvalue(L, STORE_NULL); break;
+    default: lua_pushvalue(L, CLASS_NULL); break;
   }
 }
 
@@ -84,13 +86,15 @@ static void reply_push(lua_State *L, kevy_reply *reply) {
   reply_push_item(L, reply, &item);
 }
 
-/* The whole reply: a nil is nil and an error is nil, message, as only inside a table they cannot be. */
-static int reply_push_all(lua_State *L, kevy_reply *reply) {
+/* The whole reply: a nil is nil and an error is nil, message, as only inside a table they cannot be. A bare message
+ * is without "ERR ", which is for who speaks in commands. */
+static int reply_push_all(lua_State *L, kevy_reply *reply, bool bare) {
   kevy_item item;
   kevy_reply_next(reply, &item);
   if (item.type == KEVY_REPLY_ERROR) {
+    size_t skip = bare && item.value.len > 4 && memcmp(item.value.as.ptr, "ERR ", 4) == 0 ? 4 : 0;
     lua_pushnil(L);
-    value_push(L, &item.value);
+    lua_pushlstring(L, item.value.as.ptr + skip, item.value.len - skip);
     return 2;
   }
   if (item.type == KEVY_REPLY_NIL)
@@ -110,24 +114,36 @@ static const kevy_value *command_arguments(lua_State *L, size_t *argc) {
   return argv;
 }
 
+typedef kevy_status (*command_runner)(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r);
+
+/* Runs a command on a store and pushes its reply. */
+static int command_run(lua_State *L, lua_store *self, command_runner run, size_t argc, const kevy_value *argv) {
+  kevy_reply *reply = reply_take(L, self);
+  kevy_store *s = store_handle(L, self);
+  kevy_lock(s);
+  kevy_status status = run(s, argc, argv, reply);
+  if (status < 0 && status != KEVY_ECOMMAND) {
+    reply_give_back(self, reply);
+    return push_failure(L, s, status);
+  }
+  kevy_unlock(s);
+  int results = reply_push_all(L, reply, run == kevy_call_typed);
+  reply_give_back(self, reply);
+  return results;
+}
+
 /* command(name, ...): the reply; nil, message when it is an error. */
 static int command_call(lua_State *L) {
   size_t argc;
   lua_store *self = arg_store(L);
   const kevy_value *argv = command_arguments(L, &argc);
   arg_handle(L);
-  kevy_reply *reply = reply_take(L, self);
-  kevy_store *s = arg_handle(L);
-  kevy_lock(s);
-  kevy_status status = kevy_call(s, argc, argv, reply);
-  if (status < 0 && status != KEVY_ECOMMAND) {
-    reply_give_back(self, reply);
-    return push_failure(L, s, status);
-  }
-  kevy_unlock(s);
-  int results = reply_push_all(L, reply);
-  reply_give_back(self, reply);
-  return results;
+  return command_run(L, self, kevy_call, argc, argv);
+}
+
+int view_run(lua_State *L, const lua_view *v, size_t argc, const kevy_value *argv) {
+  view_handle(L, v);
+  return command_run(L, v->store, kevy_call_typed, argc, argv);
 }
 
 /* command_resp(name, ...): the bytes that Redis would answer. */

@@ -22,6 +22,20 @@ typedef enum compat_int { COMPAT_INT, COMPAT_NOT_INT, COMPAT_INT_RANGE } compat_
 /* Sets up what the functions below need; leaves the stack as it was. Raises. */
 static void compat_open(lua_State *L);
 
+/* A new userdata that keeps alive the value at index owner, which is a userdata whose environment lists it
+ * (compat_own_itself; of use to LuaJIT only). */
+static void *compat_new_owned(lua_State *L, size_t size, int owner);
+static void compat_own_itself(lua_State *L);
+
+/* Pushes the owner of the userdata at index. */
+static void compat_push_owner(lua_State *L, int index);
+
+static inline void compat_require(lua_State *L, const char *name) {
+  lua_getglobal(L, "require");
+  lua_pushstring(L, name);
+  lua_call(L, 1, 1);
+}
+
 /* Reads an integer out of a number (or LuaJIT's int64_t and uint64_t). A LuaJIT double counts as an
  * integer when it is integral within 2^53. Runs the collector for cdata only. */
 static compat_int compat_to_int(lua_State *L, int index, int64_t *out);
@@ -36,6 +50,21 @@ static void compat_push_int(lua_State *L, int64_t i);
 
 static inline void compat_open(lua_State *L) {
   luaL_checkversion(L);
+}
+
+static inline void *compat_new_owned(lua_State *L, size_t size, int owner) {
+  void *made = lua_newuserdatauv(L, size, 1);
+  lua_pushvalue(L, owner);
+  lua_setiuservalue(L, -2, 1);
+  return made;
+}
+
+static inline void compat_own_itself(lua_State *L) {
+  (void)L;
+}
+
+static inline void compat_push_owner(lua_State *L, int index) {
+  lua_getiuservalue(L, index, 1);
 }
 
 static inline compat_int compat_to_int(lua_State *L, int index, int64_t *out) {
@@ -57,10 +86,29 @@ static inline void compat_push_int(lua_State *L, int64_t i) {
 #define compat_raw_length(L, index) ((size_t)lua_objlen(L, index))
 
 static inline void compat_open(lua_State *L) {
-  lua_getglobal(L, "require");
-  lua_pushliteral(L, COMPAT_INT64);
-  lua_call(L, 1, 1);
+  compat_require(L, COMPAT_INT64);
   lua_setfield(L, LUA_REGISTRYINDEX, COMPAT_INT64);
+}
+
+static inline void *compat_new_owned(lua_State *L, size_t size, int owner) {
+  void *made = lua_newuserdata(L, size);
+  lua_getfenv(L, owner);
+  lua_setfenv(L, -2);
+  return made;
+}
+
+/* The environment of the userdata on top of the stack becomes {itself}: what it owns shares that. */
+static inline void compat_own_itself(lua_State *L) {
+  lua_createtable(L, 1, 0);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, 1);
+  lua_setfenv(L, -2);
+}
+
+static inline void compat_push_owner(lua_State *L, int index) {
+  lua_getfenv(L, index);
+  lua_rawgeti(L, -1, 1);
+  lua_remove(L, -2);
 }
 
 /* Pushes kevy.int64's function of that name. */

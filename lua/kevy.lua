@@ -19,6 +19,13 @@ local function choose()
 end
 
 local door = require("kevy." .. choose())
+local face = require "kevy.cdef"
+local common = require "kevy.views.common"
+
+-- What the doors' own methods of a view leave to do is the same for both.
+for name, methods in pairs(door.classes) do
+  for method, f in pairs(require("kevy.views." .. name:lower())) do methods[method] = f end
+end
 
 local UNITS = {
   [""] = 1, b = 1, k = 1000, kb = 1024, m = 1000 ^ 2, mb = 1024 ^ 2, g = 1000 ^ 3, gb = 1024 ^ 3,
@@ -32,13 +39,15 @@ local function read_bytes(size)
   return bytes and bytes <= MOST_BYTES and math.floor(bytes) or nil
 end
 
-local KNOWN = { url = "string", path = "string", policy = "string" }
+-- How the engine reads each option; path is the doors' word for a file:// url.
+local KINDS = setmetatable({ path = "string" }, { __index = face.options })
 
 local function check(options)
   for name, value in pairs(options) do
-    if name ~= "maxmemory" and not KNOWN[name] then
+    local kind = KINDS[name]
+    if not kind then
       error(("bad argument #1 to 'open' (unknown option '%s')"):format(tostring(name)), 3)
-    elseif KNOWN[name] and type(value) ~= KNOWN[name] then
+    elseif kind == "string" and type(value) ~= kind then
       error(("bad argument #1 to 'open' (%s is a string)"):format(name), 3)
     end
   end
@@ -47,18 +56,27 @@ local function check(options)
   end
 end
 
+-- The flags among the options.
+local function read_flags(options)
+  local flags = 0
+  for name, kind in pairs(face.options) do
+    if kind == "flag" and options[name] then flags = flags + face.constants["KEVY_" .. name:upper()] end
+  end
+  return flags
+end
+
 -- The engine reads these names up to a zero byte.
-local function open(url, bytes, policy)
+local function open(url, bytes, policy, flags)
   if (url and url:find("\0", 1, true)) or (policy and policy:find("\0", 1, true)) then
     return nil, "a zero byte in a url or policy"
   end
-  return door.open(url, bytes, policy)
+  return door.open(url, bytes, policy, flags)
 end
 
-local kevy = { null = door.null, version = door.version, door = door.door }
+local kevy = { null = door.null, version = door.version, door = door.door, exclusive = common.exclusive }
 
 -- Opens a store: of its own, or the one that a url ("mem://name") names. options is a url or a table
--- {url=, path=, maxmemory=, policy=}. A store; nil and why not.
+-- {url=, path=, maxmemory=, policy=, threads=, background=}. A store; nil and why not.
 function kevy.open(options)
   if options == nil or type(options) == "string" then return open(options) end
   if type(options) ~= "table" then
@@ -72,7 +90,8 @@ function kevy.open(options)
       return nil, "maxmemory is a number of bytes, or one with a unit, such as '64mb'"
     end
   end
-  return open(options.url or options.path and "file://" .. options.path, bytes, options.policy)
+  local url = options.url or options.path and "file://" .. options.path
+  return open(url, bytes, options.policy, read_flags(options))
 end
 
 return kevy

@@ -54,11 +54,11 @@ static int key_type(lua_State *L) {
 typedef kevy_status (*key_transfer)(kevy_store *s, const char *key, size_t klen, const char *to,
                                     size_t tolen, uint32_t flags);
 
-static int transfer(lua_State *L, key_transfer call, const arg_option *options) {
+static int transfer(lua_State *L, key_transfer call, const char *method) {
   size_t klen, tolen;
   uint32_t flags = 0;
   const char *key = arg_key(L, 2, &klen), *to = arg_key(L, 3, &tolen);
-  arg_options(L, 4, options, &flags, NULL);
+  arg_options(L, 4, method, method, &flags, NULL);
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   kevy_status status = call(s, key, klen, to, tolen, flags);
@@ -71,13 +71,11 @@ static int transfer(lua_State *L, key_transfer call, const arg_option *options) 
 
 /* rename(from, to, {nx=}), copy(from, to, {replace=}): true; nil, "no such key"; nil, "exists". */
 static int key_rename(lua_State *L) {
-  static const arg_option options[] = {{"nx", KEVY_NX}, {NULL, 0}};
-  return transfer(L, kevy_rename, options);
+  return transfer(L, kevy_rename, "rename");
 }
 
 static int key_copy(lua_State *L) {
-  static const arg_option options[] = {{"replace", KEVY_REPLACE}, {NULL, 0}};
-  return transfer(L, kevy_copy, options);
+  return transfer(L, kevy_copy, "copy");
 }
 
 /* len(), and #store: how many keys there are. */
@@ -86,25 +84,15 @@ static int key_len(lua_State *L) {
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   kevy_status status = kevy_len(s, &count);
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  compat_push_int(L, (int64_t)count);
-  return 1;
+  return end_count(L, s, status, count);
 }
 
 /* random_key(): any key, or nil when there is none. */
 static int key_random(lua_State *L) {
   kevy_value lent;
-  held h;
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
-  kevy_status status = kevy_random_key(s, &lent);
-  if (status == KEVY_OK) status = held_copy(&h, &lent);
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  if (status == KEVY_OK) return held_push(L, &h);
-  lua_pushnil(L);
-  return 1;
+  return end_lent(L, s, kevy_random_key(s, &lent), &lent);
 }
 
 /* clear(): true; every key is gone. */
@@ -112,9 +100,7 @@ static int key_clear(lua_State *L) {
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   kevy_status status = kevy_clear(s);
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  return push_bool(L, true);
+  return end_true(L, s, status);
 }
 
 /* ---- Time ------------------------------------------------------------------------------------- */
@@ -147,18 +133,12 @@ static int key_expires_at(lua_State *L) {
   return push_time_of(L, kevy_deadline);
 }
 
-static const arg_option expire_options[] = {
-    {"nx", KEVY_NX}, {"xx", KEVY_XX}, {"gt", KEVY_GT}, {"lt", KEVY_LT}, {NULL, 0},
-};
-
-static int expire(lua_State *L, const char *key, size_t klen, int64_t ms, uint32_t flags) {
-  arg_options(L, 4, expire_options, &flags, NULL);
+static int expire(lua_State *L, const char *key, size_t klen, int64_t ms, uint32_t flags, const char *method) {
+  arg_options(L, 4, "expire", method, &flags, NULL);
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   kevy_status status = kevy_expire(s, key, klen, ms, flags);
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  return push_bool(L, status == KEVY_OK);
+  return end_bool(L, s, status);
 }
 
 /* expire(key, seconds, {nx=, xx=, gt=, lt=}), expire_at(key, unix_seconds, options): whether it did. */
@@ -167,7 +147,7 @@ static int key_expire(lua_State *L) {
   int64_t ms;
   const char *key = arg_key(L, 2, &klen);
   if (!arg_ttl(L, 3, &ms)) return push_bad_ttl(L);
-  return expire(L, key, klen, ms, 0);
+  return expire(L, key, klen, ms, 0, "expire");
 }
 
 static int key_expire_at(lua_State *L) {
@@ -175,7 +155,7 @@ static int key_expire_at(lua_State *L) {
   int64_t ms;
   const char *key = arg_key(L, 2, &klen);
   if (!arg_time(L, 3, &ms)) return push_bad_ttl(L);
-  return expire(L, key, klen, ms, KEVY_AT);
+  return expire(L, key, klen, ms, KEVY_AT, "expire_at");
 }
 
 /* persist(key): whether there was a time to live to take away. */
@@ -185,9 +165,7 @@ static int key_persist(lua_State *L) {
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   kevy_status status = kevy_persist(s, key, klen);
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  return push_bool(L, status == KEVY_OK);
+  return end_bool(L, s, status);
 }
 
 const luaL_Reg key_methods[] = {

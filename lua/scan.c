@@ -1,4 +1,4 @@
-/* scan: iterators over the keys of one moment.
+/* scan: iterators over the keys of one moment, or the elements of one value.
  *
  * An iterator is a userdata that one calls: each call answers the next key (and value), nil at the end. It
  * holds a snapshot until it ends, is closed or collected. What kevy_iter_next lends stays put whatever
@@ -10,20 +10,20 @@
 
 typedef struct lua_iter {
   kevy_iter *handle; /* NULL once it ended */
-  bool values;       /* answers key, value; else key */
+  iter_shape shape;
   bool busy;         /* what it lent is being read */
   bool closing;      /* close when that is done */
 } lua_iter;
 
-/* Pushes an iterator over s, and what a generic for of Lua 5.4 closes: iterator, nil, nil, iterator. */
-static int iter_new(lua_State *L, const kevy_value *pattern, int32_t type, bool values) {
+kevy_iter **iter_new(lua_State *L, iter_shape shape) {
   lua_iter *it = compat_new_userdata(L, sizeof *it);
   memset(it, 0, sizeof *it);
-  it->values = values;
+  it->shape = shape;
   luaL_setmetatable(L, ITER_CLASS);
-  kevy_store *s = arg_handle(L);
-  kevy_lock(s);
-  kevy_status status = kevy_iter_open(s, pattern->as.ptr, pattern->len, type, &it->handle);
+  return &it->handle;
+}
+
+int iter_end(lua_State *L, kevy_store *s, kevy_status status) {
   if (status < 0) return push_failure(L, s, status);
   kevy_unlock(s);
   lua_pushnil(L);
@@ -34,38 +34,27 @@ static int iter_new(lua_State *L, const kevy_value *pattern, int32_t type, bool 
 
 /* iter(), and pairs(store): every key with its value (nil for collections). */
 static int scan_iter(lua_State *L) {
-  const kevy_value all = kevy_bytes(NULL, 0);
   arg_store(L);
-  return iter_new(L, &all, KEVY_TYPE_NONE, true);
-}
-
-/* The number of the type of that name. */
-static int32_t type_number(lua_State *L, const char *name) {
-  for (int32_t type = KEVY_TYPE_STRING; type <= KEVY_TYPE_STREAM; type++)
-    if (strcmp(kevy_type_name(type), name) == 0) return type;
-  return luaL_argerror(L, 2, lua_pushfstring(L, "unknown type '%s'", name));
+  kevy_iter **handle = iter_new(L, ITER_PAIR);
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  return iter_end(L, s, kevy_iter_open(s, NULL, 0, KEVY_TYPE_NONE, handle));
 }
 
 /* scan{match = pattern, type = name}: every key that matches. */
 static int scan_scan(lua_State *L) {
-  kevy_value pattern = kevy_bytes(NULL, 0);
-  int32_t type = KEVY_TYPE_NONE;
+  size_t plen;
   arg_store(L);
-  if (!lua_isnoneornil(L, 2)) {
-    luaL_checktype(L, 2, LUA_TTABLE);
-    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
-      const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-      bool match = strcmp(name, "match") == 0;
-      if (!match && strcmp(name, "type") != 0)
-        luaL_argerror(L, 2, lua_pushfstring(L, "unknown option '%s'", name));
-      luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "match and type are strings");
-      if (match)
-        pattern.as.ptr = lua_tolstring(L, -1, &pattern.len);
-      else
-        type = type_number(L, lua_tostring(L, -1));
-    }
-  }
-  return iter_new(L, &pattern, type, false);
+  lua_settop(L, 2);
+  lua_getfield(L, CLASS_OPTIONS, "scan");
+  lua_pushvalue(L, 2);
+  lua_call(L, 1, 2);
+  const char *pattern = lua_tolstring(L, 3, &plen);
+  int32_t type = (int32_t)lua_tonumber(L, 4);
+  kevy_iter **handle = iter_new(L, ITER_KEY);
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  return iter_end(L, s, kevy_iter_open(s, pattern, plen, type, handle));
 }
 
 static lua_iter *iter_self(lua_State *L) {
@@ -90,22 +79,30 @@ static int iter_gc(lua_State *L) {
   return iter_close(L);
 }
 
+/* Pushes what the iterator lent; how many values that is. */
+static int iter_push(lua_State *L, iter_shape shape, const kevy_value *key, const kevy_value *value) {
+  if (shape == ITER_POSITION) compat_push_int(L, value->as.i + 1);
+  value_push(L, key);
+  if (shape == ITER_PAIR) value_push(L, value);
+  return shape == ITER_KEY ? 1 : 2;
+}
+
 static int iter_next(lua_State *L) {
   kevy_value key, value;
+  int results = 0;
   lua_iter *it = iter_self(L);
   if (it->busy) return luaL_error(L, "the iterator is in use");
   kevy_status status = KEVY_MISSING;
-  if (it->handle != NULL) status = kevy_iter_next(it->handle, &key, it->values ? &value : NULL);
+  if (it->handle != NULL) status = kevy_iter_next(it->handle, &key, it->shape != ITER_KEY ? &value : NULL);
   if (status == KEVY_OK) {
     it->busy = true;
-    value_push(L, &key);
-    if (it->values) value_push(L, &value);
+    results = iter_push(L, it->shape, &key, &value);
     it->busy = false;
-    if (!it->closing) return it->values ? 2 : 1;
+    if (!it->closing) return results;
   }
   iter_close(L);
   if (status < 0) return luaL_error(L, "%s", kevy_strerror(status));
-  if (status == KEVY_OK) return it->values ? 2 : 1;
+  if (status == KEVY_OK) return results;
   lua_pushnil(L);
   return 1;
 }

@@ -8,6 +8,7 @@ lua_store *store_new(lua_State *L, int meta) {
   self->reply_busy = false;
   lua_pushvalue(L, meta);
   lua_setmetatable(L, -2);
+  compat_own_itself(L);
   return self;
 }
 
@@ -37,7 +38,7 @@ static int store_tostring(lua_State *L) {
 /* snapshot(): a read-only store of this moment. */
 static int store_snapshot(lua_State *L) {
   arg_store(L);
-  lua_store *moment = store_new(L, STORE_META);
+  lua_store *moment = store_new(L, CLASS_META);
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   kevy_status status = kevy_snapshot(s, &moment->handle);
@@ -107,9 +108,7 @@ static int store_reset_stats(lua_State *L) {
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   kevy_status status = kevy_reset_stats(s);
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  return push_bool(L, true);
+  return end_true(L, s, status);
 }
 
 /* used_memory(): bytes, exactly. */

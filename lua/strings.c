@@ -12,11 +12,7 @@ static int string_get(lua_State *L) {
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   kevy_status status = held_get(&h, s, key, klen);
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  if (status == KEVY_OK) return held_push(L, &h);
-  lua_pushnil(L);
-  return 1;
+  return end_value(L, s, status, &h);
 }
 
 /* getdel(key): the value that was there, or nil. It is held before the key goes, so that nothing is lost
@@ -32,17 +28,8 @@ static int string_getdel(lua_State *L) {
     status = kevy_delete(s, key, klen);
     if (status < 0) held_release(&h);
   }
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  if (status == KEVY_OK) return held_push(L, &h);
-  lua_pushnil(L);
-  return 1;
+  return end_value(L, s, status, &h);
 }
-
-static const arg_option set_options[] = {
-    {"ttl", ARG_TTL},           {"nx", KEVY_NX}, {"xx", KEVY_XX},
-    {"keepttl", KEVY_KEEPTTL}, {"get", ARG_GET}, {NULL, 0},
-};
 
 /* Why NX or XX forbade. */
 static int push_unmet(lua_State *L, uint32_t flags) {
@@ -75,7 +62,7 @@ static int string_set(lua_State *L) {
   int64_t ttl = KEVY_NO_TTL;
   const char *key = arg_key(L, 2, &klen);
   kevy_value value = arg_value(L, 3, 3);
-  if (!arg_ttl_or_options(L, 4, set_options, &flags, &ttl)) return push_bad_ttl(L);
+  if (!arg_ttl_or_options(L, 4, "set", &flags, &ttl)) return push_bad_ttl(L);
   if (flags & ARG_GET) return set_and_get(L, key, klen, &value, ttl, flags & ~ARG_GET);
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
@@ -91,26 +78,14 @@ static int string_incr(lua_State *L) {
   size_t klen;
   kevy_status status;
   const char *key = arg_key(L, 2, &klen);
-  kevy_value by = lua_isnoneornil(L, 3) ? kevy_int(1) : arg_value(L, 3, 3), sum = by;
-  luaL_argcheck(L, by.kind != KEVY_BYTES, 3, "a number expected, not string");
+  kevy_value by = arg_by(L, 3), sum = by;
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   if (by.kind == KEVY_INT)
     status = kevy_incr(s, key, klen, by.as.i, 0, &sum.as.i);
   else
     status = kevy_incr_float(s, key, klen, by.as.d, 0, &sum.as.d);
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  value_push(L, &sum);
-  return 1;
-}
-
-/* The shared end of what answers a length. */
-static int push_length(lua_State *L, kevy_store *s, kevy_status status, uint64_t length) {
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  compat_push_int(L, (int64_t)length);
-  return 1;
+  return end_number(L, s, status, &sum);
 }
 
 /* append(key, value): the new length. */
@@ -122,7 +97,7 @@ static int string_append(lua_State *L) {
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   kevy_status status = kevy_append(s, key, klen, &tail, 0, &length);
-  return push_length(L, s, status, length);
+  return end_count(L, s, status, length);
 }
 
 /* strlen(key): bytes of the value, 0 for none. */
@@ -133,7 +108,7 @@ static int string_strlen(lua_State *L) {
   kevy_store *s = arg_handle(L);
   kevy_lock(s);
   kevy_status status = kevy_strlen(s, key, klen, &length);
-  return push_length(L, s, status, length);
+  return end_count(L, s, status, length);
 }
 
 /* Positions i to j of a string of that length, as string.sub counts: from 1 on, negative ones from the end.
@@ -152,7 +127,6 @@ static bool sub_range(int64_t length, int64_t *i, int64_t *j) {
 /* getrange(key, i, j = -1): the bytes i to j, as string.sub. */
 static int string_getrange(lua_State *L) {
   size_t klen;
-  held h;
   uint64_t length = 0;
   kevy_value lent = kevy_bytes("", 0);
   const char *key = arg_key(L, 2, &klen);
@@ -162,10 +136,7 @@ static int string_getrange(lua_State *L) {
   kevy_status status = kevy_strlen(s, key, klen, &length);
   if (status == KEVY_OK && sub_range((int64_t)length, &i, &j))
     status = kevy_getrange(s, key, klen, i, j, &lent);
-  if (status >= 0) status = held_copy(&h, &lent);
-  if (status < 0) return push_failure(L, s, status);
-  kevy_unlock(s);
-  return held_push(L, &h);
+  return end_lent(L, s, status < 0 ? status : KEVY_OK, &lent);
 }
 
 /* setrange(key, i, piece): the new length. */
@@ -179,7 +150,7 @@ static int string_setrange(lua_State *L) {
   kevy_lock(s);
   kevy_status status =
       kevy_setrange(s, key, klen, at > 0 ? at - 1 : -1, piece.as.ptr, piece.len, 0, &length);
-  return push_length(L, s, status, length);
+  return end_count(L, s, status, length);
 }
 
 /* ---- Batches ---------------------------------------------------------------------------------- */
@@ -266,14 +237,12 @@ static size_t push_pairs(lua_State *L) {
   return (size_t)filled / 2;
 }
 
-static const arg_option mset_options[] = {{"ttl", ARG_TTL}, {"nx", KEVY_NX}, {NULL, 0}};
-
 /* mset({key = value, ...}, ttl | options): true; nil, "exists" when nx forbids. All or none. */
 static int string_mset(lua_State *L) {
   uint32_t flags = 0;
   int64_t ttl = KEVY_NO_TTL;
   luaL_checktype(L, 2, LUA_TTABLE);
-  if (!arg_ttl_or_options(L, 3, mset_options, &flags, &ttl)) return push_bad_ttl(L);
+  if (!arg_ttl_or_options(L, 3, "mset", &flags, &ttl)) return push_bad_ttl(L);
   size_t count = push_pairs(L);
   int list = lua_gettop(L);
   kevy_value *keys = values_new(L, count), *values = values_new(L, count);

@@ -64,7 +64,7 @@ int held_guard(lua_State *L) {
 }
 
 int guarded_push(lua_State *L, const guarded *g) {
-  lua_pushvalue(L, STORE_GUARD);
+  lua_pushvalue(L, CLASS_GUARD);
   lua_pushlightuserdata(L, (void *)(uintptr_t)g);
   int failed = lua_pcall(L, 1, 1, 0);
   g->release(g->context);
@@ -90,6 +90,46 @@ int push_failure(lua_State *L, kevy_store *s, kevy_status status) {
   kevy_unlock(s);
   if (status == KEVY_ECLOSED) return luaL_error(L, "%s", message);
   return push_no(L, message);
+}
+
+int end_value(lua_State *L, kevy_store *s, kevy_status status, held *h) {
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  if (status == KEVY_OK) return held_push(L, h);
+  lua_pushnil(L);
+  return 1;
+}
+
+int end_lent(lua_State *L, kevy_store *s, kevy_status status, const kevy_value *lent) {
+  held h;
+  if (status == KEVY_OK) status = held_copy(&h, lent);
+  return end_value(L, s, status, &h);
+}
+
+int end_count(lua_State *L, kevy_store *s, kevy_status status, uint64_t count) {
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  compat_push_int(L, (int64_t)count);
+  return 1;
+}
+
+int end_number(lua_State *L, kevy_store *s, kevy_status status, const kevy_value *number) {
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  value_push(L, number);
+  return 1;
+}
+
+int end_true(lua_State *L, kevy_store *s, kevy_status status) {
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  return push_bool(L, true);
+}
+
+int end_bool(lua_State *L, kevy_store *s, kevy_status status) {
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  return push_bool(L, status == KEVY_OK);
 }
 
 int push_no(lua_State *L, const char *reason) {

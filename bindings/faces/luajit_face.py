@@ -5,7 +5,8 @@ from .header import Alias, Description, Field, Function, Struct
 HEAD = '''
 -- The C ABI for LuaJIT: cdef goes to ffi.cdef once per process; abi is what kevy_abi() of the loaded
 -- library must answer; constants are the numbers of the headers under their own names;
--- errors maps a negative status to its name and message; functions and structs list what cdef declares.
+-- errors maps a negative status to its name and message; options has the kind of each option of kevy_open by its
+-- name; functions and structs list what cdef declares.
 
 return {
 '''
@@ -67,7 +68,9 @@ def write(description: Description, rows) -> str:
     parts.append("  },\n  errors = {\n")
     for e in rows.errors(d):
         parts.append(f"    [{e.number}] = {{ name = {quoted(e.name)}, message = {quoted(e.message)} }},\n")
-    parts.append("  },\n  functions = {\n" + columns(f.name for f in d.functions))
+    parts.append("  },\n  options = { ")
+    parts.append(", ".join(f"{o.name} = {quoted(o.kind)}" for o in rows.of("bindings/options.def", "OPTION")))
+    parts.append(" },\n  functions = {\n" + columns(f.name for f in d.functions))
     parts.append("  },\n  structs = {\n")
     parts += [struct_row(s) for s in d.structs if s.fields is not None]
     parts.append("  },\n}\n")

@@ -11,9 +11,10 @@ local keys = require "kevy.ffi.keys"
 local scan = require "kevy.ffi.scan"
 local store = require "kevy.ffi.store"
 local strings = require "kevy.ffi.strings"
+local views = require "kevy.ffi.views"
 
 local methods = {}
-for _, part in ipairs { strings, keys, scan, command.methods, store.methods } do
+for _, part in ipairs { strings, keys, scan.methods, command.methods, store.methods, views.makers } do
   for name, method in pairs(part) do methods[name] = method end
 end
 
@@ -24,11 +25,13 @@ ffi.metatype(handle.store_t, {
   __index = methods,
   __gc = handle.collect,
   __len = keys.len,
-  __pairs = scan.iter,
+  __pairs = scan.methods.iter,
   __tostring = function(self)
     if handle.is_closed(self) then return "kevy.Store (closed)" end
     return ("kevy.Store: 0x%x"):format(tonumber(ffi.cast("uintptr_t", ffi.cast("void *", self))))
   end,
 })
 
-return { open = store.open, null = command.null, version = ffi.string(C.kevy_version()), door = "ffi" }
+return {
+  open = store.open, null = command.null, classes = views.classes, version = ffi.string(C.kevy_version()), door = "ffi",
+}

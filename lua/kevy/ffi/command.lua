@@ -8,14 +8,14 @@ local C = require "kevy.library"
 local face = require "kevy.cdef"
 local handle = require "kevy.ffi.handle"
 local values = require "kevy.ffi.values"
+local options = require "kevy.options"
 
 local K = face.constants
 local ECOMMAND = K.KEVY_ECOMMAND
 local NIL, VALUE, STATUS, ERROR = K.KEVY_REPLY_NIL, K.KEVY_REPLY_VALUE, K.KEVY_REPLY_STATUS, K.KEVY_REPLY_ERROR
 local ARRAY, SET, MAP, BOOL = K.KEVY_REPLY_ARRAY, K.KEVY_REPLY_SET, K.KEVY_REPLY_MAP, K.KEVY_REPLY_BOOL
 local enter, leave, fail = handle.enter, handle.leave, handle.fail
-local scalar, kind_of, fill = values.scalar, values.kind_of, values.fill
-local values_t = ffi.typeof "kevy_value[?]"
+local scalar, kind_of = values.scalar, values.kind_of
 
 local command = {}
 
@@ -52,10 +52,8 @@ end
 
 -- The arguments of a command as kevy_values that borrow from the list.
 local function arguments(list, n, method)
-  local argv = ffi.new(values_t, n)
-  if type(list[1]) ~= "string" then values.bad(method, 1, "a string as the command's name", list[1]) end
-  for i = 1, n do fill(argv[i - 1], kind_of(list[i], method, i), list[i]) end
-  return argv
+  if type(list[1]) ~= "string" then options.bad(method, 1, "a string as the command's name", list[1]) end
+  return values.array(list, n, kind_of, method, 1)
 end
 
 -- Enters, and makes the reply.
@@ -69,12 +67,8 @@ local function enter_with_reply(self)
   return s
 end
 
--- command(name, ...): the reply; nil, message when it is an error.
-function command:command(...)
-  local list, n = { ... }, select("#", ...)
-  local argv = arguments(list, n, "command")
-  local s = enter_with_reply(self)
-  local status = C.kevy_call(s.handle, n, argv, s.reply)
+-- Ends a command that was called with that status: its reply; nil, message when it is an error.
+local function replied(s, status, list)
   if status < 0 and status ~= ECOMMAND then return fail(s, status, list) end
   C.kevy_reply_next(s.reply, s.item)
   local kind, message = s.item.type, nil
@@ -87,6 +81,14 @@ function command:command(...)
   leave(s, list)
   if message then return nil, message end
   return reply
+end
+
+-- command(name, ...): the reply; nil, message when it is an error.
+function command:command(...)
+  local list, n = { ... }, select("#", ...)
+  local argv = arguments(list, n, "command")
+  local s = enter_with_reply(self)
+  return replied(s, C.kevy_call(s.handle, n, argv, s.reply), list)
 end
 
 -- random_key(): any key, or nil when there is none. The command answers memory of its own; kevy_random_key lends.
@@ -106,4 +108,4 @@ function command:command_resp(...)
   return bytes
 end
 
-return { null = null, methods = command }
+return { null = null, methods = command, enter = enter_with_reply, replied = replied }

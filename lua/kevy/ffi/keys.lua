@@ -5,17 +5,15 @@ local C = require "kevy.library"
 local face = require "kevy.cdef"
 local handle = require "kevy.ffi.handle"
 local values = require "kevy.ffi.values"
+local options = require "kevy.options"
 
 local K = face.constants
 local OK, MISSING, UNMET = K.KEVY_OK, K.KEVY_MISSING, K.KEVY_UNMET
 local NO_TTL, AT = K.KEVY_NO_TTL, K.KEVY_AT
 local enter, leave, fail = handle.enter, handle.leave, handle.fail
-local check_key, options, BAD_TTL = values.check_key, values.options, values.BAD_TTL
+local check_key, read, BAD_TTL = values.check_key, options.read, options.BAD_TTL
 local ffi_string, select = ffi.string, select
 
-local RENAME_OPTIONS = { nx = K.KEVY_NX }
-local COPY_OPTIONS = { replace = K.KEVY_REPLACE }
-local EXPIRE_OPTIONS = { nx = K.KEVY_NX, xx = K.KEVY_XX, gt = K.KEVY_GT, lt = K.KEVY_LT }
 local NO_SUCH_KEY = "no such key"
 
 local keys = {}
@@ -68,7 +66,7 @@ end
 function keys:rename(key, to, given)
   check_key(key, "rename", 1)
   check_key(to, "rename", 2)
-  local flags = options(given, RENAME_OPTIONS, "rename", 3)
+  local flags = read(given, "rename", "rename", 3)
   local s = enter(self)
   return transferred(s, C.kevy_rename(s.handle, key, #key, to, #to, flags))
 end
@@ -76,7 +74,7 @@ end
 function keys:copy(key, to, given)
   check_key(key, "copy", 1)
   check_key(to, "copy", 2)
-  local flags = options(given, COPY_OPTIONS, "copy", 3)
+  local flags = read(given, "copy", "copy", 3)
   local s = enter(self)
   return transferred(s, C.kevy_copy(s.handle, key, #key, to, #to, flags))
 end
@@ -133,18 +131,18 @@ end
 -- expire(key, seconds, {nx=, xx=, gt=, lt=}), expire_at(key, unix_seconds, options): whether it did.
 function keys:expire(key, seconds, given)
   check_key(key, "expire", 1)
-  local ms = values.ttl(seconds, "expire", 2)
+  local ms = options.ttl(seconds, "expire", 2)
   if not ms then return nil, BAD_TTL end
-  local flags = options(given, EXPIRE_OPTIONS, "expire", 3)
+  local flags = read(given, "expire", "expire", 3)
   local s = enter(self)
   return changed(s, C.kevy_expire(s.handle, key, #key, ms, flags))
 end
 
 function keys:expire_at(key, seconds, given)
   check_key(key, "expire_at", 1)
-  local ms = values.milliseconds(seconds, "expire_at", 2)
+  local ms = options.milliseconds(seconds, "expire_at", 2)
   if not ms then return nil, BAD_TTL end
-  local flags = options(given, EXPIRE_OPTIONS, "expire_at", 3) + AT
+  local flags = read(given, "expire", "expire_at", 3) + AT
   local s = enter(self)
   return changed(s, C.kevy_expire(s.handle, key, #key, ms, flags))
 end

@@ -1,4 +1,4 @@
--- scan: iterators over the keys of one moment.
+-- scan: iterators over the keys of one moment, or the elements of one value.
 --
 -- An iterator is an object that one calls: each call answers the next key (and value), nil at the end. It holds
 -- a snapshot until it ends, is closed or collected. What it lends stays put whatever happens to the store; only
@@ -10,19 +10,21 @@ local C = require "kevy.library"
 local face = require "kevy.cdef"
 local handle = require "kevy.ffi.handle"
 local values = require "kevy.ffi.values"
+local options = require "kevy.options"
 
 local K = face.constants
 local enter, leave, fail = handle.enter, handle.leave, handle.fail
-local scalar, refuse = values.scalar, values.refuse
+local scalar = values.scalar
 
 local kevy_iter_close = C.kevy_iter_close -- looked up now, for the finalizer
 
 local IDLE, BUSY, ENDED, ENDING = 0, 1, 2, 3
+local KEY, PAIR, POSITION = 0, 1, 2 -- what it answers: key; key, value; value (a position), key
 
 local iter_t = ffi.typeof [[struct {
   kevy_iter *handle[1];
   int32_t busy; /* IDLE, BUSY, ENDED, ENDING */
-  int32_t both; /* 1: answers key, value; 0: key */
+  int32_t shape; /* KEY, PAIR, POSITION */
   kevy_value key, value;
 }]]
 
@@ -56,8 +58,8 @@ local function next_item(it)
     error("the iterator is in use", 2)
   end
   it.busy = BUSY
-  local status
-  if it.both == 0 then
+  local shape, status = it.shape, nil
+  if shape == KEY then
     status = C.kevy_iter_next(it.handle[0], it.key, nil)
   else
     status = C.kevy_iter_next(it.handle[0], it.key, it.value)
@@ -67,13 +69,11 @@ local function next_item(it)
     if status < 0 then error(ffi.string(C.kevy_strerror(status)), 2) end
     return nil
   end
-  local key = scalar(it.key)
-  if it.both == 0 then
-    rest(it)
-    return key
-  end
-  local value = scalar(it.value)
+  local key, value = scalar(it.key), nil
+  if shape ~= KEY then value = scalar(it.value) end
   rest(it)
+  if shape == KEY then return key end
+  if shape == POSITION then return value + 1, key end
   return key, value
 end
 
@@ -87,45 +87,38 @@ ffi.metatype(iter_t, {
 })
 
 -- An ended iterator is made first, so that what the engine opens has an owner at once.
-local function open(self, pattern, kind, both)
+local function new(shape)
   local it = ffi.new(iter_t)
-  it.busy, it.both = ENDED, both
-  local s = enter(self)
-  local status = C.kevy_iter_open(s.handle, pattern, #pattern, kind, it.handle)
-  if status < 0 then return fail(s, status) end
-  it.busy = IDLE
-  leave(s)
+  it.busy, it.shape = ENDED, shape
   return it
 end
 
-local TYPES = {}
-for kind = K.KEVY_TYPE_STRING, K.KEVY_TYPE_STREAM do
-  TYPES[ffi.string(C.kevy_type_name(kind))] = kind
+local function opened(it, s, status)
+  if status < 0 then return fail(s, status) end
+  if status == 0 then it.busy = IDLE end
+  leave(s)
+  return it
 end
 
 local scan = {}
 
 -- iter(), and pairs(store): every key with its value (nil for collections).
 function scan:iter()
-  return open(self, "", K.KEVY_TYPE_NONE, 1)
+  local it, s = new(PAIR), enter(self)
+  return opened(it, s, C.kevy_iter_open(s.handle, "", 0, K.KEVY_TYPE_NONE, it.handle))
 end
 
 -- scan{match = pattern, type = name}: every key that matches.
 function scan:scan(given)
-  local pattern, kind = "", K.KEVY_TYPE_NONE
-  if given ~= nil and type(given) ~= "table" then values.bad("scan", 1, "a table of options", given) end
-  for name, value in pairs(given or {}) do
-    if name ~= "match" and name ~= "type" then
-      refuse("scan", 1, ("unknown option '%s'"):format(tostring(name)))
-    elseif type(value) ~= "string" then
-      refuse("scan", 1, "match and type are strings")
-    elseif name == "match" then
-      pattern = value
-    else
-      kind = TYPES[value] or refuse("scan", 1, ("unknown type '%s'"):format(value))
-    end
-  end
-  return open(self, pattern, kind, 0)
+  local pattern, kind = options.scan(given)
+  local it, s = new(KEY), enter(self)
+  return opened(it, s, C.kevy_iter_open(s.handle, pattern, #pattern, kind, it.handle))
 end
 
-return scan
+-- The elements of a view of a store.
+local function elements(self, view, kind, flags, shape)
+  local it, s = new(shape), enter(self)
+  return opened(it, s, C.kevy_iter_elements(s.handle, view.key, view.klen, kind, flags, it.handle))
+end
+
+return { methods = scan, elements = elements, KEY = KEY, PAIR = PAIR, POSITION = POSITION }

@@ -26,11 +26,11 @@ end
 -- Keeps strings reachable up to the call.
 local function keep() end
 
--- A url (or nil), bytes and the name of a policy (or nil each): a store; nil, why not.
-local function open(url, maxmemory, policy)
+-- A url, bytes, the name of a policy (or nil each) and flags: a store; nil, why not.
+local function open(url, maxmemory, policy, flags)
   local options = ffi.new(options_t)
   options.size = ffi.sizeof(options_t)
-  options.url, options.policy, options.maxmemory = url, policy, maxmemory or 0
+  options.url, options.policy, options.maxmemory, options.flags = url, policy, maxmemory or 0, flags or 0
   local s, out = new()
   local status = C.kevy_open(options, out)
   keep(url, policy)

@@ -5,44 +5,30 @@ local C = require "kevy.library"
 local face = require "kevy.cdef"
 local handle = require "kevy.ffi.handle"
 local values = require "kevy.ffi.values"
+local options = require "kevy.options"
 
 local K = face.constants
-local TEXT, INT, FLOAT, BYTES = K.KEVY_TEXT, K.KEVY_INT, K.KEVY_FLOAT, K.KEVY_BYTES
+local TEXT, INT = K.KEVY_TEXT, K.KEVY_INT
 local NO_TTL, NX = K.KEVY_NO_TTL, K.KEVY_NX
 local CAPACITY = handle.CAPACITY
 local enter, leave, fail = handle.enter, handle.leave, handle.fail
 local take_moment, drop_moment = handle.take_moment, handle.drop_moment
 local kind_of, fill, scalar, integer = values.kind_of, values.fill, values.scalar, values.integer
-local check_key, refuse, BAD_TTL = values.check_key, values.refuse, values.BAD_TTL
-local ffi_string, ffi_gc, ffi_new, floor = ffi.string, ffi.gc, ffi.new, math.floor
+local held, whole, array, by_kind = values.held, values.whole, values.array, values.by_kind
+local check_key, bad, refuse, BAD_TTL = values.check_key, options.bad, options.refuse, options.BAD_TTL
+local read_ttl, GET = options.read_ttl, options.GET
+local ffi_gc, ffi_new = ffi.gc, ffi.new
 local kevy_unpin = C.kevy_unpin -- looked up now, for finalizers
 local values_t = ffi.typeof "kevy_value[?]"
 
-local GET = 2 ^ 31 -- a flag of ours, never passed on
-local SET_OPTIONS = { ttl = NO_TTL, nx = NX, xx = K.KEVY_XX, keepttl = K.KEVY_KEEPTTL, get = GET }
-local MSET_OPTIONS = { ttl = NO_TTL, nx = NX }
-
 local strings = {}
-
--- The value that s holds: its bytes are in the buffer, in pin when that is given.
-local function held_value(s, pin)
-  local kind = s.kind
-  if kind <= TEXT then
-    local bytes = ffi_string(pin and s.bytes or s.buffer, s.length)
-    if pin then kevy_unpin(ffi_gc(pin, nil)) end
-    return bytes
-  end
-  if kind == INT then return integer(s.integer) end
-  if kind == FLOAT then return s.number end
-  return nil
-end
 
 -- What is too long for the buffer: pinned, then read.
 local function get_long(s, key)
   local status = C.kevy_pin_value(s.handle, key, #key, s.pin_out, s.value)
   if status < 0 then return fail(s, status) end
   local long = nil
-  if status == 0 then long = held_value(s, ffi_gc(s.pin_out[0], kevy_unpin)) end
+  if status == 0 then long = held(s, ffi_gc(s.pin_out[0], kevy_unpin)) end
   leave(s)
   return long
 end
@@ -54,7 +40,7 @@ function strings:get(key)
   local status = C.kevy_get_into(s.handle, key, #key, s.buffer, CAPACITY, s.value)
   if status == 0 then
     if s.kind <= TEXT and s.length > CAPACITY then return get_long(s, key) end
-    local value = held_value(s)
+    local value = held(s)
     leave(s)
     return value
   end
@@ -89,7 +75,7 @@ local function swapped(s, found, change, pin)
   if found < 0 then return fail(s, found) end
   if change < 0 then return fail(s, change) end
   local old = nil
-  if found == 0 then old = held_value(s, pin) end
+  if found == 0 then old = held(s, pin) end
   leave(s)
   return old
 end
@@ -121,7 +107,7 @@ function strings:set(key, value, given)
   local kind = kind_of(value, "set", 2)
   local flags, ttl = 0, nil
   if given ~= nil then
-    flags, ttl = values.ttl_or_options(given, SET_OPTIONS, "set", 3)
+    flags, ttl = read_ttl(given, "set", "set", 3)
     if ttl == false then return nil, BAD_TTL end
     if flags >= GET then return set_and_get(self, key, kind, value, ttl or NO_TTL, flags - GET) end
   end
@@ -140,13 +126,8 @@ end
 -- incr(key, by = 1): the new number; a float when by is one.
 function strings:incr(key, by)
   if type(key) ~= "string" then check_key(key, "incr", 1) end
-  local kind = INT
-  if by == nil then
-    by = 1
-  else
-    kind = kind_of(by, "incr", 2)
-    if kind == BYTES then values.bad("incr", 2, "a number", by) end
-  end
+  local kind
+  by, kind = by_kind(by, "incr", 2)
   local s = enter(self)
   local status, sum
   if kind == INT then
@@ -185,14 +166,6 @@ function strings:strlen(key)
   return length(s, C.kevy_strlen(s.handle, key, #key, s.count_out))
 end
 
--- An integer argument, or absent for nil.
-local function whole(value, absent, method, argument)
-  if value == nil and absent then return absent end
-  if type(value) == "number" and floor(value) == value and value >= -2 ^ 63 and value < 2 ^ 63 then return value end
-  if type(value) == "cdata" and kind_of(value, method, argument) then return value end
-  values.bad(method, argument, "an integer", value)
-end
-
 -- Positions i to j of a string of that length, as string.sub counts, as offsets; nil when nothing is between.
 local function sub_range(length, i, j)
   if i < 0 then i = i < -length and 1 or length + i + 1 end
@@ -227,7 +200,7 @@ end
 function strings:setrange(key, i, piece)
   check_key(key, "setrange", 1)
   i = whole(i, nil, "setrange", 2)
-  if type(piece) ~= "string" then values.bad("setrange", 3, "a string", piece) end
+  if type(piece) ~= "string" then bad("setrange", 3, "a string", piece) end
   local s = enter(self)
   local offset = i > 0 and i - 1 or -1
   return length(s, C.kevy_setrange(s.handle, key, #key, offset, piece, #piece, 0, s.count_out))
@@ -237,15 +210,13 @@ end
 
 -- A copy of a list of keys, and the kevy_values that borrow from it.
 local function key_values(keys, method)
-  if type(keys) ~= "table" then values.bad(method, 1, "a table", keys) end
+  if type(keys) ~= "table" then bad(method, 1, "a table", keys) end
   local n, copy = #keys, {}
-  local names = ffi_new(values_t, n)
   for i = 1, n do
     if type(keys[i]) ~= "string" then refuse(method, 1, "a key is a string") end
     copy[i] = keys[i]
-    fill(names[i - 1], BYTES, copy[i])
   end
-  return copy, names, n
+  return copy, array(copy, n, kind_of, method, 1), n
 end
 
 -- mget{key, ...}: {value or nil, ..., n = the number of keys}.
@@ -279,15 +250,11 @@ end
 
 -- mset({key = value, ...}, ttl | options): true; nil, "exists" when nx forbids. All or none.
 function strings:mset(map, given)
-  if type(map) ~= "table" then values.bad("mset", 1, "a table", map) end
-  local flags, ttl = values.ttl_or_options(given, MSET_OPTIONS, "mset", 2)
+  if type(map) ~= "table" then bad("mset", 1, "a table", map) end
+  local flags, ttl = read_ttl(given, "mset", "mset", 2)
   if ttl == false then return nil, BAD_TTL end
   local names, contents, n = pair_lists(map)
-  local keys, data = ffi_new(values_t, n), ffi_new(values_t, n)
-  for i = 1, n do
-    fill(keys[i - 1], BYTES, names[i])
-    fill(data[i - 1], kind_of(contents[i], "mset", 1), contents[i])
-  end
+  local keys, data = array(names, n, kind_of, "mset", 1), array(contents, n, kind_of, "mset", 1)
   local s = enter(self)
   local status = C.kevy_mset(s.handle, n, keys, data, ttl or NO_TTL, flags)
   if status ~= 0 then

@@ -1,30 +1,22 @@
--- values: Lua values as the engine takes and gives them. A wrong type is misuse and raises; a TTL that cannot
--- be is an expected failure.
+-- values: Lua values as the engine takes and gives them. A wrong type is misuse and raises.
 
 local ffi = require "ffi"
+local C = require "kevy.library"
 local face = require "kevy.cdef"
+local options = require "kevy.options"
 
 local K = face.constants
 local BYTES, TEXT, INT, FLOAT = K.KEVY_BYTES, K.KEVY_TEXT, K.KEVY_INT, K.KEVY_FLOAT
 local SAFE = 2 ^ 53 -- doubles count exactly up to here
-local MOST_MS = 2 ^ 62
 
 local int64_t, uint64_t = ffi.typeof "int64_t", ffi.typeof "uint64_t"
 local LARGEST = uint64_t(2) ^ 63 - 1
-local ffi_string, ffi_istype, floor, ceil, abs = ffi.string, ffi.istype, math.floor, math.ceil, math.abs
+local ffi_string, ffi_istype, ffi_gc, ffi_new, floor = ffi.string, ffi.istype, ffi.gc, ffi.new, math.floor
+local bad, refuse = options.bad, options.refuse
+local kevy_unpin = C.kevy_unpin -- looked up now, for finalizers
+local values_t = ffi.typeof "kevy_value[?]"
 
-local values = { BAD_TTL = face.errors[K.KEVY_EEXPIRE].message }
-
--- Raises: an argument of a method is of the wrong type.
-local function bad(method, argument, expected, got)
-  error(("bad argument #%d to '%s' (%s expected, not %s)"):format(argument, method, expected, type(got)), 4)
-end
-values.bad = bad
-
-local function refuse(method, argument, why)
-  error(("bad argument #%d to '%s' (%s)"):format(argument, method, why), 4)
-end
-values.refuse = refuse
+local values = {}
 
 -- A key must be a string.
 function values.check_key(key, method, argument)
@@ -51,6 +43,24 @@ function values.kind_of(value, method, argument)
   end
   if t == "cdata" then return cdata_kind(value, method, argument) end
   bad(method, argument, "a string or number as the value", value)
+end
+
+-- The kind of a field or member, which is a string or an integer.
+function values.member_kind(value, method, argument)
+  if type(value) == "string" then return BYTES end
+  if type(value) == "number" or type(value) == "cdata" then
+    local kind = values.kind_of(value, method, argument)
+    if kind == INT then return kind end
+  end
+  bad(method, argument, "a string or integer as the field or member", value)
+end
+
+-- The kind of what incr adds: 1 for nil.
+function values.by_kind(by, method, argument)
+  if by == nil then return 1, INT end
+  local kind = values.kind_of(by, method, argument)
+  if kind == BYTES then bad(method, argument, "a number", by) end
+  return by, kind
 end
 
 -- Writes value, of that kind, to the kevy_value v, which borrows a string.
@@ -81,54 +91,32 @@ function values.scalar(v)
   return nil
 end
 
--- Seconds as milliseconds, rounded up but for what is a whole one up to the error of a double; nil when they
--- are not finite.
-local function milliseconds(seconds, method, argument)
-  if type(seconds) ~= "number" then bad(method, argument, "a number of seconds", seconds) end
-  local ms = seconds * 1000
-  local nearest = floor(ms + 0.5)
-  if abs(ms - nearest) > abs(nearest) * 1e-15 then nearest = ceil(ms) end
-  if nearest > -MOST_MS and nearest < MOST_MS then return nearest end
+-- A value whose bytes are in the buffer of s, or in pin when that is given.
+function values.held(s, pin)
+  local kind = s.kind
+  if kind <= TEXT then
+    local bytes = ffi_string(pin and s.bytes or s.buffer, s.length)
+    if pin then kevy_unpin(ffi_gc(pin, nil)) end
+    return bytes
+  end
+  if kind == INT then return integer(s.integer) end
+  if kind == FLOAT then return s.number end
   return nil
 end
-values.milliseconds = milliseconds
 
--- A TTL in milliseconds; nil when it cannot be one.
-local function ttl(seconds, method, argument)
-  local ms = milliseconds(seconds, method, argument)
-  if ms and ms > 0 then return ms end
-  return nil
+-- Kevy_values of the first n of a list, which they borrow from; kind is the reader of their kinds.
+function values.array(list, n, kind, method, argument)
+  local array = ffi_new(values_t, n)
+  for i = 1, n do values.fill(array[i - 1], kind(list[i], method, argument), list[i]) end
+  return array
 end
-values.ttl = ttl
 
--- Reads {name = true, ...}: known maps each name to its flag, "ttl" to its own name. The flags, the ttl (false
--- when it cannot be one).
-local function options(given, known, method, argument)
-  local flags, time = 0, nil
-  if given == nil then return flags, time end
-  if type(given) ~= "table" then bad(method, argument, "a table of options", given) end
-  for name, value in pairs(given) do
-    local flag = known[name]
-    if not flag then
-      refuse(method, argument, ("unknown option '%s'"):format(type(name) == "string" and name or type(name)))
-    end
-    if name == "ttl" then
-      time = ttl(value, method, argument) or false
-    elseif value then
-      flags = flags + flag
-    end
-  end
-  return flags, time
-end
-values.options = options
-
--- As options, and a plain number is the ttl.
-function values.ttl_or_options(given, known, method, argument)
-  if type(given) == "number" then return 0, ttl(given, method, argument) or false end
-  if given ~= nil and type(given) ~= "table" then
-    bad(method, argument, "seconds or a table of options", given)
-  end
-  return options(given, known, method, argument)
+-- An integer argument, or absent for nil.
+function values.whole(value, absent, method, argument)
+  if value == nil and absent then return absent end
+  if type(value) == "number" and floor(value) == value and value >= -2 ^ 63 and value < 2 ^ 63 then return value end
+  if type(value) == "cdata" and values.kind_of(value, method, argument) then return value end
+  bad(method, argument, "an integer", value)
 end
 
 return values

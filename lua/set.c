@@ -1,0 +1,47 @@
+/* set: the hot methods of a view of a set. The others are in kevy/views/set.lua. */
+#include "module.h"
+
+/* add(member, ...): how many were new. */
+static int set_add(lua_State *L) {
+  return view_write(L, kevy_sadd, arg_member, 0);
+}
+
+/* _write(members, flags): adds many, whole or not at all. */
+static int set_write(lua_State *L) {
+  return view_write_items(L, kevy_sadd, arg_member);
+}
+
+static kevy_status set_take(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
+                            uint32_t flags, uint64_t *removed) {
+  (void)flags;
+  return kevy_srem(s, key, klen, k, members, removed);
+}
+
+/* remove(member, ...): how many there were. */
+static int set_remove(lua_State *L) {
+  return view_write(L, set_take, arg_member, 0);
+}
+
+/* has(member). */
+static int set_has(lua_State *L) {
+  const lua_view *v = arg_view(L);
+  kevy_value member = arg_member(L, 2, 2);
+  kevy_store *s = view_handle(L, v);
+  kevy_lock(s);
+  return end_bool(L, s, kevy_sismember(s, v->key, v->klen, &member));
+}
+
+/* len(), and #set. */
+static int set_len(lua_State *L) {
+  return view_len(L, kevy_scard);
+}
+
+/* iter(), and pairs(set): every member. */
+static int set_iter(lua_State *L) {
+  return view_iter(L, KEVY_TYPE_SET, 0, ITER_KEY);
+}
+
+const luaL_Reg set_methods[] = {
+    {"add", set_add}, {"_write", set_write},   {"remove", set_remove}, {"has", set_has},       {"len", set_len},
+    {"iter", set_iter}, {NULL, NULL},
+};
