@@ -107,6 +107,47 @@ function harness.collect(iterator, ...)
   return all, count
 end
 
+-- Calls f when the garbage made here is collected.
+local function trap(f)
+  if newproxy then
+    getmetatable(newproxy(true)).__gc = f
+  else
+    setmetatable({}, { __gc = f })
+  end
+end
+
+-- Runs f with a collector that hardly rests.
+function harness.stressed(f)
+  local pause, step = collectgarbage("setpause", 20), collectgarbage("setstepmul", 400)
+  local ok, message = xpcall(f, debug.traceback)
+  collectgarbage("setpause", pause)
+  collectgarbage("setstepmul", step)
+  if not ok then error(message, 0) end
+end
+
+-- Runs body so, while strike(n) is called at every collection, the n-th time with n, until that was often enough.
+-- body(weather) goes on while weather() is true. How many strikes there were.
+local ENOUGH, SECONDS = 60, 2
+
+function harness.storm(strike, body)
+  local on, runs, failure = true, 0, nil
+  local function finalizer()
+    if not on then return end
+    runs = runs + 1
+    local ok, message = pcall(strike, runs)
+    failure = failure or not ok and message
+    if runs < ENOUGH then trap(finalizer) end
+  end
+  trap(finalizer)
+  local deadline = os.clock() + SECONDS
+  local function weather() return runs < ENOUGH and os.clock() < deadline end
+  local ok, message = pcall(harness.stressed, function() body(weather) end)
+  on = false
+  if not ok then error(message, 0) end
+  if failure then error("in a finalizer: " .. tostring(failure), 0) end
+  return runs
+end
+
 -- Whether AddressSanitizer is in this process.
 function harness.sanitized()
   local file = assert(io.open "/proc/self/maps")

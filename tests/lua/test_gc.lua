@@ -4,46 +4,7 @@
 local kevy = require "kevy"
 local t = require "harness"
 
--- Calls f when the garbage made here is collected.
-local function trap(f)
-  if newproxy then
-    getmetatable(newproxy(true)).__gc = f
-  else
-    setmetatable({}, { __gc = f })
-  end
-end
-
--- Runs f with a collector that hardly rests.
-local function stressed(f)
-  local pause, step = collectgarbage("setpause", 20), collectgarbage("setstepmul", 400)
-  local ok, message = xpcall(f, debug.traceback)
-  collectgarbage("setpause", pause)
-  collectgarbage("setstepmul", step)
-  if not ok then error(message, 0) end
-end
-
--- Runs body so, while strike(n) is called at every collection, the n-th time with n, until that was often enough.
--- body(weather) goes on while weather() is true. How many strikes there were.
-local ENOUGH, SECONDS = 60, 2
-
-local function storm(strike, body)
-  local on, runs, failure = true, 0, nil
-  local function finalizer()
-    if not on then return end
-    runs = runs + 1
-    local ok, message = pcall(strike, runs)
-    failure = failure or not ok and message
-    if runs < ENOUGH then trap(finalizer) end
-  end
-  trap(finalizer)
-  local deadline = os.clock() + SECONDS
-  local function weather() return runs < ENOUGH and os.clock() < deadline end
-  local ok, message = pcall(stressed, function() body(weather) end)
-  on = false
-  if not ok then error(message, 0) end
-  if failure then error("in a finalizer: " .. tostring(failure), 0) end
-  return runs
-end
+local storm, stressed = t.storm, t.stressed
 
 -- Values of every kind and way of storage; a key of that name holds one of its two.
 local VALUES = {
