@@ -42,24 +42,14 @@ static int hash_write(lua_State *L) {
   return end_count(L, s, status, added);
 }
 
-static kevy_status hash_remove(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
-                               uint32_t flags, uint64_t *removed) {
-  (void)flags;
-  return kevy_hdel(s, key, klen, k, fields, removed);
-}
-
 /* delete(field, ...): how many there were. */
 static int hash_delete(lua_State *L) {
-  return view_write(L, hash_remove, arg_member, 0);
+  return view_remove(L, kevy_hdel);
 }
 
 /* has(field). */
 static int hash_has(lua_State *L) {
-  const lua_view *v = arg_view(L);
-  kevy_value field = arg_member(L, 2, 2);
-  kevy_store *s = view_handle(L, v);
-  kevy_lock(s);
-  return end_bool(L, s, kevy_hexists(s, v->key, v->klen, &field));
+  return view_has(L, kevy_hexists);
 }
 
 /* incr(field, by = 1): the new number; a float when by is one. */

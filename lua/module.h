@@ -172,6 +172,15 @@ typedef kevy_status (*view_batch)(kevy_store *s, const char *key, size_t klen, s
                                   uint32_t flags, uint64_t *count);
 int view_write(lua_State *L, view_batch write, arg_reader read, uint32_t flags);
 
+/* Those that remove the members from index 2 on, and answer how many there were. */
+typedef kevy_status (*view_removal)(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
+                                    uint64_t *removed);
+int view_remove(lua_State *L, view_removal remove);
+
+/* Those that ask whether there is a member. */
+typedef kevy_status (*view_question)(kevy_store *s, const char *key, size_t klen, const kevy_value *member);
+int view_has(lua_State *L, view_question ask);
+
 /* The same of a table at index 2 and flags at index 3: _write. */
 int view_write_items(lua_State *L, view_batch write, arg_reader read);
 

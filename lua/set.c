@@ -11,24 +11,14 @@ static int set_write(lua_State *L) {
   return view_write_items(L, kevy_sadd, arg_member);
 }
 
-static kevy_status set_take(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
-                            uint32_t flags, uint64_t *removed) {
-  (void)flags;
-  return kevy_srem(s, key, klen, k, members, removed);
-}
-
 /* remove(member, ...): how many there were. */
 static int set_remove(lua_State *L) {
-  return view_write(L, set_take, arg_member, 0);
+  return view_remove(L, kevy_srem);
 }
 
 /* has(member). */
 static int set_has(lua_State *L) {
-  const lua_view *v = arg_view(L);
-  kevy_value member = arg_member(L, 2, 2);
-  kevy_store *s = view_handle(L, v);
-  kevy_lock(s);
-  return end_bool(L, s, kevy_sismember(s, v->key, v->klen, &member));
+  return view_has(L, kevy_sismember);
 }
 
 /* len(), and #set. */

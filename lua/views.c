@@ -99,6 +99,25 @@ int view_write(lua_State *L, view_batch write, arg_reader read, uint32_t flags) 
   return write_list(L, v, write, &list, flags);
 }
 
+int view_remove(lua_State *L, view_removal remove) {
+  uint64_t removed = 0;
+  arg_list list;
+  const lua_view *v = arg_view(L);
+  arg_rest(L, 2, arg_member, &list);
+  kevy_store *s = view_handle(L, v);
+  kevy_lock(s);
+  kevy_status status = remove(s, v->key, v->klen, list.count, list.values, &removed);
+  return end_count(L, s, status, removed);
+}
+
+int view_has(lua_State *L, view_question ask) {
+  const lua_view *v = arg_view(L);
+  kevy_value member = arg_member(L, 2, 2);
+  kevy_store *s = view_handle(L, v);
+  kevy_lock(s);
+  return end_bool(L, s, ask(s, v->key, v->klen, &member));
+}
+
 int view_write_items(lua_State *L, view_batch write, arg_reader read) {
   arg_list list;
   const lua_view *v = arg_view(L);

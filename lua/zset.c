@@ -76,15 +76,9 @@ static int zset_rank(lua_State *L) {
   return end_number(L, s, status, &position);
 }
 
-static kevy_status zset_take(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
-                             uint32_t flags, uint64_t *removed) {
-  (void)flags;
-  return kevy_zrem(s, key, klen, k, members, removed);
-}
-
 /* remove(member, ...): how many there were. */
 static int zset_remove(lua_State *L) {
-  return view_write(L, zset_take, arg_member, 0);
+  return view_remove(L, kevy_zrem);
 }
 
 /* len(), and #zset. */

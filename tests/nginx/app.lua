@@ -1,6 +1,8 @@
 -- app: what the tested nginx runs: one store per worker over HTTP, ticked by a timer.
 --
 --   PUT /KEY?ttl=S   GET /KEY   DELETE /KEY   POST /KEY (incr)   GET /KEY?ttl   and /pid, /door, /stats, /hot
+--   POST /board/NAME?by=N (the new rank)   GET /board (the first ten)   GET /board/NAME (rank and score)
+--   PUT /user/ID?FIELD=VALUE&... (new fields)   GET /user/ID?field=F   GET /user/ID (all, sorted)
 
 local kevy = require "kevy"
 
@@ -43,7 +45,43 @@ local pages = {
     end
     return sum
   end,
+  hot_views = function()
+    local board, user = store:ZSet "hot board", store:Hash "hot user"
+    for i = 1, 100000 do
+      board:incr("player" .. i % 100, 1)
+      user:set("field" .. i % 20, "value-" .. i)
+      if user:get("field" .. i % 20) ~= "value-" .. i then return nil, "lost a field" end
+    end
+    return board:len() .. " " .. user:len() .. " " .. board:score "player1"
+  end,
 }
+
+local function board(name)
+  local z = store:ZSet "board"
+  if name == "" then
+    local lines = {}
+    for rank, pair in ipairs(z:range(1, 10, { rev = true, withscores = true })) do
+      lines[rank] = ("%d. %s %g"):format(rank, pair[1], pair[2])
+    end
+    return table.concat(lines, "\n")
+  end
+  if ngx.req.get_method() == "POST" then
+    local score, why = z:incr(name, tonumber(ngx.var.arg_by) or 1)
+    if not score then return nil, why end
+  end
+  local rank = z:rank(name, { rev = true })
+  return rank and ("%d %g"):format(rank, z:score(name))
+end
+
+local function user(id)
+  local h = store:Hash("user:" .. id)
+  if ngx.req.get_method() == "PUT" then return h:set(ngx.req.get_uri_args()) end
+  if ngx.var.arg_field then return h:get(ngx.var.arg_field) end
+  local lines = {}
+  for field, value in h:iter() do lines[#lines + 1] = field .. "=" .. value end
+  table.sort(lines)
+  return #lines > 0 and table.concat(lines, " ") or nil
+end
 
 local methods = {
   GET = function(key)
@@ -62,6 +100,9 @@ function app.handle()
   local key = ngx.var.uri:sub(2)
   local page = pages[key]
   if page then return answer(page()) end
+  local place, rest = key:match "^(%l+)/?(.*)$"
+  if place == "board" then return answer(board(rest)) end
+  if place == "user" and rest ~= "" then return answer(user(rest)) end
   return answer(methods[ngx.req.get_method()](key))
 end
 

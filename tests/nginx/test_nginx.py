@@ -40,6 +40,31 @@ def test_counters_under_concurrent_requests(server):
     assert server.request("GET", "/n") == (200, "400")
 
 
+def test_a_leaderboard(server):
+    assert server.request("GET", "/board") == (200, "")
+    for i in range(20):
+        assert server.request("POST", f"/board/p{i:02}?by={i}")[0] == 200
+    assert server.request("POST", "/board/p05?by=0.5") == (200, "15 5.5")
+    assert server.request("POST", "/board/p05?by=100") == (200, "1 105.5")
+    assert server.request("GET", "/board/p19") == (200, "2 19")
+    assert server.request("GET", "/board/nobody")[0] == 404
+    lines = server.request("GET", "/board")[1].split("\n")
+    assert len(lines) == 10 and lines[0] == "1. p05 105.5" and lines[9] == "10. p11 11"
+    assert server.request("PUT", "/board", "x")[0] == 200  # a page, not a key
+
+
+def test_a_hash(server):
+    assert server.request("GET", "/user/1")[0] == 404
+    assert server.request("PUT", "/user/1?name=alice&age=41") == (200, "2")
+    assert server.request("PUT", "/user/1?age=42&city=x") == (200, "1")
+    assert server.request("GET", "/user/1?field=name") == (200, "alice")
+    assert server.request("GET", "/user/1?field=none")[0] == 404
+    assert server.request("GET", "/user/1") == (200, "age=42 city=x name=alice")
+    assert server.request("PUT", "/user:2", "text")[0] == 200
+    status, message = server.request("PUT", "/user/2?name=bob")
+    assert status == 400 and "wrong kind of value" in message
+
+
 def test_time_to_live(server):
     assert server.request("PUT", "/k?ttl=0.4", "v")[0] == 200
     assert server.request("GET", "/k") == (200, "v")
@@ -89,6 +114,9 @@ def test_every_worker_has_a_store_of_its_own(start):
 def test_the_hot_path_compiled(server):
     assert server.request("GET", "/hot") == (200, str(200000 * 200001 // 2))
     assert server.request("GET", "/hot")[0] == 200
+    for _ in range(2):
+        assert server.request("GET", "/hot_views")[0] == 200
+    assert server.request("GET", "/hot_views") == (200, "100 20 3000")
 
 
 def test_the_c_module_instead(start):
@@ -97,3 +125,5 @@ def test_the_c_module_instead(start):
     assert server.request("PUT", "/k", "v")[0] == 200
     assert server.request("GET", "/k") == (200, "v")
     assert server.request("GET", "/hot")[0] == 200
+    assert server.request("GET", "/hot_views") == (200, "100 20 1000")
+    assert server.request("POST", "/board/ann?by=2.5") == (200, "1 2.5")

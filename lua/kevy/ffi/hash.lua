@@ -12,7 +12,7 @@ local K = face.constants
 local INT, CAPACITY = K.KEVY_INT, handle.CAPACITY
 local kind_of, member_kind, by_kind, fill = values.kind_of, values.member_kind, values.by_kind, values.fill
 local array, integer = values.array, values.integer
-local enter, ended, counted, truly, whether = view.enter, view.ended, view.counted, view.truly, view.whether
+local enter, ended, counted, truly = view.enter, view.ended, view.counted, view.truly
 local leave, fail = handle.leave, handle.fail
 
 local hash_t = view.new_type()
@@ -54,17 +54,12 @@ function hash:_write(fields, contents, flags)
 end
 
 -- delete(field, ...): how many there were.
-hash.delete = view.writer(hash_t, function(store, self, k, fields, _, out)
+hash.delete = view.remover(hash_t, function(store, self, k, fields, out)
   return C.kevy_hdel(store, self.key, self.klen, k, fields, out)
-end, member_kind, "delete", 0)
+end, "delete")
 
 -- has(field).
-function hash:has(field)
-  local kind = member_kind(field, "has", 1)
-  local s = enter(hash_t, self)
-  fill(s.input, kind, field)
-  return whether(s, C.kevy_hexists(s.handle, self.key, self.klen, s.input), field)
-end
+hash.has = view.asker(hash_t, function(store, self, field) return C.kevy_hexists(store, self.key, self.klen, field) end)
 
 -- incr(field, by = 1): the new number; a float when by is one.
 function hash:incr(field, by)

@@ -7,7 +7,7 @@ local values = require "kevy.ffi.values"
 local view = require "kevy.ffi.view"
 
 local K = face.constants
-local member_kind, fill = values.member_kind, values.fill
+local member_kind = values.member_kind
 
 local set_t = view.new_type()
 local set = {}
@@ -16,24 +16,17 @@ local function add(store, self, k, members, flags, out)
   return C.kevy_sadd(store, self.key, self.klen, k, members, flags, out)
 end
 
-local function remove(store, self, k, members, _, out)
-  return C.kevy_srem(store, self.key, self.klen, k, members, out)
-end
-
 -- add(member, ...): how many were new. _write(members, flags): adds many, whole or not at all.
 set.add = view.writer(set_t, add, member_kind, "add", 0)
 set._write = view.list_writer(set_t, add, member_kind)
 
 -- remove(member, ...): how many there were.
-set.remove = view.writer(set_t, remove, member_kind, "remove", 0)
+set.remove = view.remover(set_t, function(store, self, k, members, out)
+  return C.kevy_srem(store, self.key, self.klen, k, members, out)
+end, "remove")
 
 -- has(member).
-function set:has(member)
-  local kind = member_kind(member, "has", 1)
-  local s = view.enter(set_t, self)
-  fill(s.input, kind, member)
-  return view.whether(s, C.kevy_sismember(s.handle, self.key, self.klen, s.input), member)
-end
+set.has = view.asker(set_t, function(store, self, member) return C.kevy_sismember(store, self.key, self.klen, member) end)
 
 -- len(), and #set.
 set.len = view.counter(set_t, function(store, self, out) return C.kevy_scard(store, self.key, self.klen, out) end)

@@ -110,6 +110,23 @@ function view.list_writer(view_t, write, kind)
   end
 end
 
+-- A method that removes its arguments by remove(handle, view, k, members, removed).
+function view.remover(view_t, remove, method)
+  return view.writer(view_t, function(store, self, k, members, _, removed)
+    return remove(store, self, k, members, removed)
+  end, values.member_kind, method, 0)
+end
+
+-- has(member), by ask(handle, view, member).
+function view.asker(view_t, ask)
+  return function(self, member)
+    local kind = values.member_kind(member, "has", 1)
+    local s = view.enter(view_t, self)
+    fill(s.input, kind, member)
+    return view.whether(s, ask(s.handle, self, s.input), member)
+  end
+end
+
 -- len(), by count(handle, view, out).
 function view.counter(view_t, count)
   return function(self)

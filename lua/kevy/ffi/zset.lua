@@ -88,9 +88,9 @@ function zset:rank(member, given)
 end
 
 -- remove(member, ...): how many there were.
-zset.remove = view.writer(zset_t, function(store, self, k, members, _, out)
+zset.remove = view.remover(zset_t, function(store, self, k, members, out)
   return C.kevy_zrem(store, self.key, self.klen, k, members, out)
-end, member_kind, "remove", 0)
+end, "remove")
 
 -- len(), and #zset.
 zset.len = view.counter(zset_t, function(store, self, out) return C.kevy_zcard(store, self.key, self.klen, out) end)

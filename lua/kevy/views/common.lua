@@ -86,6 +86,17 @@ function common.write(self, items, flags, method)
   return self:_write(copy, flags)
 end
 
+-- The keys and values of a table as two lists, which nobody else changes, and how many they are.
+function common.split(map, method)
+  if type(map) ~= "table" then misuse(method, "a table", map) end
+  local keys, contents, n = {}, {}, 0
+  for key, value in pairs(map) do
+    n = n + 1
+    keys[n], contents[n] = key, value
+  end
+  return keys, contents, n
+end
+
 -- The two results of a method that answers true where another answers something.
 function common.done(reply, message)
   if reply == nil then return nil, message end

@@ -8,27 +8,16 @@ local BAD_TTL, NO_FIELD = options.BAD_TTL, "no such field"
 
 local hash = {}
 
--- The fields and values of a table as two lists.
-local function lists(map, method)
-  if type(map) ~= "table" then options.bad(method, 1, "a table", map) end
-  local fields, values, n = {}, {}, 0
-  for field, value in pairs(map) do
-    n = n + 1
-    fields[n], values[n] = field, value
-  end
-  return fields, values, n
-end
-
 -- set{field = value, ...}: how many were new.
 function hash:_set_many(map)
-  local fields, values, n = lists(map, "set")
+  local fields, values, n = common.split(map, "set")
   if n == 0 then return 0 end
   return self:_write(fields, values, 0)
 end
 
 -- replace{field = value, ...}: true; the hash is made anew, of this alone.
 function hash:replace(map)
-  local fields, values = lists(map, "replace")
+  local fields, values = common.split(map, "replace")
   return common.done(self:_write(fields, values, K.KEVY_REPLACE))
 end
 

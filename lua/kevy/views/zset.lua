@@ -7,12 +7,7 @@ local common = require "kevy.views.common"
 local zset = {}
 
 local function write(self, map, flags, method)
-  if type(map) ~= "table" then options.bad(method, 1, "a table", map) end
-  local members, scores, n = {}, {}, 0
-  for member, score in pairs(map) do
-    n = n + 1
-    members[n], scores[n] = member, score
-  end
+  local members, scores, n = common.split(map, method)
   if n == 0 and flags ~= K.KEVY_REPLACE then return 0 end
   return self:_write(members, scores, flags)
 end
