@@ -81,7 +81,8 @@ int view_len(lua_State *L, view_counter count) {
   const lua_view *v = arg_view(L);
   kevy_store *s = view_handle(L, v);
   kevy_lock(s);
-  return end_count(L, s, count(s, v->key, v->klen, &n), n);
+  kevy_status status = count(s, v->key, v->klen, &n);
+  return end_count(L, s, status, n);
 }
 
 static int write_list(lua_State *L, const lua_view *v, view_batch write, const arg_list *list, uint32_t flags) {

@@ -23,7 +23,7 @@ function hash:get(field)
   local kind = member_kind(field, "get", 1)
   local s = enter(hash_t, self)
   fill(s.input, kind, field)
-  local status = C.kevy_hget_into(s.handle, self.key, self.klen, s.input, s.buffer, CAPACITY, s.value)
+  local status = C.kevy_hget_into(s.handle, self._key, self._klen, s.input, s.buffer, CAPACITY, s.value)
   return ended(s, status, self, "HGET", self, field)
 end
 
@@ -35,7 +35,7 @@ function hash:set(field, value, given)
   local s = enter(hash_t, self)
   fill(s.input, kind, field)
   fill(s.value, value_kind, value)
-  local status = C.kevy_hset(s.handle, self.key, self.klen, 1, s.input, s.value, flags, nil)
+  local status = C.kevy_hset(s.handle, self._key, self._klen, 1, s.input, s.value, flags, nil)
   if status > 0 then
     leave(s, field, value)
     return nil, "exists"
@@ -49,17 +49,17 @@ function hash:_write(fields, contents, flags)
   local names, data = array(fields, n, member_kind, "set", 1), array(contents, n, kind_of, "set", 1)
   local s = enter(hash_t, self)
   s.count_out[0] = 0
-  local status = C.kevy_hset(s.handle, self.key, self.klen, n, names, data, flags, s.count_out)
+  local status = C.kevy_hset(s.handle, self._key, self._klen, n, names, data, flags, s.count_out)
   return counted(s, status, fields, contents)
 end
 
 -- delete(field, ...): how many there were.
 hash.delete = view.remover(hash_t, function(store, self, k, fields, out)
-  return C.kevy_hdel(store, self.key, self.klen, k, fields, out)
+  return C.kevy_hdel(store, self._key, self._klen, k, fields, out)
 end, "delete")
 
 -- has(field).
-hash.has = view.asker(hash_t, function(store, self, field) return C.kevy_hexists(store, self.key, self.klen, field) end)
+hash.has = view.asker(hash_t, function(store, self, field) return C.kevy_hexists(store, self._key, self._klen, field) end)
 
 -- incr(field, by = 1): the new number; a float when by is one.
 function hash:incr(field, by)
@@ -69,10 +69,10 @@ function hash:incr(field, by)
   fill(s.input, kind, field)
   local status, sum
   if by_type == INT then
-    status = C.kevy_hincr(s.handle, self.key, self.klen, s.input, by, 0, s.integer_out)
+    status = C.kevy_hincr(s.handle, self._key, self._klen, s.input, by, 0, s.integer_out)
     sum = integer(s.integer_out[0])
   else
-    status = C.kevy_hincr_float(s.handle, self.key, self.klen, s.input, by, 0, s.number_out)
+    status = C.kevy_hincr_float(s.handle, self._key, self._klen, s.input, by, 0, s.number_out)
     sum = s.number_out[0]
   end
   if status < 0 then return fail(s, status, field) end
@@ -81,7 +81,7 @@ function hash:incr(field, by)
 end
 
 -- len(), and #hash: how many fields there are.
-hash.len = view.counter(hash_t, function(store, self, out) return C.kevy_hlen(store, self.key, self.klen, out) end)
+hash.len = view.counter(hash_t, function(store, self, out) return C.kevy_hlen(store, self._key, self._klen, out) end)
 
 -- iter(), and pairs(hash): every field with its value.
 hash.iter = view.iterator(hash_t, K.KEVY_TYPE_HASH, scan.PAIR)

@@ -33,7 +33,7 @@ end
 function list:get(i)
   local position = position_of(i, "get")
   local s = enter(list_t, self)
-  local status = C.kevy_lindex_into(s.handle, self.key, self.klen, position, s.buffer, CAPACITY, s.value)
+  local status = C.kevy_lindex_into(s.handle, self._key, self._klen, position, s.buffer, CAPACITY, s.value)
   return ended(s, status, self, "LINDEX", self, position)
 end
 
@@ -41,11 +41,11 @@ end
 local function append(s, self, position, count_out)
   local store = s.handle
   C.kevy_lock(store)
-  local status = C.kevy_llen(store, self.key, self.klen, count_out)
+  local status = C.kevy_llen(store, self._key, self._klen, count_out)
   if status >= 0 then
     status = K.KEVY_ERANGE
     if count_out[0] == position then
-      status = C.kevy_push(store, self.key, self.klen, 1, s.input, 0, nil)
+      status = C.kevy_push(store, self._key, self._klen, 1, s.input, 0, nil)
     end
   end
   C.kevy_unlock(store)
@@ -58,13 +58,13 @@ function list:set(i, value)
   local position, kind = position_of(i, "set"), kind_of(value, "set", 2)
   local s = enter(list_t, self)
   fill(s.input, kind, value)
-  local status = C.kevy_lset(s.handle, self.key, self.klen, position, s.input)
+  local status = C.kevy_lset(s.handle, self._key, self._klen, position, s.input)
   if status == K.KEVY_ERANGE or status > 0 then status = append(s, self, position, s.count_out) end
   return truly(s, status, value)
 end
 
 local function push(store, self, k, items, flags, out)
-  return C.kevy_push(store, self.key, self.klen, k, items, flags, out)
+  return C.kevy_push(store, self._key, self._klen, k, items, flags, out)
 end
 
 -- push(value, ...), pushleft(value, ...): the new length; the last of them becomes the last, or the first.
@@ -78,14 +78,14 @@ list._write = view.list_writer(list_t, push, kind_of)
 function list:pop(n)
   if n ~= nil then return self:_pop_many(n) end
   local s = enter(list_t, self)
-  local status = C.kevy_pop_into(s.handle, self.key, self.klen, 0, s.buffer, CAPACITY, s.value)
+  local status = C.kevy_pop_into(s.handle, self._key, self._klen, 0, s.buffer, CAPACITY, s.value)
   return ended(s, status, self, "RPOP", self)
 end
 
 function list:popleft(n)
   if n ~= nil then return self:_popleft_many(n) end
   local s = enter(list_t, self)
-  local status = C.kevy_pop_into(s.handle, self.key, self.klen, LEFT, s.buffer, CAPACITY, s.value)
+  local status = C.kevy_pop_into(s.handle, self._key, self._klen, LEFT, s.buffer, CAPACITY, s.value)
   return ended(s, status, self, "LPOP", self)
 end
 
@@ -94,7 +94,7 @@ function list:insert(i, value)
   local position, kind = position_of(i, "insert"), kind_of(value, "insert", 2)
   local s = enter(list_t, self)
   fill(s.input, kind, value)
-  return truly(s, C.kevy_lsplice(s.handle, self.key, self.klen, position, 0, 1, s.input, 0), value)
+  return truly(s, C.kevy_lsplice(s.handle, self._key, self._klen, position, 0, 1, s.input, 0), value)
 end
 
 -- Reads an element into the reply and removes it, as one. The status of the reading, then of the removing.
@@ -104,7 +104,7 @@ local function take(s, self, position, argv)
   local found = C.kevy_call_typed(store, 3, argv, s.reply)
   C.kevy_reply_next(s.reply, s.item)
   if found == 0 and s.item.type ~= NIL then
-    removed = C.kevy_lsplice(store, self.key, self.klen, position, 1, 0, nil, 0)
+    removed = C.kevy_lsplice(store, self._key, self._klen, position, 1, 0, nil, 0)
   end
   C.kevy_unlock(store)
   return found, removed
@@ -132,11 +132,11 @@ function list:trim(i, j)
   local first, last = i > 0 and i - 1 or i, j > 0 and j - 1 or j
   if j == 0 then first, last = 1, 0 end
   local s = enter(list_t, self)
-  return truly(s, C.kevy_ltrim(s.handle, self.key, self.klen, first, last))
+  return truly(s, C.kevy_ltrim(s.handle, self._key, self._klen, first, last))
 end
 
 -- len(), and #list.
-list.len = view.counter(list_t, function(store, self, out) return C.kevy_llen(store, self.key, self.klen, out) end)
+list.len = view.counter(list_t, function(store, self, out) return C.kevy_llen(store, self._key, self._klen, out) end)
 
 -- iter{rev=}, pairs(list) and ipairs(list): every position with its element.
 list.iter = view.iterator(list_t, K.KEVY_TYPE_LIST, scan.POSITION, true)

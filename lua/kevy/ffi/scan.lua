@@ -118,7 +118,7 @@ end
 -- The elements of a view of a store.
 local function elements(self, view, kind, flags, shape)
   local it, s = new(shape), enter(self)
-  return opened(it, s, C.kevy_iter_elements(s.handle, view.key, view.klen, kind, flags, it.handle))
+  return opened(it, s, C.kevy_iter_elements(s.handle, view._key, view._klen, kind, flags, it.handle))
 end
 
 return { methods = scan, elements = elements, KEY = KEY, PAIR = PAIR, POSITION = POSITION }

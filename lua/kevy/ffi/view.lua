@@ -26,7 +26,7 @@ local stores = setmetatable({}, { __mode = "k" }) -- the store of each view
 
 -- A new type of view: every one is a type of its own.
 local function new_type()
-  return ffi.typeof "struct { uint32_t klen; char key[?]; }"
+  return ffi.typeof "struct { uint32_t _klen; char _key[?]; }"
 end
 
 local function no_view()
@@ -151,7 +151,7 @@ local every = {}
 -- key(): the key that it is a view of. store(): the store.
 function every:key()
   if not stores[self] then no_view() end
-  return ffi_string(self.key, self.klen)
+  return ffi_string(self._key, self._klen)
 end
 
 function every:store()
@@ -198,8 +198,8 @@ function view.define(view_t, name, methods, extra)
     if type(key) ~= "string" then values.check_key(key, name:match "%a+$", 1) end
     leave(enter(self))
     local v = ffi_new(view_t, #key)
-    v.klen = #key
-    ffi.copy(v.key, key, #key)
+    v._klen = #key
+    ffi.copy(v._key, key, #key)
     stores[v] = self
     return v
   end

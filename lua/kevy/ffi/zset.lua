@@ -31,7 +31,7 @@ function zset:_write(members, numbers, flags)
   for i = 1, n do scores[i - 1] = score_of(numbers[i], "add", 1) end
   local s = enter(zset_t, self)
   s.count_out[0] = 0
-  local status = C.kevy_zadd(s.handle, self.key, self.klen, n, names, scores, flags, s.count_out)
+  local status = C.kevy_zadd(s.handle, self._key, self._klen, n, names, scores, flags, s.count_out)
   return counted(s, status, members)
 end
 
@@ -45,7 +45,7 @@ function zset:add(member, score, given)
   local s = enter(zset_t, self)
   fill(s.input, kind, member)
   s.number_out[0], s.count_out[0] = score, 0
-  local status = C.kevy_zadd(s.handle, self.key, self.klen, 1, s.input, s.number_out, flags, s.count_out)
+  local status = C.kevy_zadd(s.handle, self._key, self._klen, 1, s.input, s.number_out, flags, s.count_out)
   return counted(s, status, member)
 end
 
@@ -63,7 +63,7 @@ function zset:score(member)
   local kind = member_kind(member, "score", 1)
   local s = enter(zset_t, self)
   fill(s.input, kind, member)
-  return found(s, C.kevy_zscore(s.handle, self.key, self.klen, s.input, s.number_out), s.number_out, member)
+  return found(s, C.kevy_zscore(s.handle, self._key, self._klen, s.input, s.number_out), s.number_out, member)
 end
 
 -- incr(member, by = 1): the new score.
@@ -72,7 +72,7 @@ function zset:incr(member, by)
   by = by == nil and 1 or score_of(by, "incr", 2)
   local s = enter(zset_t, self)
   fill(s.input, kind, member)
-  return found(s, C.kevy_zincr(s.handle, self.key, self.klen, s.input, by, 0, s.number_out), s.number_out, member)
+  return found(s, C.kevy_zincr(s.handle, self._key, self._klen, s.input, by, 0, s.number_out), s.number_out, member)
 end
 
 -- rank(member, {rev=}): its position, 1 for the lowest score (rev: the highest), or nil.
@@ -81,7 +81,7 @@ function zset:rank(member, given)
   if given ~= nil then flags = options.read(given, "iter", "rank", 2) end
   local s = enter(zset_t, self)
   fill(s.input, kind, member)
-  local status = C.kevy_zrank(s.handle, self.key, self.klen, s.input, flags, s.count_out, nil)
+  local status = C.kevy_zrank(s.handle, self._key, self._klen, s.input, flags, s.count_out, nil)
   local rank, message = found(s, status, s.count_out, member)
   if rank then return rank + 1 end
   return nil, message
@@ -89,11 +89,11 @@ end
 
 -- remove(member, ...): how many there were.
 zset.remove = view.remover(zset_t, function(store, self, k, members, out)
-  return C.kevy_zrem(store, self.key, self.klen, k, members, out)
+  return C.kevy_zrem(store, self._key, self._klen, k, members, out)
 end, "remove")
 
 -- len(), and #zset.
-zset.len = view.counter(zset_t, function(store, self, out) return C.kevy_zcard(store, self.key, self.klen, out) end)
+zset.len = view.counter(zset_t, function(store, self, out) return C.kevy_zcard(store, self._key, self._klen, out) end)
 
 -- iter{rev=}, and pairs(zset): every member with its score, in order.
 zset.iter = view.iterator(zset_t, K.KEVY_TYPE_ZSET, scan.PAIR, true)
