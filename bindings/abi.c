@@ -57,6 +57,18 @@ static FLAT kevy_status lending(kevy_store *s, kevy_status status) {
   return status;
 }
 
+/* What the _into functions answer in place of a value that was found: a copy in buf, or the length alone. */
+static FLAT kevy_status copied_into(kevy_status status, char *buf, size_t cap, kevy_value *out) {
+  if (status != KEVY_OK || out->kind > KEVY_TEXT) return status;
+  if (out->len <= cap) {
+    bytes_move(buf, out->as.ptr, out->len);
+    out->as.ptr = out->len != 0 ? buf : "";
+  } else {
+    out->as.ptr = NULL;
+  }
+  return KEVY_OK;
+}
+
 #define ENTER(s)                                                                                   \
   if (UNLIKELY(!store_enter(s))) return KEVY_ECLOSED
 
@@ -195,16 +207,7 @@ static __attribute__((noinline)) kevy_status get_into_entered(kevy_store *s, con
                                                               size_t klen, char *buf, size_t cap,
                                                               kevy_value *out) {
   ENTER(s);
-  kevy_status status = string_get(s, key, klen, out);
-  if (status == KEVY_OK && out->kind <= KEVY_TEXT) {
-    if (out->len <= cap) {
-      bytes_move(buf, out->as.ptr, out->len);
-      out->as.ptr = out->len != 0 ? buf : "";
-    } else {
-      out->as.ptr = NULL;
-    }
-  }
-  return lending(s, status);
+  return lending(s, copied_into(string_get(s, key, klen, out), buf, cap, out));
 }
 
 kevy_status kevy_get_into(kevy_store *s, const char *key, size_t klen, char *buf, size_t cap,

@@ -60,7 +60,7 @@ t.test("a field is a string or an integer, equal by its bytes", function()
   h:set(("f"):rep(3000), "long")
   t.eq(h:get "", "empty")
   t.eq(h:get(("f"):rep(3000)), "long")
-  for _, field in ipairs { 2.5, true, {}, 1 / 0, 0 / 0, print } do
+  for _, field in ipairs { 2.5, true, {}, 1 / 0, print } do
     t.raises("field or member", h.get, h, field)
     t.raises("field or member", h.set, h, field, 1)
     t.raises("field or member", h.delete, h, field)

@@ -32,7 +32,7 @@ t.test("add, has and remove", function()
   t.eq(a:remove "x", 0)
   t.eq(a:remove("y", 5), 2)
   t.eq(s:exists "a", 0)
-  for _, member in ipairs { 2.5, true, {}, 0 / 0 } do
+  for _, member in ipairs { 2.5, true, {} } do
     t.raises("field or member", a.add, a, member)
     t.raises("field or member", a.has, a, member)
     t.raises("field or member", a.remove, a, "x", member)
