@@ -30,6 +30,31 @@ for key in s:scan { match = "user:1:*" } do s:delete(key) end
 print(moment:exists("user:1", "user:1:visits"), s:exists("user:1", "user:1:visits"))
 moment:close()
 
+-- Collections are used through views: a hash, a list, a set, a sorted set.
+local user = s:Hash "user:1:profile"
+user:set { name = "alice", city = "Wien" }
+print(user:get "name", user:incr("logins", 1), user:len())
+
+local queue = s:List "queue"
+queue:push("a", "b", "c")
+queue[2] = "B"
+print(queue[1], queue[-1], queue:popleft(), queue:len())
+
+print(s:Set("tags"):add("lua", "c"), s:Set("tags"):has "c", #s:Set("tags"):union(s:Set "other"))
+
+local board = s:ZSet "board"
+board:add { ann = 10, bob = 30, cid = 20 }
+board:incr("ann", 15)
+print(board:rank("ann", { rev = true }), table.concat(board:range(1, 2, { rev = true }), " "))
+
+-- A stream of entries, read by a group of consumers.
+local log = s:Stream "log"
+log:add { event = "login", user = 1 }
+local mailers = log:group "mailers"
+mailers:create "0"
+for _, entry in ipairs(mailers:read "worker-1") do print(entry.fields.event, mailers:ack(entry.id)) end
+s:delete("user:1:profile", "queue", "tags", "board", "log")
+
 -- Redis commands on the same data.
 print(s:command("INCRBY", "a", 41), s:command("TTL", "a"))
 

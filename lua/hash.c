@@ -14,8 +14,8 @@ static int hash_get(lua_State *L) {
 /* set(field, value, {nx=}): true; nil, "exists" when nx forbids. set{field = value, ...}: how many were new. */
 static int hash_set(lua_State *L) {
   uint32_t flags = 0;
-  if (lua_istable(L, 2)) return view_delegate(L, "_set_many");
   const lua_view *v = arg_view(L);
+  if (lua_istable(L, 2)) return view_delegate(L, "_set_many");
   kevy_value field = arg_member(L, 2, 2), value = arg_value(L, 3, 3);
   arg_options(L, 4, "hset", "set", &flags, NULL);
   kevy_store *s = view_handle(L, v);

@@ -25,11 +25,11 @@ static int zset_write(lua_State *L) {
  * changed. */
 static int zset_add(lua_State *L) {
   uint64_t count = 0;
-  if (lua_istable(L, 2)) return view_delegate(L, "_add_many");
+  uint32_t flags = 0;
   const lua_view *v = arg_view(L);
+  if (lua_istable(L, 2)) return view_delegate(L, "_add_many");
   kevy_value member = arg_member(L, 2, 2);
   double score = arg_score(L, 3, 3);
-  uint32_t flags = 0;
   arg_options(L, 4, "add", "add", &flags, NULL);
   kevy_store *s = view_handle(L, v);
   kevy_lock(s);

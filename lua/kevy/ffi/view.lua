@@ -181,8 +181,8 @@ local function or_raise(first, ...)
   return first, ...
 end
 
--- Makes the type of views of that name: methods gets what every type has, index(self, name) may stand before them.
--- The maker of views, and the table of methods.
+-- Makes the type of views of that name: methods gets what every type has (and from kevy.lua, before any is made, what
+-- both doors share), extra is added to the metatable. Answers the maker of views, a method of stores.
 function view.define(view_t, name, methods, extra)
   for method, f in pairs(every) do methods[method] = f end
   setmetatable(methods, { __index = function() end })
