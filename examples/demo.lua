@@ -74,32 +74,43 @@ local function words_of(source)
   return words
 end
 
-local function distinct(words)
-  local set = {}
-  for _, word in ipairs(words) do set[word] = true end
-  return set
+local function counted(words)
+  local counts = {}
+  for _, word in ipairs(words) do counts[word] = (counts[word] or 0) + 1 end
+  return counts
 end
 
 local function facts_of(source, words)
   local _, lines = source:gsub("\n", "")
-  return { ["lines:"] = lines + 1, ["density:"] = #words / (lines + 1) }
+  return { lines = lines + 1, words = #words, density = #words / (lines + 1) }
 end
 
 local function add(s, totals, name, source)
   local words = words_of(source)
-  local seen = distinct(words)
-  local started = os.clock()
-  for i = 1, #words do s:incr(words[i]) end
-  local counted = os.clock()
-  for word in pairs(seen) do
-    s:set("seen:" .. word, name, FRESH)
-    totals.sightings = totals.sightings + 1
+  local counts = counted(words)
+  local function timed(what, f)
+    local started = os.clock()
+    f()
+    totals[what] = totals[what] + os.clock() - started
   end
-  totals.seeing = totals.seeing + os.clock() - counted
-  totals.counting = totals.counting + counted - started
+  timed("counting", function()
+    for i = 1, #words do s:incr(words[i]) end
+  end)
+  timed("seeing", function()
+    for word in pairs(counts) do s:set("seen:" .. word, name, FRESH) end
+  end)
+  timed("ranking", function()
+    local ranks = s:ZSet "rank:words"
+    for word, count in pairs(counts) do ranks:incr(word, count) end
+  end)
+  timed("placing", function()
+    for word in pairs(counts) do s:Set("in:" .. word):add(name) end
+  end)
+  for _ in pairs(counts) do totals.sightings = totals.sightings + 1 end
   totals.words = totals.words + #words
-  for kind, fact in pairs(facts_of(source, words)) do s:set(kind .. name, fact) end
+  s:Hash("module:" .. name):set(facts_of(source, words))
   s:set("source:" .. name, source)
+  s:Stream("log:processed"):add { file = name, words = #words }
 end
 
 local function progress(done, total, words, s)
@@ -115,18 +126,25 @@ local function wipe() if tty then io.write "\r\27[K" end end
 
 local function build(s, root, names)
   title("Indexing", root)
-  local totals = { words = 0, sightings = 0, counting = 0, seeing = 0 }
-  local started = os.clock()
-  for done, name in ipairs(names) do
+  local totals = { words = 0, sightings = 0, counting = 0, seeing = 0, ranking = 0, placing = 0 }
+  local started, done = os.clock(), 0
+  local queue = s:List "queue:files"
+  queue:extend(names)
+  for name in function() return queue:popleft() end do
     add(s, totals, name, read(root, name))
+    done = done + 1
     progress(done, #names, totals.words, s)
   end
   wipe()
   line(("%s files, %s words"):format(grouped(#names), grouped(totals.words)),
     ("in %.1f s of CPU time"):format(os.clock() - started), "reading and splitting them included")
   line("s:incr(word)", grouped(totals.words) .. " times", duration(totals.counting / totals.words) .. " each")
-  line('s:set("seen:" .. word, file, 2)', grouped(totals.sightings) .. " times",
-    duration(totals.seeing / totals.sightings) .. " each")
+  local function shown(code, spent)
+    line(code, grouped(totals.sightings) .. " times", duration(spent / totals.sightings) .. " each")
+  end
+  shown('s:set("seen:" .. word, file, 2)', totals.seeing)
+  shown('s:ZSet "rank:words":incr(word, n)', totals.ranking)
+  shown('s:Set("in:" .. word):add(file)', totals.placing)
   line("in the store", grouped(s:len()) .. " keys", megabytes(s:used_memory()))
 end
 
@@ -168,7 +186,10 @@ local function query(s, file)
   ask("s:get 'self'", s)
   ask("s:get 'no_such_word'", s)
   ask("s:exists 'yield'", s)
-  ask(("s:get 'density:%s'"):format(file), s)
+  ask(("s:Hash 'module:%s':get 'density'"):format(file), s)
+  ask("s:ZSet 'rank:words':score 'self'", s)
+  ask("s:ZSet 'rank:words':rank('self', {rev = true})", s)
+  ask("s:Set 'in:yield':has '" .. file .. "'", s)
   ask("s:ttl 'user:42'", s)
   ask("s:memory_usage 'self'", s)
   s:delete "user:42"
@@ -178,16 +199,39 @@ local function query(s, file)
   line(("s:incr 'source:%s'"):format(file), tostring(ok), why)
 end
 
-local function top(s)
-  local started, counts = os.clock(), {}
-  for word, count in s:iter() do
-    if not word:find(":", 1, true) then counts[#counts + 1] = { word, count } end
-  end
-  table.sort(counts, function(a, b) return a[2] > b[2] end)
-  line("for word, count in s:iter() do ... end", grouped(#counts) .. " counters", duration(os.clock() - started))
+local function leaders(s)
+  title("Collections", "a leaderboard, set algebra, a log that a group of consumers reads")
+  local ranks, started = s:ZSet "rank:words", os.clock()
+  local best = ranks:range(1, 8, { rev = true, withscores = true })
+  line("ranks:range(1, 8, {rev=true, withscores=true})", "of " .. grouped(ranks:len()) .. " words",
+    duration(os.clock() - started))
   local shown = {}
-  for i = 1, math.min(8, #counts) do shown[i] = styled("1", counts[i][1]) .. " " .. grouped(counts[i][2]) end
+  for i, pair in ipairs(best) do shown[i] = styled("1", pair[1]) .. " " .. grouped(pair[2]) end
   print("  " .. styled("2", "most used: ") .. table.concat(shown, "  "))
+  started = os.clock()
+  local both = s:Set "in:yield":inter(s:Set "in:lambda")
+  line('s:Set "in:yield":inter(s:Set "in:lambda")', grouped(#both) .. " files", duration(os.clock() - started))
+  started = os.clock()
+  local only = s:Set "in:async":diff(s:Set "in:yield")
+  line('s:Set "in:async":diff(s:Set "in:yield")', grouped(#only) .. " files", duration(os.clock() - started))
+end
+
+-- Two consumers share the log of what was processed.
+local function consume(s)
+  local group, sums, started = s:Stream "log:processed":group "sums", { a = 0, b = 0 }, os.clock()
+  group:create "0"
+  local handled, busy = 0, true
+  while busy do
+    busy = false
+    for consumer in pairs(sums) do
+      for _, entry in ipairs(group:read(consumer, { count = 10 })) do
+        sums[consumer] = sums[consumer] + entry.fields.words
+        handled, busy = handled + group:ack(entry.id), true
+      end
+    end
+  end
+  line("group:read(consumer, {count = 10}), group:ack(id)", grouped(handled) .. " entries", duration(os.clock() - started))
+  return sums.a + sums.b
 end
 
 local function hold_a_moment(s)
@@ -210,24 +254,43 @@ end
 
 -- ---- Reading back ----------------------------------------------------------------------------------
 
-local function read_back(s, root, names)
+local function read_back(s, root, names, consumed)
   title("Reading back", "against a recount of the files in a Lua table")
   local counts, keys, wrong = {}, 0, 0
+  local function same(found, expected)
+    if found ~= expected or (math.type and math.type(found) ~= math.type(expected)) then wrong = wrong + 1 end
+  end
   local function check(key, expected)
     keys = keys + 1
-    local value = s:get(key)
-    if value ~= expected or (math.type and math.type(value) ~= math.type(expected)) then wrong = wrong + 1 end
+    same(s:get(key), expected)
   end
+  local places = {}
   for done, name in ipairs(names) do
     local source = read(root, name)
     local words = words_of(source)
-    for _, word in ipairs(words) do counts[word] = (counts[word] or 0) + 1 end
-    for kind, fact in pairs(facts_of(source, words)) do check(kind .. name, fact) end
+    for word, count in pairs(counted(words)) do
+      counts[word] = (counts[word] or 0) + count
+      places[word] = (places[word] or 0) + 1
+      if not s:Set("in:" .. word):has(name) then wrong = wrong + 1 end
+    end
+    keys = keys + 1
+    for fact, value in pairs(facts_of(source, words)) do same(s:Hash("module:" .. name):get(fact), value) end
     check("source:" .. name, source)
     progress(done, #names, #words, s)
   end
   wipe()
-  for word, count in pairs(counts) do check(word, count) end
+  local ranks, previous, total = s:ZSet "rank:words", 0, 0
+  for word, count in pairs(counts) do
+    check(word, count)
+    keys, total = keys + 1, total + count
+    if ranks:score(word) ~= count or s:Set("in:" .. word):len() ~= places[word] then wrong = wrong + 1 end
+  end
+  for _, score in ranks:iter() do
+    if score < previous then wrong = wrong + 1 end
+    previous = score
+  end
+  if consumed ~= total or s:Stream "log:processed":len() ~= #names then wrong = wrong + 1 end
+  keys = keys + 2
   local extra = s:len() - keys
   line(grouped(keys) .. " keys", wrong .. " differ, " .. extra .. " too many", megabytes(s:used_memory()))
   return wrong == 0 and extra == 0
@@ -244,9 +307,10 @@ local function main(root)
   build(s, root, names)
   watch_expiry(s)
   query(s, file)
-  top(s)
+  leaders(s)
+  local consumed = consume(s)
   hold_a_moment(s)
-  local whole = read_back(s, root, names)
+  local whole = read_back(s, root, names, consumed)
   s:close()
   print()
   return whole
