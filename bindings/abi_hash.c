@@ -7,6 +7,12 @@ kevy_status kevy_hget(kevy_store *s, const char *key, size_t klen, const kevy_va
   return lending(s, hash_get(s, key, klen, field, out));
 }
 
+kevy_status kevy_hget_into(kevy_store *s, const char *key, size_t klen, const kevy_value *field, char *buf,
+                           size_t cap, kevy_value *out) {
+  ENTER(s);
+  return lending(s, copied_into(hash_get(s, key, klen, field, out), buf, cap, out));
+}
+
 kevy_status kevy_hmget(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
                        kevy_value *out) {
   ENTER(s);

@@ -328,6 +328,10 @@ KEVY_API kevy_status kevy_now(kevy_store *s, int64_t *now);
 KEVY_API kevy_status kevy_hget(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
                                kevy_value *out);
 
+/* As kevy_hget, into buf as kevy_get_into does; longer ones are found by a command. Since 0.1. */
+KEVY_API kevy_status kevy_hget_into(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
+                                    char *buf, size_t cap, kevy_value *out);
+
 /* HMGET: out[i] is KEVY_NIL for what is missing; KEVY_OK also without a key. All of out borrows. O(k). Since 0.1. */
 KEVY_API kevy_status kevy_hmget(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
                                 kevy_value *out);

@@ -75,6 +75,7 @@ kevy_status kevy_expire(kevy_store *s, const char *key, size_t klen, int64_t ttl
 kevy_status kevy_persist(kevy_store *s, const char *key, size_t klen);
 kevy_status kevy_now(kevy_store *s, int64_t *now);
 kevy_status kevy_hget(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out);
+kevy_status kevy_hget_into(kevy_store *s, const char *key, size_t klen, const kevy_value *field, char *buf, size_t cap, kevy_value *out);
 kevy_status kevy_hmget(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields, kevy_value *out);
 kevy_status kevy_hset(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields, const kevy_value *values, uint32_t flags, uint64_t *added);
 kevy_status kevy_hdel(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields, uint64_t *removed);
@@ -236,8 +237,8 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_lsplice", "kevy_ltrim", "kevy_delete", "kevy_exists", "kevy_touch", "kevy_type",
     "kevy_type_name", "kevy_rename", "kevy_copy", "kevy_len", "kevy_random_key", "kevy_clear",
     "kevy_ttl", "kevy_deadline", "kevy_expire", "kevy_persist", "kevy_now", "kevy_hget",
-    "kevy_hmget", "kevy_hset", "kevy_hdel", "kevy_hexists", "kevy_hlen", "kevy_hincr",
-    "kevy_hincr_float", "kevy_hexpire", "kevy_httl", "kevy_sadd", "kevy_srem",
+    "kevy_hget_into", "kevy_hmget", "kevy_hset", "kevy_hdel", "kevy_hexists", "kevy_hlen",
+    "kevy_hincr", "kevy_hincr_float", "kevy_hexpire", "kevy_httl", "kevy_sadd", "kevy_srem",
     "kevy_sismember", "kevy_scard", "kevy_zadd", "kevy_zincr", "kevy_zscore", "kevy_zrem",
     "kevy_zcard", "kevy_zrank", "kevy_iter_open", "kevy_iter_next", "kevy_iter_elements",
     "kevy_iter_type", "kevy_iter_close", "kevy_pin_value", "kevy_unpin", "kevy_reply_new",

@@ -418,6 +418,15 @@ PROTOTYPES = (
         ctypes.POINTER(kevy_value),
         ctypes.POINTER(kevy_value),
     )),
+    ("kevy_hget_into", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+    )),
     ("kevy_hmget", kevy_status, (
         ctypes.POINTER(kevy_store),
         ctypes.c_char_p,
