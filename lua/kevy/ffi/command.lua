@@ -67,14 +67,16 @@ local function enter_with_reply(self)
   return s
 end
 
--- Ends a command that was called with that status: its reply; nil, message when it is an error.
-local function replied(s, status, list)
+-- Ends a command that was called with that status: its reply; nil, message when it is an error. A bare message is
+-- without "ERR ", which is for who speaks in commands.
+local function replied(s, status, list, bare)
   if status < 0 and status ~= ECOMMAND then return fail(s, status, list) end
   C.kevy_reply_next(s.reply, s.item)
   local kind, message = s.item.type, nil
   local reply = nil
   if kind == ERROR then
     message = scalar(s.item.value)
+    if bare then message = message:gsub("^ERR ", "", 1) end
   elseif kind ~= NIL then
     reply = read_item(s)
   end
