@@ -64,6 +64,7 @@ t.test("ranges, reads, iteration", function()
   t.eq(select(2, t.collect(st:iter())), 205)
   fresh(200)
   t.eq(select(2, t.collect(st:iter())), 200)
+  s:tick()
   t.eq(s:info().snapshots, 0)
 end)
 

@@ -39,8 +39,8 @@ function list:table() return self:_call { "LRANGE", self, 0, -1 } end
 -- find(value): the position of the first element that is equal, or nil.
 function list:find(value)
   local position, message = self:_call { "LPOS", self, value }
-  if not position then return nil, message end
-  return position + 1
+  if message then return nil, message end
+  return position and position + 1
 end
 
 -- remove_value(value, n = 0): how many were removed: at most n from the front on, -n from the end on, all for 0.

@@ -126,11 +126,10 @@ end
 -- delete(id, ...): how many there were.
 function stream:delete(...) return self:_call { "XDEL", self, ... } end
 
--- A flat reply {name, value, ...} as a table by name; what is one already stays.
+-- The figures of a reply, with names that one can write behind a dot.
 local function named(reply)
-  if type(reply) ~= "table" or #reply == 0 then return or_nil(reply) end
   local map = {}
-  for i = 1, #reply, 2 do map[reply[i]:gsub("-", "_")] = or_nil(reply[i + 1]) end
+  for name, value in pairs(reply) do map[name:gsub("-", "_")] = or_nil(value) end
   return map
 end
 
