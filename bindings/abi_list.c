@@ -21,6 +21,22 @@ kevy_status kevy_lindex(kevy_store *s, const char *key, size_t klen, int64_t pos
   return lending(s, list_index(s, key, klen, position, out));
 }
 
+kevy_status kevy_lindex_into(kevy_store *s, const char *key, size_t klen, int64_t position,
+                             char *buf, size_t cap, kevy_value *out) {
+  ENTER(s);
+  return lending(s, copied_into(list_index(s, key, klen, position, out), buf, cap, out));
+}
+
+kevy_status kevy_pop_into(kevy_store *s, const char *key, size_t klen, uint32_t flags, char *buf,
+                          size_t cap, kevy_value *out) {
+  ENTER(s);
+  if (!flags_allowed(flags, KEVY_LEFT)) return lending(s, KEVY_EARG);
+  kevy_status status = list_index(s, key, klen, flags & KEVY_LEFT ? 0 : -1, out);
+  if (status == KEVY_OK && (out->kind > KEVY_TEXT || out->len <= cap))
+    status = list_pop(s, key, klen, flags, out);
+  return lending(s, copied_into(status, buf, cap, out));
+}
+
 kevy_status kevy_lset(kevy_store *s, const char *key, size_t klen, int64_t position,
                       const kevy_value *item) {
   ENTER(s);

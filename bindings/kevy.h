@@ -238,9 +238,17 @@ KEVY_API kevy_status kevy_push(kevy_store *s, const char *key, size_t klen, size
 KEVY_API kevy_status kevy_pop(kevy_store *s, const char *key, size_t klen, uint32_t flags,
                               kevy_value *out);
 
+/* As kevy_pop, into buf as kevy_get_into does; one that is longer stays in the list, and *out has its length. Since 0.1. */
+KEVY_API kevy_status kevy_pop_into(kevy_store *s, const char *key, size_t klen, uint32_t flags,
+                                   char *buf, size_t cap, kevy_value *out);
+
 /* LINDEX. *out borrows. KEVY_MISSING past the ends, too. O(log n). Since 0.2. */
 KEVY_API kevy_status kevy_lindex(kevy_store *s, const char *key, size_t klen, int64_t position,
                                  kevy_value *out);
+
+/* As kevy_lindex, into buf as kevy_get_into does. Since 0.1. */
+KEVY_API kevy_status kevy_lindex_into(kevy_store *s, const char *key, size_t klen, int64_t position,
+                                      char *buf, size_t cap, kevy_value *out);
 
 /* LSET. KEVY_MISSING without a key. Errors: KEVY_ERANGE past the ends. O(log n). Since 0.2. */
 KEVY_API kevy_status kevy_lset(kevy_store *s, const char *key, size_t klen, int64_t position,

@@ -54,7 +54,9 @@ kevy_status kevy_xadd(kevy_store *s, const char *key, size_t klen, kevy_stream_i
 kevy_status kevy_xlen(kevy_store *s, const char *key, size_t klen, uint64_t *count);
 kevy_status kevy_push(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *items, uint32_t flags, uint64_t *length);
 kevy_status kevy_pop(kevy_store *s, const char *key, size_t klen, uint32_t flags, kevy_value *out);
+kevy_status kevy_pop_into(kevy_store *s, const char *key, size_t klen, uint32_t flags, char *buf, size_t cap, kevy_value *out);
 kevy_status kevy_lindex(kevy_store *s, const char *key, size_t klen, int64_t position, kevy_value *out);
+kevy_status kevy_lindex_into(kevy_store *s, const char *key, size_t klen, int64_t position, char *buf, size_t cap, kevy_value *out);
 kevy_status kevy_lset(kevy_store *s, const char *key, size_t klen, int64_t position, const kevy_value *item);
 kevy_status kevy_llen(kevy_store *s, const char *key, size_t klen, uint64_t *count);
 kevy_status kevy_lsplice(kevy_store *s, const char *key, size_t klen, int64_t position, uint64_t removed, size_t k, const kevy_value *items, uint32_t flags);
@@ -233,19 +235,20 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_lock", "kevy_unlock", "kevy_tick", "kevy_snapshot", "kevy_get", "kevy_get_into",
     "kevy_set", "kevy_getdel", "kevy_getex", "kevy_incr", "kevy_incr_float", "kevy_append",
     "kevy_strlen", "kevy_getrange", "kevy_setrange", "kevy_mget", "kevy_mset", "kevy_xadd",
-    "kevy_xlen", "kevy_push", "kevy_pop", "kevy_lindex", "kevy_lset", "kevy_llen",
-    "kevy_lsplice", "kevy_ltrim", "kevy_delete", "kevy_exists", "kevy_touch", "kevy_type",
-    "kevy_type_name", "kevy_rename", "kevy_copy", "kevy_len", "kevy_random_key", "kevy_clear",
-    "kevy_ttl", "kevy_deadline", "kevy_expire", "kevy_persist", "kevy_now", "kevy_hget",
-    "kevy_hget_into", "kevy_hmget", "kevy_hset", "kevy_hdel", "kevy_hexists", "kevy_hlen",
-    "kevy_hincr", "kevy_hincr_float", "kevy_hexpire", "kevy_httl", "kevy_sadd", "kevy_srem",
-    "kevy_sismember", "kevy_scard", "kevy_zadd", "kevy_zincr", "kevy_zscore", "kevy_zrem",
-    "kevy_zcard", "kevy_zrank", "kevy_iter_open", "kevy_iter_next", "kevy_iter_elements",
-    "kevy_iter_type", "kevy_iter_close", "kevy_pin_value", "kevy_unpin", "kevy_reply_new",
-    "kevy_reply_free", "kevy_call", "kevy_call_typed", "kevy_reply_next", "kevy_call_resp",
-    "kevy_command", "kevy_wait_call", "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll",
-    "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes", "kevy_info", "kevy_reset_stats",
-    "kevy_used_memory", "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
+    "kevy_xlen", "kevy_push", "kevy_pop", "kevy_pop_into", "kevy_lindex", "kevy_lindex_into",
+    "kevy_lset", "kevy_llen", "kevy_lsplice", "kevy_ltrim", "kevy_delete", "kevy_exists",
+    "kevy_touch", "kevy_type", "kevy_type_name", "kevy_rename", "kevy_copy", "kevy_len",
+    "kevy_random_key", "kevy_clear", "kevy_ttl", "kevy_deadline", "kevy_expire",
+    "kevy_persist", "kevy_now", "kevy_hget", "kevy_hget_into", "kevy_hmget", "kevy_hset",
+    "kevy_hdel", "kevy_hexists", "kevy_hlen", "kevy_hincr", "kevy_hincr_float", "kevy_hexpire",
+    "kevy_httl", "kevy_sadd", "kevy_srem", "kevy_sismember", "kevy_scard", "kevy_zadd",
+    "kevy_zincr", "kevy_zscore", "kevy_zrem", "kevy_zcard", "kevy_zrank", "kevy_iter_open",
+    "kevy_iter_next", "kevy_iter_elements", "kevy_iter_type", "kevy_iter_close",
+    "kevy_pin_value", "kevy_unpin", "kevy_reply_new", "kevy_reply_free", "kevy_call",
+    "kevy_call_typed", "kevy_reply_next", "kevy_call_resp", "kevy_command", "kevy_wait_call",
+    "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close",
+    "kevy_reply_bytes", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
+    "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },
