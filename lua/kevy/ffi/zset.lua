@@ -83,8 +83,8 @@ function zset:rank(member, given)
   fill(s.input, kind, member)
   local status = C.kevy_zrank(s.handle, self._key, self._klen, s.input, flags, s.count_out, nil)
   local rank, message = found(s, status, s.count_out, member)
-  if rank then return rank + 1 end
-  return nil, message
+  if message then return nil, message end
+  return rank and rank + 1
 end
 
 -- remove(member, ...): how many there were.
