@@ -81,7 +81,7 @@ static void check_row(const command *row) {
   const kevy_command_row *a = &row->about;
   bool sub = strchr(a->name, '|') != NULL;
   CHECK(row->handler != NULL && a->arity != 0 && a->arity >= -10 && a->arity <= 10);
-  CHECK(words_are_of(a->flags, "write readonly denyoom fast loading stale movablekeys blocking"));
+  CHECK(words_are_of(a->flags, "write readonly denyoom fast loading stale movablekeys blocking noscript"));
   CHECK(words_are_of(row->categories, "keyspace dangerous connection hash list set sortedset stream blocking"));
   CHECK(words_are_of(a->group, "string generic connection server hash list set sorted-set stream"));
   CHECK(a->since[1] == '.' && a->summary[strlen(a->summary) - 1] == '.' && row->complexity[0] != '\0');
