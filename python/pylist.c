@@ -46,6 +46,10 @@ static PyObject *list_item(PyObject *self, Py_ssize_t position) {
 static int set_item(Live *self, int64_t position, PyObject *object) {
   kevy_value value;
   PyObject *keep;
+  kevy_store *s = self->store->alone;
+  if (LIKELY(s != NULL) && LIKELY(pyargs_quick_value(object, &value)) &&
+      LIKELY(kevy_lset(s, LIVE_KEY(self), position, &value) == KEVY_OK))
+    return 0;
   if (!pyargs_value(object, &value, &keep)) return -1;
   Turn turn;
   kevy_status status = KEVY_ECLOSED;

@@ -47,6 +47,28 @@ CALLS = {
     "command GETEX": lambda s: s.command("GETEX", "k", "EX", "50"),
     "resp": lambda s: resp(s, "GET", "big"),
     "memory usage": lambda s: s.memory_usage("big"),
+    "assign dict": lambda s: s.__setitem__("k", {f"f{i}": "v" * 30 for i in range(100)}),
+    "assign list": lambda s: s.__setitem__("hash", [*range(500)]),
+    "assign set": lambda s: s.__setitem__("new", {f"m{i}" for i in range(300)}),
+    "assign view": lambda s: s.__setitem__("new", s.Hash("hash")),
+    "pop dict": lambda s: s.pop("hash"),
+    "hash set": lambda s: s.Hash("hash").__setitem__("new", BIG),
+    "hash update": lambda s: s.Hash("hash").update({f"new {i}": i for i in range(400)}),
+    "hash read": lambda s: (dict(s.Hash("hash")), s.Hash("hash").mget(["f1", "no"])),
+    "list extend": lambda s: s.List("list").extend(["x" * 40] * 500),
+    "list slice": lambda s: s.List("list").__setitem__(slice(3, 90), ["y" * 30] * 300),
+    "list step": lambda s: s.List("list").__setitem__(slice(None, None, 2), ["y" * 30] * 100),
+    "list delete": lambda s: s.List("list").__delitem__(slice(1, None, 3)),
+    "list rotate": lambda s: s.List("list").rotate(70),
+    "list read": lambda s: (list(s.List("list")), s.List("list")[3:70:3]),
+    "set update": lambda s: s.Set("set").update(f"new {i}" for i in range(400)),
+    "set xor": lambda s: s.Set("set").symmetric_difference_update({f"m{i}" for i in range(50, 400)}),
+    "set read": lambda s: (set(s.Set("set")), s.Set("set") & {"m1"}),
+    "zset add": lambda s: s.ZSet("zset").add({f"new {i}": i for i in range(400)}),
+    "zset read": lambda s: (dict(s.ZSet("zset")), s.ZSet("zset").range(3, 9, withscores=True)),
+    "zset remove": lambda s: s.ZSet("zset").remove_range(3, 150),
+    "stream add": lambda s: s.Stream("stream").add({"a": BIG}, "9-1"),
+    "stream read": lambda s: (list(s.Stream("stream")), s.Stream("stream").info()["length"]),
 }
 
 
@@ -63,11 +85,15 @@ def filled(frozen):
     s.update({"k": "value", "big": BIG, "n": 42, "text number": "41", "f": 2.5})
     s.set("timed", 1, ttl=100)
     s.update({f"filler {i}": i for i in range(60)})
+    s.update(hash={f"f{i}": i for i in range(200)}, list=[*range(200)], set={f"m{i}" for i in range(200)})
+    s.ZSet("zset").update({f"m{i}": i for i in range(200)})
+    s.Stream("stream").add({"a": 1}, "1-1")
     return s, s.snapshot() if frozen else None
 
 
 def contents(s):
-    return dict(s.items()), {k: s.ttl(k) for k in s}
+    held = {k: v.copy() if hasattr(v, "copy") else v for k, v in s.items()}
+    return held, {k: s.ttl(k) for k in s}
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["alone", "beside a snapshot"])
@@ -78,7 +104,7 @@ def test_call(name, frozen):
     before = contents(s)
     expected = call(s)
     after = contents(s)
-    for n in range(1, 200):
+    for n in range(1, 1000):
         s, held = filled(frozen)
         s._debug_fail_alloc(n)
         try:
