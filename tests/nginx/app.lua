@@ -100,9 +100,10 @@ function app.handle()
   local key = ngx.var.uri:sub(2)
   local page = pages[key]
   if page then return answer(page()) end
-  local place, rest = key:match "^(%l+)/?(.*)$"
+  local place, rest = key:match "^(%l+)/(.*)$"
+  if key == "board" then return answer(board "") end
   if place == "board" then return answer(board(rest)) end
-  if place == "user" and rest ~= "" then return answer(user(rest)) end
+  if place == "user" then return answer(user(rest)) end
   return answer(methods[ngx.req.get_method()](key))
 end
 
