@@ -4,6 +4,7 @@
  * process, each with a GIL of its own or none at all, can import it. The engine is compiled into the same
  * shared object and exports its C ABI from it. */
 #include "pylive.h"
+#include "pywait.h"
 
 static struct PyModuleDef definition;
 
@@ -42,7 +43,10 @@ static int make_views(PyObject *module, State *state) {
   state->walk_type = pywalk_type(module);
   state->group_type = pygroup_type(module);
   state->exclusive_type = pyexclusive_type(module);
-  if (!state->walk_type || !state->group_type || !state->exclusive_type) return -1;
+  state->wait_type = pywait_type(module);
+  if (!state->walk_type || !state->group_type || !state->exclusive_type || !state->wait_type)
+    return -1;
+  pycompat_forbid_new(state->wait_type);
   pycompat_forbid_new(state->walk_type);
   pycompat_forbid_new(state->group_type);
   if (PyModule_AddObjectRef(module, "Group", (PyObject *)state->group_type) < 0) return -1;
@@ -109,7 +113,8 @@ static int module_exec(PyObject *module) {
 /* Every object the state owns. */
 #define EACH_OBJECT(X)                                                                             \
   X(store_type) X(iter_type) X(pin_type) X(keys_type) X(items_type) X(values_type) X(mapping_abc)  \
-  X(set_abc) X(error) X(walk_type) X(group_type) X(exclusive_type)
+  X(set_abc) X(error) X(walk_type) X(group_type) X(exclusive_type) \
+  X(wait_type)
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg) {
   State *state = PyModule_GetState(module);

@@ -26,6 +26,7 @@ typedef struct State {
   PyTypeObject *walk_type;                        /* iterators over streams */
   PyTypeObject *group_type;
   PyTypeObject *exclusive_type;
+  PyTypeObject *wait_type;                        /* commands that wait, for event loops */
   PyObject *mapping_abc; /* collections.abc.Mapping and Set, which comparisons ask */
   PyObject *set_abc;
   PyObject *error;                      /* kevy.Error */

@@ -15,7 +15,7 @@ HEAD = '''
 import builtins
 import datetime
 import os
-from collections.abc import (Collection, ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping,
+from collections.abc import (Collection, Coroutine, ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping,
                              MutableSequence, MutableSet, ValuesView)
 from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Literal, NoReturn, SupportsIndex, TypeVar, Union, overload
