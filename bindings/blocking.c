@@ -88,11 +88,16 @@ static bool is_ready(const kevy_store *s, const kevy_wait *w, const uint64_t *re
   return false;
 }
 
-/* A key of another type is as good as none, until it is what the command is for. */
+/* A key of another type is as good as none, until it is what the command is for; the answer stays null. */
 static bool serve_one(kevy_store *s, kevy_wait *w) {
   command_call c;
   kevy_status status = attempt(s, w->argc, w->argv, w->reply, w->encoding, &c);
-  if (c.waits.keys != 0 || c.failed == KEVY_EWRONGTYPE) return false;
+  if (c.waits.keys != 0) return false;
+  if (c.failed == KEVY_EWRONGTYPE && !c.over) {
+    reply_start(w->reply, w->encoding);
+    sink_nil_array(&w->reply->sink);
+    return false;
+  }
   finish_wait(w, status);
   return true;
 }

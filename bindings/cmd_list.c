@@ -356,6 +356,7 @@ static bool list_move_args(command_call *c, uint32_t from, uint32_t to) {
   if (count == 0) return false;
   kevy_status status = list_move(c->store, key.as.ptr, key.len, from, c->argv[2].as.ptr, c->argv[2].len,
                                  to | command_key_flag(c, 2), &v);
+  c->over = true;
   list_answer_value(c, status, &v);
   return true;
 }

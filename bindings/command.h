@@ -30,6 +30,7 @@ struct command_call {
   bool kinds;              /* what is stored keeps the kind it was given in (kevy_call_typed) */
   kevy_status failed;      /* the status behind an error answered by command_error; else KEVY_OK */
   bool may_wait;           /* the caller keeps a command that waits */
+  bool over;               /* the error is none of the keys' that it waits for: it ends the wait */
   struct {                 /* set by command_wait */
     size_t first, keys;    /* the arguments that are the keys to wait for; keys is 0 when it does not wait */
     int64_t timeout_ms;    /* 0 for ever */

@@ -71,10 +71,18 @@ static bool overwrite_packed(kevy_store *s, const probe *p, int32_t type, const 
   return to != NULL;
 }
 
+/* The caller's key may lie in an element that the same call took away; the entry's own does not. */
 static kevy_status put_content(kevy_store *s, probe *p, int32_t type, const content *c,
                                uint32_t flags) {
-  int64_t deadline = p->live != NULL ? entry_deadline(p->live) : KEVY_NO_TTL;
-  return probe_put(s, p, type, c, deadline, flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES);
+  int64_t deadline = KEVY_NO_TTL;
+  if (p->live != NULL) {
+    deadline = entry_deadline(p->live);
+    p->key = entry_key(p->live);
+  }
+  kevy_status status =
+      probe_put(s, p, type, c, deadline, flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES);
+  if (p->live != NULL) p->key = entry_key(p->live);
+  return status;
 }
 
 static ref entry_alloc(space *sp, size_t size, bool must) {

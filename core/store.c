@@ -210,9 +210,13 @@ kevy_store *store_new(uint64_t maxmemory, uint32_t flags) {
   return s;
 }
 
+#define FREEZE_ITEMS 128
+
+/* Time stands still in a snapshot: a hash whose fields are all due goes now, or is there to the end. */
 kevy_store *store_freeze(kevy_store *s) {
   kevy_store *copy = calloc(1, sizeof *copy);
   if (copy == NULL) return NULL;
+  if (UNLIKELY(s->sp->timers.count != 0)) (void)expire_slice(s, FREEZE_ITEMS, NULL);
   moment *m = s->frozen != NULL ? snapshot_share(s->frozen)
                                 : snapshot_open(s->sp, clock_now(&s->clock));
   if (m == NULL) {

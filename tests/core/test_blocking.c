@@ -126,6 +126,15 @@ static void test_other_types(void) {
   call(s, "RPUSH source x");
   call(s, "RENAME source k");
   CHECK(over(&list) && ends_with(&list, "*2\r\n$1\r\nk\r\n$1\r\nx\r\n"));
+  call(s, "DEL k");
+  CHECK(wait_for(s, &list, "BLPOP k 0") == KEVY_UNMET);
+  call(s, "SET k string");
+  CHECK(!over(&list) && ends_with(&list, "*-1\r\n")); /* given up */
+  /* A target that is no list ends the wait, and the element stays. */
+  CHECK(wait_for(s, &list, "BLMOVE a k LEFT RIGHT 0") == KEVY_UNMET);
+  call(s, "RPUSH a x");
+  CHECK(over(&list) && length_of(s, "a") == 1);
+  CHECK(ends_with(&list, "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"));
   kevy_close(s);
 }
 

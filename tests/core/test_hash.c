@@ -502,6 +502,19 @@ static void test_shedding(void) {
   kevy_close(s);
 }
 
+/* Time stands still in a snapshot: what was due when it was opened is not there. */
+static void test_due_in_snapshot(void) {
+  kevy_store *s = open_store(), *then;
+  kevy_value f = kevy_int(1);
+  CHECK(kevy_hset(s, "h", 1, 1, &f, &f, 0, NULL) == KEVY_OK);
+  CHECK(kevy_hexpire(s, "h", 1, &f, 1000, 0) == KEVY_OK);
+  CHECK(kevy_debug_clock(s, MODEL_EPOCH + 1000) == KEVY_OK);
+  REQUIRE(kevy_snapshot(s, &then) == KEVY_OK);
+  CHECK(kevy_exists(then, "h", 1) == KEVY_MISSING);
+  kevy_close(then);
+  kevy_close(s);
+}
+
 static void test_uniform(unsigned n) {
   kevy_store *s = open_store();
   static unsigned hits[400];
@@ -535,6 +548,7 @@ int main(void) {
   test_failing(scaled(400, 60), false);
   test_failing(scaled(400, 60), true);
   test_shedding();
+  test_due_in_snapshot();
   test_uniform(20);
   test_uniform(300);
   return check_end();

@@ -501,10 +501,31 @@ static void test_arguments(void) {
   kevy_close(s);
 }
 
+/* A key that was lent as an element of the very list, and goes with it while the list becomes a small one. */
+static void test_borrowed_key(void) {
+  static const char name[] = "a name of some length";
+  const size_t len = sizeof name - 1;
+  kevy_store *s;
+  REQUIRE(kevy_open(NULL, &s) == KEVY_OK);
+  kevy_value items[400], v;
+  for (int i = 0; i < 400; i++) items[i] = i % 2 ? kevy_int(i) : kevy_bytes(name, len);
+  for (int how = 0; how < 2; how++) {
+    uint64_t n = 0;
+    CHECK(kevy_push(s, name, len, 400, items, KEVY_REPLACE, NULL) == KEVY_OK);
+    CHECK(kevy_lindex(s, name, len, 200, &v) == KEVY_OK);
+    if (how == 0) CHECK(kevy_ltrim(s, v.as.ptr, v.len, 390, -1) == KEVY_OK);
+    else CHECK(kevy_lsplice(s, v.as.ptr, v.len, 1, 390, 0, NULL, 0) == KEVY_OK);
+    CHECK(kevy_llen(s, name, len, &n) == KEVY_OK && n == 10);
+    CHECK(kevy_random_key(s, &v) == KEVY_OK && v.len == len && memcmp(v.as.ptr, name, len) == 0);
+  }
+  kevy_close(s);
+}
+
 int main(void) {
   check_begin("list");
   test_arguments();
   test_borrowed();
+  test_borrowed_key();
   test_memory();
   test_random();
   test_out_of_memory();
