@@ -2,7 +2,8 @@
  *
  * The order of checks is Redis's, since it decides which error is answered: syntax first, then
  * numbers among the arguments, then what the key holds (some commands look at the key before a
- * number; they say so). What a command writes is of kind bytes. */
+ * number; they say so). What a command writes is of kind bytes, unless
+ * the call keeps kinds. */
 #include "command.h"
 
 #include <stdlib.h>
@@ -10,7 +11,12 @@
 #include "keyspace.h"
 #include "type_string.h"
 
-static kevy_value string_arg(const kevy_value *arg) { return kevy_bytes(arg->as.ptr, arg->len); }
+/* A key by its bytes, of the kind that it has when this call makes it. */
+static kevy_value string_key(const command_call *c, size_t i) {
+  kevy_value key = kevy_bytes(c->argv[i].as.ptr, c->argv[i].len);
+  if (command_key_flag(c, i) != 0) key.kind = KEVY_TEXT;
+  return key;
+}
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
@@ -127,18 +133,19 @@ static bool string_read_options(command_call *c, size_t first, string_options *o
 
 /* ---- SET and its relatives --------------------------------------------------------------------- */
 
-static kevy_status string_store(command_call *c, const kevy_value *value, int64_t deadline,
-                                uint32_t flags, kevy_value *old) {
-  kevy_value bytes = string_arg(value);
-  return string_set(c->store, c->argv[1].as.ptr, c->argv[1].len, &bytes, deadline, flags, old);
+/* Stores the argument at this place. */
+static kevy_status string_store(command_call *c, size_t at, int64_t deadline, uint32_t flags,
+                                kevy_value *old) {
+  kevy_value value = command_value(c, at);
+  return string_set(c->store, c->argv[1].as.ptr, c->argv[1].len, &value, deadline,
+                    flags | command_key_flag(c, 1), old);
 }
 
 /* Stores and answers what the key held before, also when NX or XX forbade to store. */
-static void string_swap(command_call *c, const kevy_value *value, int64_t deadline,
-                        uint32_t flags) {
+static void string_swap(command_call *c, size_t at, int64_t deadline, uint32_t flags) {
   if (!string_answer_fits(c)) return;
   kevy_value old = kevy_bytes("", 0);
-  kevy_status status = string_store(c, value, deadline, flags, &old);
+  kevy_status status = string_store(c, at, deadline, flags, &old);
   string_answer_value(c, status, &old);
 }
 
@@ -153,19 +160,19 @@ void cmd_set(command_call *c) {
   }
   uint32_t flags = o.flags & (KEVY_NX | KEVY_XX | KEVY_KEEPTTL);
   if (o.get) {
-    string_swap(c, &c->argv[2], deadline, flags);
+    string_swap(c, 2, deadline, flags);
     return;
   }
-  status = string_store(c, &c->argv[2], deadline, flags, NULL);
+  status = string_store(c, 2, deadline, flags, NULL);
   if (status < 0) command_error(c, status);
   else if (status == KEVY_UNMET) sink_nil(c->out);
   else sink_status(c->out, "OK");
 }
 
-void cmd_getset(command_call *c) { string_swap(c, &c->argv[2], KEVY_NO_TTL, 0); }
+void cmd_getset(command_call *c) { string_swap(c, 2, KEVY_NO_TTL, 0); }
 
 void cmd_setnx(command_call *c) {
-  kevy_status status = string_store(c, &c->argv[2], KEVY_NO_TTL, KEVY_NX, NULL);
+  kevy_status status = string_store(c, 2, KEVY_NO_TTL, KEVY_NX, NULL);
   if (status < 0) command_error(c, status);
   else sink_integer(c->out, status == KEVY_OK);
 }
@@ -179,7 +186,7 @@ static void string_set_for(command_call *c, string_unit unit) {
     string_fail_deadline(c, status);
     return;
   }
-  status = string_store(c, &c->argv[3], deadline, 0, NULL);
+  status = string_store(c, 3, deadline, 0, NULL);
   if (status < 0) command_error(c, status);
   else sink_status(c->out, "OK");
 }
@@ -252,8 +259,8 @@ static kevy_status string_store_all(command_call *c, uint32_t flags) {
   kevy_value *values = keys + k;
   size_t i = 0;
   do { /* the arity asks for one pair at least */
-    keys[i] = string_arg(&c->argv[1 + 2 * i]);
-    values[i] = string_arg(&c->argv[2 + 2 * i]);
+    keys[i] = string_key(c, 1 + 2 * i);
+    values[i] = command_value(c, 2 + 2 * i);
   } while (++i < k);
   kevy_status status = string_mset(c->store, k, keys, values, KEVY_NO_TTL, flags);
   if (keys != few) free(keys);
@@ -284,7 +291,8 @@ void cmd_msetnx(command_call *c) {
 
 static void string_add(command_call *c, int64_t by) {
   int64_t sum;
-  kevy_status status = string_incr(c->store, c->argv[1].as.ptr, c->argv[1].len, by, 0, &sum);
+  kevy_status status = string_incr(c->store, c->argv[1].as.ptr, c->argv[1].len, by,
+                                   command_key_flag(c, 1), &sum);
   if (status < 0) command_error(c, status);
   else sink_integer(c->out, sum);
 }
@@ -311,7 +319,7 @@ void cmd_incrbyfloat(command_call *c) {
   long double by;
   kevy_status status;
   if (number_parse_long_double(c->argv[2].as.ptr, c->argv[2].len, &by)) {
-    status = string_incr_text(c->store, key->as.ptr, key->len, by, 0, &sum);
+    status = string_incr_text(c->store, key->as.ptr, key->len, by, command_key_flag(c, 1), &sum);
   } else {
     status = string_fetch(c, &sum);
     if (status >= 0) status = KEVY_ENOTFLOAT;
@@ -322,10 +330,10 @@ void cmd_incrbyfloat(command_call *c) {
 /* ---- Parts of a value -------------------------------------------------------------------------- */
 
 void cmd_append(command_call *c) {
-  kevy_value tail = string_arg(&c->argv[2]);
+  kevy_value tail = command_value(c, 2);
   uint64_t length;
-  kevy_status status =
-      string_append(c->store, c->argv[1].as.ptr, c->argv[1].len, &tail, 0, &length);
+  kevy_status status = string_append(c->store, c->argv[1].as.ptr, c->argv[1].len, &tail,
+                                     command_key_flag(c, 1), &length);
   string_answer_length(c, status, length);
 }
 

@@ -530,8 +530,30 @@ static void test_info(void) {
   end();
 }
 
+/* A typed call stores scalars as they are given, answers them so, and returns the status behind an error. */
+static void test_typed(void) {
+  begin();
+  kevy_value v, given[] = {kevy_int(42), kevy_float(2.5), kevy_text("t", 1), kevy_bytes("b", 1)};
+  kevy_item item;
+  for (size_t i = 0; i < 4; i++) {
+    kevy_value set[] = {text("SET"), text("k"), given[i]}, get[] = {text("GET"), text("k")};
+    CHECK(kevy_call_typed(s, 3, set, r) == KEVY_OK);
+    CHECK(kevy_get(s, "k", 1, &v) == KEVY_OK && v.kind == given[i].kind);
+    CHECK(kevy_call_typed(s, 2, get, r) == KEVY_OK);
+    kevy_reply_next(r, &item);
+    CHECK(item.type == KEVY_REPLY_VALUE && item.value.kind == given[i].kind);
+    CHECK(kevy_call(s, 3, set, r) == KEVY_OK); /* and an untyped one bytes */
+    CHECK(kevy_get(s, "k", 1, &v) == KEVY_OK && v.kind == KEVY_BYTES);
+  }
+  kevy_value push[] = {text("RPUSH"), text("k"), kevy_int(1)};
+  CHECK(kevy_call_typed(s, 3, push, r) == KEVY_EWRONGTYPE);
+  CHECK(kevy_call(s, 3, push, r) == KEVY_ECOMMAND);
+  end();
+}
+
 int main(void) {
   check_begin("command");
+  test_typed();
   test_rows();
   test_lookup();
   test_items();
