@@ -2,6 +2,8 @@
 #include "blocking.h"
 
 #include <poll.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -12,7 +14,8 @@
 
 struct kevy_wait {
   kevy_wait *next, *prev; /* by arrival */
-  kevy_store *store;      /* NULL once it is over */
+  _Atomic(kevy_store *) store; /* NULL once it is over */
+  atomic_bool left;       /* over, and whoever ended it has done with this */
   kevy_reply *reply;      /* the caller's; holds the null answer until there is a better one */
   reply_encoding encoding;
   kevy_status outcome; /* once it is over: of the call */
@@ -69,11 +72,13 @@ static void delist(kevy_wait *w) {
   w->store = NULL;
 }
 
+/* Who waits may end it in another thread at this very moment: `left` is the last that is touched. */
 static void finish_wait(kevy_wait *w, kevy_status outcome) {
-  delist(w);
   w->outcome = outcome;
+  delist(w);
   uint64_t one = 1;
   while (write(w->fd, &one, sizeof one) < 0) continue;
+  atomic_store(&w->left, true);
 }
 
 /* Whether the key behind an argument was written. */
@@ -184,7 +189,8 @@ KEVY_API kevy_status kevy_wait_call(kevy_store *s, size_t argc, const kevy_value
   if (!store_enter(s)) return KEVY_ECLOSED;
   command_call c;
   kevy_status status = attempt(s, argc, argv, r, encoding, &c);
-  if (status == KEVY_OK && c.waits.keys != 0) status = wait_keep(s, &c, argv, r, encoding, out);
+  /* Nothing ever comes to a snapshot. */
+  if (status == KEVY_OK && c.waits.keys != 0 && s->frozen == NULL) status = wait_keep(s, &c, argv, r, encoding, out);
   free(c.waits.argv);
   store_settle(s);
   return status;
@@ -215,9 +221,13 @@ KEVY_API kevy_status kevy_wait_poll(kevy_wait *w, int64_t timeout_ms) {
 KEVY_API kevy_status kevy_wait_end(kevy_wait *w) {
   kevy_store *s = w->store;
   if (s != NULL && same_process(w) && store_enter(s)) {
-    if (w->store != NULL) delist(w);
+    if (w->store != NULL) {
+      delist(w);
+      atomic_store(&w->left, true);
+    }
     store_leave(s);
   }
+  while (w->store == NULL && same_process(w) && !atomic_load(&w->left)) sched_yield();
   return w->outcome;
 }
 

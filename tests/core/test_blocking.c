@@ -178,6 +178,19 @@ static void test_close(void) {
   kevy_reply_free(w.reply);
 }
 
+/* Nothing ever comes to a snapshot: its answer is null at once. */
+static void test_snapshot(void) {
+  kevy_store *s = open_store(0), *then;
+  waiter w;
+  size_t len;
+  REQUIRE(kevy_snapshot(s, &then) == KEVY_OK);
+  CHECK(wait_for(then, &w, "XREAD BLOCK 0 STREAMS x $") == KEVY_OK && w.wait == NULL);
+  CHECK(strncmp(kevy_reply_bytes(w.reply, &len), "*-1\r\n", 5) == 0);
+  kevy_reply_free(w.reply);
+  kevy_close(then);
+  kevy_close(s);
+}
+
 static void test_fork(void) {
   kevy_store *s = open_store(KEVY_THREADS);
   waiter w;
@@ -258,6 +271,7 @@ int main(void) {
   test_other_types();
   test_streams();
   test_timeout();
+  test_snapshot();
   test_close();
   test_fork();
   test_threads();
