@@ -20,7 +20,9 @@ static bool stream_group_read(command_call *c, size_t key, const stream **st, co
 
 /* The same stream and group for changing. False, having answered the error. */
 static bool stream_group_write(command_call *c, size_t key, stream **st, stream_group **g, bool must) {
-  kevy_status status = stream_change(c->store, c->argv[key].as.ptr, c->argv[key].len, false, 0, st);
+  const char *ptr = c->argv[key].as.ptr;
+  size_t len = c->argv[key].len;
+  kevy_status status = must ? stream_lessen(c->store, ptr, len, st) : stream_change(c->store, ptr, len, false, 0, st);
   const kevy_value *name = &c->argv[key + 1];
   *g = status == KEVY_OK ? stream_group_change(c->store, *st, name->as.ptr, name->len, must) : NULL;
   if (*g != NULL) return true;
@@ -155,7 +157,7 @@ void cmd_xgroup_destroy(command_call *c) {
   const stream *found;
   if (!stream_group_look(c, false, false, &found)) return;
   stream *st;
-  kevy_status status = stream_change(c->store, c->argv[2].as.ptr, c->argv[2].len, false, 0, &st);
+  kevy_status status = stream_lessen(c->store, c->argv[2].as.ptr, c->argv[2].len, &st);
   if (status != KEVY_OK) command_error(c, status);
   else sink_integer(c->out, stream_group_destroy(c->store, st, c->argv[3].as.ptr, c->argv[3].len));
 }

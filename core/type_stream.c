@@ -286,6 +286,14 @@ kevy_status stream_find(kevy_store *s, const char *key, size_t klen, const strea
   return status;
 }
 
+/* The found stream, writable. */
+static kevy_status stream_owned(kevy_store *s, probe *p, bool must, stream **out) {
+  *out = (stream *)collection_own(s, p, must);
+  if (*out == NULL) return KEVY_EOOM;
+  if ((*out)->doomed != 0) stream_group_pay(s->sp, *out);
+  return KEVY_OK;
+}
+
 kevy_status stream_change(kevy_store *s, const char *key, size_t klen, bool create, uint32_t flags, stream **out) {
   probe p;
   kevy_status status = collection_write(s, &p, key, klen, KEVY_TYPE_STREAM);
@@ -300,10 +308,14 @@ kevy_status stream_change(kevy_store *s, const char *key, size_t klen, bool crea
       return status;
     }
   }
-  *out = (stream *)collection_own(s, &p, false);
-  if (*out == NULL) return KEVY_EOOM;
-  if ((*out)->doomed != 0) stream_group_pay(s->sp, *out);
-  return KEVY_OK;
+  return stream_owned(s, &p, false, out);
+}
+
+kevy_status stream_lessen(kevy_store *s, const char *key, size_t klen, stream **out) {
+  probe p;
+  kevy_status status = collection_write(s, &p, key, klen, KEVY_TYPE_STREAM);
+  if (status != KEVY_OK) return status;
+  return p.live != NULL ? stream_owned(s, &p, true, out) : KEVY_MISSING;
 }
 
 kevy_status stream_length(kevy_store *s, const char *key, size_t klen, uint64_t *count) {
@@ -354,7 +366,7 @@ kevy_status stream_delete(kevy_store *s, const char *key, size_t klen, size_t k,
                           uint64_t *removed) {
   stream *st;
   *removed = 0;
-  kevy_status status = stream_change(s, key, klen, false, 0, &st);
+  kevy_status status = stream_lessen(s, key, klen, &st);
   if (status != KEVY_OK) return status;
   for (size_t i = 0; i < k; i++) *removed += stream_delete_one(s->sp, st, &ids[i]);
   return KEVY_OK;
@@ -400,7 +412,7 @@ static uint64_t stream_trim_front(space *sp, stream *st, const stream_trim *t) {
 kevy_status stream_cut(kevy_store *s, const char *key, size_t klen, const stream_trim *trim, uint64_t *removed) {
   stream *st;
   *removed = 0;
-  kevy_status status = stream_change(s, key, klen, false, 0, &st);
+  kevy_status status = stream_lessen(s, key, klen, &st);
   if (status == KEVY_OK) *removed = stream_trim_front(s->sp, st, trim);
   return status;
 }

@@ -67,6 +67,9 @@ kevy_status stream_find(kevy_store *s, const char *key, size_t klen, const strea
 /* The same, writable; with `create`, made when the key is missing (flags: KEVY_TEXT_KEY). KEVY_EOOM. */
 kevy_status stream_change(kevy_store *s, const char *key, size_t klen, bool create, uint32_t flags, stream **out);
 
+/* The same to take something away: draws on the reserve, so that it does not fail. */
+kevy_status stream_lessen(kevy_store *s, const char *key, size_t klen, stream **out);
+
 /* The lowest and the highest ID there are; 0-0 in an empty stream. */
 kevy_stream_id stream_first_id(const char *base, const stream *st);
 kevy_stream_id stream_last_id(const char *base, const stream *st);

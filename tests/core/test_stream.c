@@ -463,10 +463,33 @@ static void test_waiting(void) {
   kevy_close(s);
 }
 
+/* What takes away does not fail in a full store, whatever a snapshot sees. */
+static void test_full(void) {
+  static const char *const calls[] = {"XDEL k 1-5",          "XTRIM k MAXLEN 20",           "XACK k g 1-9",
+                                      "XGROUP DELCONSUMER k g c", "XGROUP DESTROY k g"};
+  for (size_t how = 0; how < sizeof calls / sizeof calls[0]; how++) {
+    kevy_options options = KEVY_OPTIONS_INIT;
+    options.maxmemory = 1 << 20;
+    kevy_store *s, *then;
+    REQUIRE(kevy_open(&options, &s) == KEVY_OK);
+    for (int i = 1; i < 300; i++) REQUIRE(run(s, "XADD k 1-%d f %d", i, i) == KEVY_OK);
+    CHECK(run(s, "XGROUP CREATE k g 0") == KEVY_OK);
+    CHECK(run(s, "XREADGROUP GROUP g c COUNT 200 STREAMS k >") == KEVY_OK);
+    int full = 0;
+    while (run(s, "SET key:%d 0123456789012345678901234567890123456789", full) == KEVY_OK) full++;
+    while (run(s, "SET %d ''", full) == KEVY_OK) full++;
+    REQUIRE(kevy_snapshot(s, &then) == KEVY_OK);
+    CHECK(run(s, "%s", calls[how]) == KEVY_OK);
+    kevy_close(then);
+    kevy_close(s);
+  }
+}
+
 int main(void) {
   check_begin("stream");
   REQUIRE((reply = kevy_reply_new()) != NULL);
   test_waiting();
+  test_full();
   test_model(scaled(60000, 500));
   test_failing(scaled(1500, 50), false);
   test_failing(scaled(1500, 50), true);
