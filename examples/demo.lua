@@ -23,7 +23,7 @@ local function title(text, remark)
 end
 
 local function line(left, middle, right)
-  print((("  %-45s %-32s %s"):format(left, middle or "", right and styled("2", right) or ""):gsub(" +$", "")))
+  print((("  %-52s %-32s %s"):format(left, middle or "", right and styled("2", right) or ""):gsub(" +$", "")))
 end
 
 local function grouped(n)
@@ -230,7 +230,8 @@ local function consume(s)
       end
     end
   end
-  line("group:read(consumer, {count = 10}), group:ack(id)", grouped(handled) .. " entries", duration(os.clock() - started))
+  line("group:read(consumer, {count = 10}), group:ack(id)", grouped(handled) .. " entries",
+    duration(os.clock() - started))
   return sums.a + sums.b
 end
 

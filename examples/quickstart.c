@@ -44,16 +44,44 @@ static void list(kevy_store *s, const char *pattern) {
   kevy_iter_close(it);
 }
 
-static void run_command(kevy_store *s) {
-  kevy_value command[] = {kevy_text("INCRBY", 6), kevy_text("visits", 6), kevy_int(58)};
+/* A Redis command, and the values of its reply. */
+static void run_command(kevy_store *s, size_t argc, const kevy_value *argv) {
   kevy_reply *reply = kevy_reply_new();
   kevy_item item;
-  check(s, kevy_call(s, 3, command, reply));
-  kevy_reply_next(reply, &item);
-  printf("INCRBY visits 58: ");
-  print_value(&item.value);
+  check(s, kevy_call(s, argc, argv, reply));
+  print_value(&argv[0]);
+  printf(":");
+  for (kevy_reply_next(reply, &item); item.type != KEVY_REPLY_END; kevy_reply_next(reply, &item)) {
+    if (item.type != KEVY_REPLY_VALUE) continue;
+    printf(" ");
+    print_value(&item.value);
+  }
   printf("\n");
   kevy_reply_free(reply);
+}
+
+/* A hash: fields and values of any scalar kind under one key. */
+static void use_hash(kevy_store *s) {
+  kevy_value fields[] = {kevy_text("name", 4), kevy_text("logins", 6)};
+  kevy_value values[] = {kevy_text("carol", 5), kevy_int(1)};
+  kevy_value name;
+  int64_t logins;
+  check(s, kevy_hset(s, "profile", 7, 2, fields, values, KEVY_TEXT_KEY, NULL));
+  check(s, kevy_hincr(s, "profile", 7, &fields[1], 1, 0, &logins));
+  check(s, kevy_hget(s, "profile", 7, &fields[0], &name)); /* borrowed until the next call */
+  print_value(&name);
+  printf(" logged in %lld times\n", (long long)logins);
+}
+
+/* A sorted set: members by their score. */
+static void use_zset(kevy_store *s) {
+  kevy_value members[] = {kevy_text("ann", 3), kevy_text("bob", 3), kevy_text("cid", 3)};
+  double scores[] = {10, 30, 20}, score;
+  uint64_t rank;
+  check(s, kevy_zadd(s, "board", 5, 3, members, scores, KEVY_TEXT_KEY, NULL));
+  check(s, kevy_zincr(s, "board", 5, &members[0], 15, 0, NULL));
+  check(s, kevy_zrank(s, "board", 5, &members[0], KEVY_REV, &rank, &score));
+  printf("ann has %g and rank %llu\n", score, (unsigned long long)rank);
 }
 
 int main(void) {
@@ -71,7 +99,10 @@ int main(void) {
 
   check(s, kevy_snapshot(s, &then)); /* this instant, however large the store is */
   check(s, kevy_delete(s, "user:1", 6));
-  run_command(s);
+  run_command(s, 3, (kevy_value[]){kevy_text("INCRBY", 6), kevy_text("visits", 6), kevy_int(58)});
+  use_hash(s);
+  use_zset(s);
+  run_command(s, 4, (kevy_value[]){kevy_text("ZREVRANGE", 9), kevy_text("board", 5), kevy_int(0), kevy_int(1)});
 
   printf("now:\n");
   list(s, "user:*");

@@ -1,6 +1,8 @@
 """The first things to do with kevy from Python: python quickstart.py"""
 
+import asyncio
 import datetime
+import threading
 
 import kevy
 
@@ -36,6 +38,47 @@ with kevy.Store(maxmemory="64mb") as s:  # a write beyond it raises MemoryError 
     page = s.view("page")
     del s["page"]
     print(bytes(page[:6]), page.nbytes)
+
+    # Collections are mappings, lists and sets that live in the store.
+    s["user:3"] = {"name": "carol", "logins": 1}
+    user = s["user:3"]
+    user["city"] = "Wien"
+    user.expire("city", 60)  # a field may have a time to live of its own
+    print(user["name"], user.incr("logins"), len(user), dict(user) == s["user:3"])
+
+    queue = s.List("queue")
+    queue.extend(["a", "b", "c"])
+    print(queue[0], queue[-1], queue.popleft(), queue[:])
+
+    s["python"], s["lua"] = {"alice", "bob"}, {"bob", "carol"}
+    print(s["python"] & s["lua"], sorted(s["python"] | s["lua"]), "bob" in s["lua"])
+
+    board = s.ZSet("board")
+    board.add({"ann": 10, "bob": 30, "cid": 20})
+    board.incr("ann", 15)
+    print(board.range(0, 1, rev=True, withscores=True), board.rank("ann", rev=True), board.count(15, 25))
+
+    # A stream of entries, shared by the consumers of a group.
+    log = s.Stream("log")
+    log.add({"event": "login", "user": 3})
+    mailers = log.group("mailers")
+    mailers.create(0)
+    for id, fields in mailers.read("worker-1"):
+        print(fields["event"], fields["user"], mailers.ack(id))
+
+    # Waiting, in a thread and in an event loop.
+    worker = threading.Thread(target=lambda: print(s.command("BLPOP", "jobs", 5)))
+    worker.start()
+    s.List("jobs").append("mail")
+    worker.join()
+
+    async def wait():
+        waiting = asyncio.ensure_future(s.command_async("BLPOP", "jobs", 5))
+        await asyncio.sleep(0.01)
+        s.List("jobs").append("more mail")
+        print(await waiting)
+
+    asyncio.run(wait())
 
     # Redis commands on the same data.
     print(s.command("INCRBY", "a", 41), s.command("TTL", "a"), s.command_resp("MGET", "a", "z"))

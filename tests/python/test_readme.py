@@ -115,6 +115,8 @@ def test_lua(lua, tmp_path):
 def test_quickstart_python():
     lines = python(ROOT / "examples" / "quickstart.py").splitlines()
     assert lines[0] == "alice 42 2.5 b'\\x00\\xff'"
+    assert "[('bob', 30.0), ('ann', 25.0)] 1 2" in lines
+    assert "[b'jobs', b'more mail']" in lines
     assert "NotIntegerError is a ValueError: value is not an integer or out of range" in lines
 
 
@@ -130,6 +132,8 @@ def test_quickstart_c(engine, tmp_path):
         "-o", binary)
     lines = run(binary).splitlines()
     assert lines[0] == "visits 42, user:2 has 60 s left"
+    assert "carol logged in 2 times" in lines
+    assert "ZREVRANGE: bob ann" in lines
     assert "an error: value is not an integer or out of range" in lines
 
 
@@ -138,6 +142,7 @@ def test_demo_python(sources):
     output = python(ROOT / "examples" / "demo.py", sources)
     assert "6 files, " in output
     assert "0 differ, 0 too many" in output
+    assert "0 not acknowledged" in output
     assert "OutOfMemoryError, a MemoryError" in output
 
 
