@@ -7,24 +7,39 @@
 #include "type_hash.h"
 #include "type_list.h"
 
+#define WAKE_ITEMS 128
+
+/* A hash all of whose fields are due is no key: the one that was found sheds them. The caller's key, which may have
+ * been lent by what goes, is not read any more. */
+static void wake_found(kevy_store *s, probe *p) {
+  if (LIKELY(s->sp->timers.count == 0) || s->frozen != NULL) return;
+  if (p->live == NULL || entry_type(p->live) != KEVY_TYPE_HASH) return;
+  uint32_t items = WAKE_ITEMS;
+  (void)hash_shed(s, p, store_now(s), &items);
+  if (p->live != NULL) p->slot = table_find_ref(s->base, s->keys, p->hash, (ref)((char *)p->live - s->base));
+}
+
 kevy_status keyspace_delete(kevy_store *s, const char *key, size_t klen) {
   kevy_status status = store_write(s);
   if (status != KEVY_OK) return status;
   probe p;
-  bool live = probe_find(s, &p, key, klen) != NULL;
+  probe_find(s, &p, key, klen);
+  wake_found(s, &p);
+  bool live = p.live != NULL;
   if (p.slot != NULL) probe_remove(s, &p);
   return live ? KEVY_OK : KEVY_MISSING;
 }
 
-/* A hash all of whose fields are due is no key: those that wait to be woken are, first. */
+/* The same for those that wait to be woken, where any key may be met. */
 static void wake_hashes(kevy_store *s) {
   if (UNLIKELY(s->sp->timers.count != 0) && s->frozen == NULL) (void)expire_slice(s, 128, NULL);
 }
 
 kevy_status keyspace_exists(kevy_store *s, const char *key, size_t klen) {
   probe p;
-  wake_hashes(s);
-  if (probe_find(s, &p, key, klen) != NULL) return KEVY_OK;
+  probe_find(s, &p, key, klen);
+  wake_found(s, &p);
+  if (p.live != NULL) return KEVY_OK;
   probe_missed(s, &p);
   return KEVY_MISSING;
 }
@@ -37,8 +52,9 @@ kevy_status keyspace_touch(kevy_store *s, const char *key, size_t klen) {
 kevy_status keyspace_type(kevy_store *s, const char *key, size_t klen, int32_t *type) {
   probe p;
   *type = KEVY_TYPE_NONE;
-  wake_hashes(s);
-  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  probe_find(s, &p, key, klen);
+  wake_found(s, &p);
+  if (p.live == NULL) return KEVY_MISSING;
   *type = entry_type(p.live);
   return KEVY_OK;
 }

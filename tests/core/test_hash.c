@@ -515,6 +515,26 @@ static void test_due_in_snapshot(void) {
   kevy_close(s);
 }
 
+/* A key that was lent as a value of a field that is due by now. */
+static void test_borrowed_key(void) {
+  kevy_store *s = open_store();
+  kevy_value name = kevy_bytes("some key of some length", 23), v;
+  for (int i = 0; i < 300; i++) {
+    kevy_value f = kevy_int(i);
+    CHECK(kevy_hset(s, "h", 1, 1, &f, &name, 0, NULL) == KEVY_OK);
+  }
+  kevy_value f = kevy_int(7);
+  CHECK(kevy_hexpire(s, "h", 1, &f, 1000, 0) == KEVY_OK);
+  CHECK(kevy_hget(s, "h", 1, &f, &v) == KEVY_OK);
+  CHECK(kevy_hset(s, name.as.ptr, name.len, 1, &f, &f, 0, NULL) == KEVY_OK);
+  CHECK(kevy_debug_clock(s, MODEL_EPOCH + 1000) == KEVY_OK);
+  CHECK(kevy_exists(s, v.as.ptr, v.len) == KEVY_OK);
+  CHECK(kevy_hexpire(s, name.as.ptr, name.len, &f, 1000, 0) == KEVY_OK);
+  CHECK(kevy_debug_clock(s, MODEL_EPOCH + 2000) == KEVY_OK);
+  CHECK(kevy_delete(s, name.as.ptr, name.len) == KEVY_MISSING); /* its only field is due */
+  kevy_close(s);
+}
+
 static void test_uniform(unsigned n) {
   kevy_store *s = open_store();
   static unsigned hits[400];
@@ -549,6 +569,7 @@ int main(void) {
   test_failing(scaled(400, 60), true);
   test_shedding();
   test_due_in_snapshot();
+  test_borrowed_key();
   test_uniform(20);
   test_uniform(300);
   return check_end();
