@@ -35,7 +35,7 @@ typedef struct model {
 } model;
 
 static inline mval *mval_new(const char *ptr, size_t len, uint32_t kind) {
-  mval *m = malloc(sizeof *m + len);
+  mval *m = calloc(1, sizeof *m + len);
   REQUIRE(m != NULL);
   m->refs = 1;
   m->v.kind = kind;
