@@ -73,7 +73,7 @@ ref tree_seek_key(const char *base, const tree *t, tree_compare compare, const v
   ref at = t->root;
   for (uint32_t level = 0; level < t->height; level++) {
     const tree_node *n = inner_at(base, at);
-    for (uint32_t i = TREE_WAYS / 8; i < TREE_WAYS; i += TREE_WAYS / 8) __builtin_prefetch(n->key[i]);
+    for (uint32_t i = TREE_WAYS / 8; i < TREE_WAYS; i += TREE_WAYS / 8 + 1) __builtin_prefetch(n->key[i]);
     uint32_t low = 0, high = n->used; /* the cell is in [low, high) */
     while (high - low > 1) {
       uint32_t middle = low + (high - low) / 2;
