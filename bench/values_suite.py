@@ -42,9 +42,10 @@ MEMORY = [
 
 
 def memory(quick: bool) -> list[Row]:
-    programs, n = drivers(), 1_000_000
+    programs = drivers()
     rows = []
     for op, what, bar in MEMORY:
+        n = 1_000_000 if quick or op.startswith("small") else 5_000_000
         figures = {name: once([program], [f"fill {op} {n}"])[0] for name, program in programs.items()}
         others = "; ".join(f"{name}: {number(f['rss'])} B" for name, f in figures.items() if name != "kevy")
         ours = figures["kevy"]
