@@ -305,7 +305,7 @@ static void test_random(void) {
   REQUIRE(kevy_open(NULL, &s) == KEVY_OK);
   uint64_t empty = kevy_used_memory(s);
   for (size_t i = 0, n = scaled(60000, 500); i < n; i++) {
-    if (one_in(400)) fashion = (int)below(4);
+    if (one_in(400)) fashion = (unsigned)below(4);
     step t = some_step();
     both(s, &t);
     if (one_in(64)) CHECK(array_matches(s, t.key, &live.of[t.key]));
@@ -347,7 +347,7 @@ static void test_out_of_memory(void) {
   kevy_pop(s, "none", 4, 0, &v);
   size_t failed = 0;
   for (size_t i = 0, n = scaled(4000, 100); i < n; i++) {
-    if (one_in(100)) fashion = (int)below(4);
+    if (one_in(100)) fashion = (unsigned)below(4);
     if (one_in(20)) {
       if (held != NULL) {
         CHECK(world_matches(held, &seen));

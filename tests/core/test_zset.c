@@ -148,7 +148,7 @@ static double some_score(void) {
 }
 
 static op choose_op(const model *m, bool growing) {
-  op o = {.what = (int)below(OPS)};
+  op o = {.what = (unsigned)below(OPS)};
   if (one_in(2)) o.what = growing ? ADD : REMOVE;
   if (o.what == DELETE && !one_in(20)) o.what = INCR;
   if ((o.what == STORE || o.what == REPLACE) && !one_in(8)) o.what = growing ? ADD : REMOVE;
