@@ -44,7 +44,8 @@ static kevy_status attempt(kevy_store *s, size_t argc, const kevy_value *argv, k
   kevy_status status = command_run_call(c);
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
   if (status != KEVY_OK) return store_fail(s, status, "%s", "");
-  return r->error && encoding != REPLY_RESP ? command_failed(s, r, c->failed) : KEVY_OK;
+  if (!r->error || encoding == REPLY_RESP) return KEVY_OK;
+  return command_failed(s, r, encoding == REPLY_TYPED ? c->failed : KEVY_OK);
 }
 
 static bool same_process(const kevy_wait *w) { return w->pid == getpid(); }
