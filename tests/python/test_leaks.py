@@ -18,6 +18,15 @@ def refuse(error, call):
         raise AssertionError("it did not refuse")
 
 
+def answered_at_once(coroutine):
+    """What a coroutine that need not wait returns, without an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("it waits")
+
+
 PATHS = {
     "setitem": lambda s: s.__setitem__(KEY, TEXT),
     "getitem": lambda s: s[KEY],
@@ -50,6 +59,7 @@ PATHS = {
     "update": lambda s: (s.update({"u": 1}, w=TEXT), s.update([("u", 2)])),
     "snapshot": lambda s: (s.snapshot().get(KEY), s.snapshot().close(), iter(s.snapshot())),
     "command": lambda s: (s.command("SET", KEY, TEXT), s.command("MGET", KEY, "x"), s.command("COMMAND", "DOCS", "get")),
+    "async": lambda s: answered_at_once(s.command_async("GET", KEY)),
     "resp": lambda s: (s.command_resp("GET", KEY), s.command_resp("NOPE")),
     "info": lambda s: (s.info(), s.stats(), s.memory_usage(KEY), s.used_memory, repr(s), s.closed),
     "open": lambda s: (kevy.Store().close(), kevy.open("mem://leak").get(KEY)),

@@ -1,5 +1,6 @@
 """Opening, closing, naming and describing stores."""
 
+import asyncio
 import copy
 import gc
 import pathlib
@@ -115,6 +116,7 @@ USES = {
     "expire": lambda s: s.expire("k", 1), "expire_at": lambda s: s.expire_at("k", 1),
     "persist": lambda s: s.persist("k"), "snapshot": lambda s: s.snapshot(),
     "command": lambda s: s.command("PING"), "command_resp": lambda s: s.command_resp("PING"),
+    "command_async": lambda s: asyncio.run(s.command_async("PING")),
     "info": lambda s: s.info(), "stats": lambda s: s.stats(), "memory_usage": lambda s: s.memory_usage("k"),
     "used_memory": lambda s: s.used_memory, "pop": lambda s: s.pop("k", None),
     "popitem": lambda s: s.popitem(), "setdefault": lambda s: s.setdefault("k", 1),

@@ -41,12 +41,23 @@ def test_read_back_as_the_plain_kind(s, value, read):
     assert s["k"] == read and type(s["k"]) is type(read)
 
 
-@pytest.mark.parametrize("value", [None, True, False, object(), [], (), {}, set(), 1j, array.array("b"), Number])
-@pytest.mark.parametrize("put", [
-    lambda s, v: s.__setitem__("k", v), lambda s, v: s.set("k", v), lambda s, v: s.append("k", v),
-    lambda s, v: s.mset({"k": v}), lambda s, v: s.update({"k": v}), lambda s, v: s.setdefault("k", v),
-    lambda s, v: s.update([("k", v)]), lambda s, v: s.update(k=v)])
+SCALARS_ONLY = [lambda s, v: s.set("k", v), lambda s, v: s.append("k", v), lambda s, v: s.mset({"k": v})]
+ANY_VALUE = [
+    lambda s, v: s.__setitem__("k", v), lambda s, v: s.update({"k": v}), lambda s, v: s.setdefault("k", v),
+    lambda s, v: s.update([("k", v)]), lambda s, v: s.update(k=v)]
+
+
+@pytest.mark.parametrize("value", [None, True, False, object(), 1j, array.array("b"), Number])
+@pytest.mark.parametrize("put", SCALARS_ONLY + ANY_VALUE)
 def test_other_values_say_what_is_accepted(s, value, put):
+    with pytest.raises(TypeError, match="str, bytes, bytearray, memoryview, int or float, not"):
+        put(s, value)
+    assert len(s) == 0
+
+
+@pytest.mark.parametrize("value", [[], [1], (), {}, {"a": 1}, set()])
+@pytest.mark.parametrize("put", SCALARS_ONLY)
+def test_methods_of_strings_take_no_collections(s, value, put):
     with pytest.raises(TypeError, match="str, bytes, bytearray, memoryview, int or float, not"):
         put(s, value)
     assert len(s) == 0
