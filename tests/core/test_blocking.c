@@ -72,7 +72,7 @@ static void test_at_once(void) {
   call(s, "RPUSH l a b");
   CHECK(wait_for(s, &w, "BLPOP none l 0") == KEVY_OK && w.wait == NULL);
   size_t len;
-  CHECK(strncmp(kevy_reply_bytes(w.reply, &len), "*2\r\n$1\r\nl\r\n$1\r\na\r\n", 19) == 0);
+  CHECK(strncmp(kevy_reply_bytes(w.reply, &len), "*2\r\n$1\r\nl\r\n$1\r\na\r\n", 18) == 0);
   kevy_reply_free(w.reply);
   CHECK(wait_for(s, &w, "BLPOP l nonsense") == KEVY_OK && w.wait == NULL); /* the reply is the error */
   kevy_reply_free(w.reply);

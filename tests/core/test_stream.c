@@ -455,8 +455,11 @@ static void test_waiting(void) {
   CHECK(item.type == KEVY_REPLY_ARRAY && item.count == 1);
   kevy_reply_next(two, &item);
   CHECK(item.type == KEVY_REPLY_ARRAY && item.count == 1);
+  kevy_wait_close(plain);
+  kevy_wait_close(grouped);
   CHECK(kevy_wait_call(s, 6, read, 0, one, &plain) == KEVY_UNMET);
   CHECK(run(s, "XADD k 5-6 f v") == KEVY_OK && kevy_wait_end(plain) == KEVY_OK);
+  kevy_wait_close(plain);
   CHECK(kevy_call(s, 6, read, one) == KEVY_OK);
   kevy_reply_free(one);
   kevy_reply_free(two);

@@ -1,4 +1,6 @@
+-- lua: 5.4
 -- The collector at its worst, for collections: finalizers that change what is being read, empty it, or close the store.
+-- (On LuaJIT a step of its collector under this load takes minutes; its doors have test_gc.lua.)
 
 local kevy = require "kevy"
 local t = require "harness"
