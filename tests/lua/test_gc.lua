@@ -1,3 +1,4 @@
+-- lua: 5.4
 -- The collector at its worst: finalizers that call back into the store, write what is being read, or close it,
 -- while every method runs. Under ASan this is where a borrowed pointer kept too long shows.
 
