@@ -197,9 +197,9 @@ KEVY_API kevy_status kevy_wait_call(kevy_store *s, size_t argc, const kevy_value
   return status;
 }
 
-KEVY_API const char *kevy_reply_bytes(kevy_reply *r, size_t *len) {
+KEVY_API void kevy_reply_bytes(kevy_reply *r, const char **bytes, size_t *len) {
+  *bytes = r->bytes;
   *len = r->len;
-  return r->bytes;
 }
 
 KEVY_API int32_t kevy_wait_fd(kevy_wait *w) { return w->fd; }

@@ -572,8 +572,8 @@ KEVY_API kevy_status kevy_wait_end(kevy_wait *w);
 /* Ends the wait and frees w. NULL is allowed. Since 0.1. */
 KEVY_API void kevy_wait_close(kevy_wait *w);
 
-/* The RESP2 bytes of a reply that was made as such. Borrowed until its next use. Since 0.1. */
-KEVY_API const char *kevy_reply_bytes(kevy_reply *r, size_t *len);
+/* The RESP2 bytes of a reply that was made as such, lent until its next use; no NUL ends them. Since 0.1. */
+KEVY_API void kevy_reply_bytes(kevy_reply *r, const char **bytes, size_t *len);
 
 /* ==== Watching =============================================================================== */
 

@@ -41,7 +41,7 @@ PyObject *pywait_new(Store *store, kevy_wait *wait, kevy_reply *reply) {
     kevy_reply_free(reply);
     return NULL;
   }
-  self->store = (Store *)Py_NewRef(store);
+  self->store = (Store *)Py_NewRef((PyObject *)store);
   self->wait = wait;
   self->reply = reply;
   return (PyObject *)self;

@@ -139,7 +139,7 @@ int64_t kevy_wait_left(kevy_wait *w);
 kevy_status kevy_wait_poll(kevy_wait *w, int64_t timeout_ms);
 kevy_status kevy_wait_end(kevy_wait *w);
 void kevy_wait_close(kevy_wait *w);
-const char *kevy_reply_bytes(kevy_reply *r, size_t *len);
+void kevy_reply_bytes(kevy_reply *r, const char **bytes, size_t *len);
 kevy_status kevy_info(kevy_store *s, size_t index, const char **name, kevy_value *value);
 kevy_status kevy_reset_stats(kevy_store *s);
 uint64_t kevy_used_memory(kevy_store *s);

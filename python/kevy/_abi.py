@@ -661,8 +661,9 @@ PROTOTYPES = (
     ("kevy_wait_poll", kevy_status, (ctypes.POINTER(kevy_wait), ctypes.c_int64)),
     ("kevy_wait_end", kevy_status, (ctypes.POINTER(kevy_wait),)),
     ("kevy_wait_close", None, (ctypes.POINTER(kevy_wait),)),
-    ("kevy_reply_bytes", ctypes.c_char_p, (
+    ("kevy_reply_bytes", None, (
         ctypes.POINTER(kevy_reply),
+        ctypes.POINTER(ctypes.c_void_p),
         ctypes.POINTER(ctypes.c_size_t),
     )),
     ("kevy_info", kevy_status, (

@@ -118,4 +118,5 @@ class OnlySets(test_set.TestOnlySetsInBinaryOps):
 
 
 def test_every_exception_is_of_a_test_of_cpythons():
-    assert all(hasattr(JOINT, name) and reason for name, reason in EXCEPTED.items())
+    not_everywhere = {"test_c_api"}  # up to CPython 3.12, and of some builds only
+    assert all(hasattr(JOINT, name) and reason for name, reason in EXCEPTED.items() if name not in not_everywhere)
