@@ -7,8 +7,7 @@
 
 /* ---- Words ------------------------------------------------------------------------------------- */
 
-/* The next word of a list, from *at on; false at the end or at a remark in parentheses. */
-static bool word_next(const char **at, kevy_value *word) {
+bool command_word_next(const char **at, kevy_value *word) {
   while (**at == ' ') ++*at;
   if (**at == '\0' || **at == ';' || **at == '(') return false;
   size_t len = strcspn(*at, " ;(");
@@ -20,13 +19,13 @@ static bool word_next(const char **at, kevy_value *word) {
 static size_t word_count(const char *list) {
   size_t count = 0;
   kevy_value word;
-  while (word_next(&list, &word)) count++;
+  while (command_word_next(&list, &word)) count++;
   return count;
 }
 
-static bool word_in(const char *list, const char *wanted) {
+bool command_has_word(const char *list, const char *wanted) {
   kevy_value word;
-  while (word_next(&list, &word))
+  while (command_word_next(&list, &word))
     if (command_is(&word, wanted)) return true;
   return false;
 }
@@ -38,7 +37,7 @@ static void word_status(sink *out, const kevy_value *word) {
 static void word_answer_statuses(sink *out, const char *list) {
   kevy_value word;
   sink_set(out, word_count(list));
-  while (word_next(&list, &word)) word_status(out, &word);
+  while (command_word_next(&list, &word)) word_status(out, &word);
 }
 
 static void word_answer_text(sink *out, const char *text) { sink_bytes(out, text, strlen(text)); }
@@ -57,12 +56,12 @@ static const char *const acl_categories[] = {
 
 /* Flags imply some categories, the string group one, and what is not fast is slow. */
 static bool acl_has(const command *row, const char *category) {
-  if (strcmp(category, "read") == 0) return word_in(row->about.flags, "readonly");
-  if (strcmp(category, "write") == 0) return word_in(row->about.flags, "write");
-  if (strcmp(category, "fast") == 0) return word_in(row->about.flags, "fast");
-  if (strcmp(category, "slow") == 0) return !word_in(row->about.flags, "fast");
+  if (strcmp(category, "read") == 0) return command_has_word(row->about.flags, "readonly");
+  if (strcmp(category, "write") == 0) return command_has_word(row->about.flags, "write");
+  if (strcmp(category, "fast") == 0) return command_has_word(row->about.flags, "fast");
+  if (strcmp(category, "slow") == 0) return !command_has_word(row->about.flags, "fast");
   if (strcmp(category, "string") == 0) return strcmp(row->about.group, "string") == 0;
-  return word_in(row->categories, category);
+  return command_has_word(row->categories, category);
 }
 
 static void acl_answer(sink *out, const command *row) {
@@ -124,7 +123,7 @@ static key_spec spec_at(const command *row, size_t i) {
     spec.last = about->last_key;
   }
   kevy_value word;
-  for (const char *at = spec.words; word_next(&at, &word);)
+  for (const char *at = spec.words; command_word_next(&at, &word);)
     if (spec_is_mark(&word)) spec_read_mark(&spec, word.as.ptr);
   if (spec.keyword != NULL || spec.counted) spec.step = 1;
   return spec;
@@ -133,9 +132,9 @@ static key_spec spec_at(const command *row, size_t i) {
 static void spec_answer_flags(sink *out, const char *words) {
   size_t marks = 0;
   kevy_value word;
-  for (const char *at = words; word_next(&at, &word);) marks += spec_is_mark(&word);
+  for (const char *at = words; command_word_next(&at, &word);) marks += spec_is_mark(&word);
   sink_set(out, word_count(words) - marks);
-  while (word_next(&words, &word))
+  while (command_word_next(&words, &word))
     if (!spec_is_mark(&word)) word_status(out, &word);
 }
 
@@ -234,7 +233,7 @@ static void row_answer_info(sink *out, const command *row, bool with_subs) {
   acl_answer(out, row);
   sink_set(out, word_count(row->tips));
   kevy_value tip;
-  for (const char *tips = row->tips; word_next(&tips, &tip);) sink_bulk(out, &tip);
+  for (const char *tips = row->tips; command_word_next(&tips, &tip);) sink_bulk(out, &tip);
   spec_answer_all(out, row);
   sink_array(out, with_subs ? level_count(row) : 0);
   const command *sub;

@@ -76,6 +76,12 @@ bool command_is_sub(const command *row, const command *container);
 /* Whether argc arguments, the name included, suit the row. */
 bool command_arity_fits(const command *row, size_t argc);
 
+/* The next word of a row's list, from *at on; false at the end or at a remark in parentheses. */
+bool command_word_next(const char **at, kevy_value *word);
+
+/* Whether a row's list has a word, in any case. */
+bool command_has_word(const char *list, const char *wanted);
+
 /* ---- Arguments ------------------------------------------------------------------------------- */
 
 /* An argument as what is to be stored: of kind bytes, or, when the call keeps kinds, as it was given. */

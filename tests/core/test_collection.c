@@ -3,7 +3,7 @@
  *
  * The values here are tables of numbered members with an int each, written by the functions below and not
  * by any type; a model is an array of ints. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
 
 #include "check.h"
 
@@ -37,15 +37,15 @@ static uint64_t hash_member(const kevy_store *s, int i) {
 /* ---- a value of numbered members ---- */
 
 static kevy_status find_value(kevy_store *s, probe *p, int key) {
-  return collection_write(s, p, key_name(key), 1, KEVY_TYPE_HASH);
+  return collection_write(s, p, key_name(key), 1, KEVY_TYPE_SET);
 }
 
 static kevy_status value_create(kevy_store *s, probe *p) {
-  ref top = collection_new(s->sp, sizeof(hash_large), KEVY_TYPE_HASH);
+  ref top = collection_new(s->sp, sizeof(keyed), KEVY_TYPE_SET);
   if (top == 0) return KEVY_EOOM;
   keyed *k = mem_ptr(s->base, top);
   if (!table_open(s->sp, &k->members)) {
-    mem_free(&s->sp->mem, top, sizeof(hash_large));
+    mem_free(&s->sp->mem, top, sizeof(keyed));
     return KEVY_EOOM;
   }
   kevy_status status = collection_put(s, p, top, 0);

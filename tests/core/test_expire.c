@@ -1,5 +1,8 @@
 /* Time: deadlines against a plain list of them, a fake clock stepped both ways, slices, and the ends of time. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
+
+#include "../../core/wheel.c"
+#include "../../core/expire.c"
 
 #include "check.h"
 #include "model.h"

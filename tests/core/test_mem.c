@@ -1,5 +1,8 @@
 /* The region allocator: classes, accounting, limits, and what it gives back, against a shadow of its own. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
+
+#include "../../core/grow.c"
+#include "../../core/mem.c"
 
 #include <sys/mman.h>
 

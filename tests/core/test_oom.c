@@ -1,25 +1,8 @@
 /* Memory that runs out: every allocation of every operation fails once, in the region and in malloc, in many
  * states of the store; what failed changed nothing. And maxmemory, which no write exceeds. */
-#include <stdlib.h>
-#include <string.h>
+#include "internals.h"
 
-/* The n-th malloc, calloc, realloc or strdup from now fails, once; 0 for none. */
-static unsigned long fail_malloc_in;
-static _Bool malloc_fails(void) { return fail_malloc_in != 0 && --fail_malloc_in == 0; }
-static void *failing_malloc(size_t n) { return malloc_fails() ? NULL : malloc(n); }
-static void *failing_calloc(size_t n, size_t size) { return malloc_fails() ? NULL : calloc(n, size); }
-static void *failing_realloc(void *p, size_t n) { return malloc_fails() ? NULL : realloc(p, n); }
-static char *failing_strdup(const char *z) { return malloc_fails() ? NULL : strdup(z); }
-#define malloc(n) failing_malloc(n)
-#define calloc(n, size) failing_calloc(n, size)
-#define realloc(p, n) failing_realloc(p, n)
-#undef strdup
-#define strdup(z) failing_strdup(z)
-#include "../../bindings/amalgam.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef strdup
+#include "failing.h"
 
 #include "check.h"
 #include "model.h"

@@ -1,22 +1,9 @@
 /* Sets against arrays of what they should hold: every way of changing, drawing and combining them, through
  * promotion and demotion, with snapshots open; allocations that fail, in the region and in malloc; accounts;
  * and chance, which is even. */
-#include <stdlib.h>
-#include <string.h>
+#include "internals.h"
 
-/* The n-th malloc, calloc or realloc from now fails, once; 0 for none. */
-static unsigned long fail_malloc_in;
-static _Bool malloc_fails(void) { return fail_malloc_in != 0 && --fail_malloc_in == 0; }
-static void *failing_malloc(size_t n) { return malloc_fails() ? NULL : malloc(n); }
-static void *failing_calloc(size_t n, size_t size) { return malloc_fails() ? NULL : calloc(n, size); }
-static void *failing_realloc(void *p, size_t n) { return malloc_fails() ? NULL : realloc(p, n); }
-#define malloc(n) failing_malloc(n)
-#define calloc(n, size) failing_calloc(n, size)
-#define realloc(p, n) failing_realloc(p, n)
-#include "../../bindings/amalgam.c"
-#undef malloc
-#undef calloc
-#undef realloc
+#include "failing.h"
 
 #include "check.h"
 

@@ -2,7 +2,9 @@
  * opening them costs; letting go from other threads, and after close and clear.
  *
  * Under ThreadSanitizer: cmake -DKEVY_TESTS=ON -DKEVY_SANITIZE=thread; KEVY_TEST_SCALE=0.1 tests/test_snapshot. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
+
+#include "../../core/table.c"
 
 #include "check.h"
 #include "model.h"

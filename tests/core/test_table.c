@@ -37,7 +37,11 @@ static inline uint64_t hash_bytes(const unsigned char *secret, const char *p, si
   return n == 4 ? hash_of(load32(p)) : 0;
 }
 
-#include "../../bindings/amalgam.c"
+#include "internals.h"
+
+#include "../../core/table.c"
+#include "../../core/node.c"
+#include "../../core/probe.c"
 
 #include "check.h"
 

@@ -1,6 +1,8 @@
 /* The counted tree against a sorted array: elements come and go at the ends and in the middle, positions,
  * keys, ranks and walks agree, snapshots keep what they saw, and what fails for lack of memory changed nothing. */
-#include "../../bindings/amalgam.c"
+#include "internals.h"
+
+#include "../../core/tree.c"
 
 #include "check.h"
 

@@ -4,7 +4,7 @@
  *
  * A command is a byte that picks its row, and a byte for each argument: a key, a member, a number, one of the words
  * of the row's own syntax, or a run of many, which makes values large. So a command that is added is fuzzed. */
-#include "../../bindings/amalgam.c"
+#include "../core/internals.h"
 
 #include "../core/check.h"
 
@@ -30,7 +30,7 @@ static bool row_wanted(const command *row) {
   static const char *const groups[] = {"hash", "list", "set", "sorted-set", "stream"};
   static const char *const others[] = {"SET", "GET", "APPEND", "DEL", "RENAME", "COPY", "PEXPIRE", "PERSIST", "TYPE",
                                        "OBJECT|ENCODING", "MEMORY|USAGE"};
-  if (row->handler == cmd_container || word_in(row->about.flags, "blocking")) return false;
+  if (row->handler == cmd_container || command_has_word(row->about.flags, "blocking")) return false;
   for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
     if (strcmp(row->about.group, groups[i]) == 0) return true;
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -282,7 +282,7 @@ static void run_command(kevy_store *s, bool watch, uint32_t fail) {
   const command *row = choose_command();
   const char *bytes;
   size_t len;
-  bool reads = word_in(row->about.flags, "readonly");
+  bool reads = command_has_word(row->about.flags, "readonly");
   uint64_t before = watch || fail != 0 || reads ? digest(s) : 0;
   if (fail != 0) kevy_debug_fail_alloc(s, fail);
   kevy_status status = kevy_call_resp(s, arg_count, args, reply, &bytes, &len);

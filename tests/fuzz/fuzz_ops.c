@@ -1,6 +1,6 @@
 /* Bytes become operations: on a store, its snapshots, its clock and its memory, beside the model that says
  * what must come out. Any disagreement, and any broken invariant at the end, aborts. */
-#include "../../bindings/amalgam.c"
+#include "../core/internals.h"
 
 #include "../core/check.h"
 #include "../core/model.h"
