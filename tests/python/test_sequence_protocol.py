@@ -14,6 +14,7 @@ EXCEPTED = {
     "test_getitem": "CPython's subclasses the type under test",
     "test_getitemoverwriteiter": "CPython's subclasses the type under test",
     "test_repr": "a list may hold millions of elements: its repr names it and counts them",
+    "test_print": "as test_repr",
     "test_repr_deep": "a list does not hold lists",
     "test_contains_fake": "CPython's fills the list with objects that equal everything",
     "test_contains_order": "CPython's fills the list with objects whose comparison acts",
@@ -46,4 +47,5 @@ for name in EXCEPTED:
 
 
 def test_every_exception_is_of_a_test_of_cpythons():
-    assert all(hasattr(list_tests.CommonTest, name) and reason for name, reason in EXCEPTED.items())
+    gone = {"test_print"}  # of CPython 3.9
+    assert all(reason and (name in gone or hasattr(list_tests.CommonTest, name)) for name, reason in EXCEPTED.items())
