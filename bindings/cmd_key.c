@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "keyspace.h"
+#include "persist/payload.h"
 #include "store.h"
 
 /* Answers OK, or the error. */
@@ -41,6 +42,14 @@ static void key_count(command_call *c,
 void cmd_del(command_call *c) { key_count(c, keyspace_delete); } /* DEL and UNLINK */
 void cmd_exists(command_call *c) { key_count(c, keyspace_exists); }
 void cmd_touch(command_call *c) { key_count(c, keyspace_touch); }
+
+void cmd_dump(command_call *c) {
+  kevy_value payload;
+  kevy_status status = payload_dump(c->store, c->argv[1].as.ptr, c->argv[1].len, &payload);
+  if (status < 0) command_error(c, status);
+  else if (status == KEVY_MISSING) sink_nil(c->out);
+  else sink_bulk(c->out, &payload);
+}
 
 void cmd_type(command_call *c) {
   int32_t type = KEVY_TYPE_NONE;

@@ -476,6 +476,43 @@ KEVY_API kevy_status kevy_pin_value(kevy_store *s, const char *key, size_t klen,
 /* Lets go of a pin. NULL is allowed. Any thread, also after kevy_close. Since 0.1. */
 KEVY_API void kevy_unpin(kevy_pin *pin);
 
+/* ==== Files ==================================================================================
+ * Redis's RDB format, version 10: every Redis and Valkey from 7.0 on loads what is written here. Kinds of scalars and
+ * deadlines of hash fields are in auxiliary fields that only kevy reads. */
+
+/* SAVE. Writes this moment of a store, or a snapshot, to the file at path (NUL-terminated): into a temporary file beside it, which
+ * is synced and takes its place; then the directory is synced. Until then the file that was there is untouched. On
+ * a store opened for threads the lock is held only to take the moment; of a snapshot any thread may save, also while the
+ * owner of the store writes. flags: 0. Errors: KEVY_EDURABILITY (some step failed; kevy_errmsg says which, and why,
+ * and errno does), KEVY_EARG (no path, an unknown flag), KEVY_ECLOSED, KEVY_EOOM. O(elements). Since 0.1. */
+KEVY_API kevy_status kevy_save(kevy_store *s, const char *path, uint32_t flags);
+
+typedef struct kevy_job kevy_job;
+
+/* BGSAVE. The same of this moment, on a thread of its own: returns at once, and the store may be written to and closed
+ * meanwhile. *out is released by kevy_job_close. Errors before it begins: KEVY_EARG, KEVY_ECLOSED, KEVY_EOOM (also where
+ * there is no thread to be had). O(1). Since 0.1. */
+KEVY_API kevy_status kevy_save_start(kevy_store *s, const char *path, uint32_t flags, kevy_job **out);
+
+/* Waits until the job is over, at most timeout_ms (0: asks; below 0: for ever): KEVY_UNMET when it is not, else how it
+ * ended: KEVY_OK, KEVY_EDURABILITY, KEVY_EOOM. In a process forked meanwhile it is over with KEVY_EDURABILITY: there it does
+ * not go on. Touches no store; any thread. Since 0.1. */
+KEVY_API kevy_status kevy_job_wait(kevy_job *j, int64_t timeout_ms);
+
+/* Why the job failed; "" while it runs, or when it did not. Borrowed until the next call of this thread; never NULL.
+ * Since 0.1. */
+KEVY_API const char *kevy_job_errmsg(kevy_job *j);
+
+/* How many keys the job is done with, of how many. Any thread. Since 0.1. */
+KEVY_API void kevy_job_progress(kevy_job *j, uint64_t *done, uint64_t *total);
+
+/* Lets go of a job; one that is not over goes on. NULL is allowed. Since 0.1. */
+KEVY_API void kevy_job_close(kevy_job *j);
+
+/* DUMP. The value of a key as bytes that RESTORE takes, here or in Redis 7.0 and later; *out borrows. They carry neither kinds nor
+ * deadlines. KEVY_MISSING. Errors: KEVY_EOOM. O(len), O(elements). Since 0.1. */
+KEVY_API kevy_status kevy_dump(kevy_store *s, const char *key, size_t klen, kevy_value *out);
+
 /* ==== Commands =============================================================================== */
 
 typedef struct kevy_reply kevy_reply;

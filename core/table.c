@@ -738,6 +738,33 @@ ref table_next(const char *base, const table *t, table_walk *w) {
   return 0;
 }
 
+static uint32_t segment_entries(const segment *s, ref *out) {
+  uint32_t n = 0;
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+    for (unsigned i = 0; i < TABLE_WAYS; i++) {
+      ref r = slot_ref(s->buckets[b].slots[i]);
+      out[n] = r;
+      n += r != 0;
+    }
+  return n;
+}
+
+uint32_t table_next_some(const char *base, const table *t, table_walk *w, ref *out) {
+  while (!w->done) {
+    const segment *head = segment_head(base, t, w->prefix << 40), *s = head;
+    for (uint32_t links = w->index; links > 0; links--) s = segment_at(base, s->next);
+    w->index++;
+    if (s->next == 0) {
+      w->index = 0;
+      w->prefix = segment_end(head, w->prefix);
+      w->done = w->prefix == PREFIXES;
+    }
+    uint32_t n = segment_entries(s, out);
+    if (n != 0) return n;
+  }
+  return 0;
+}
+
 /* A hash lands in a segment with probability 2^-depth; keeping it with probability 2^(depth - deepest),
  * and its chain with links / longest, makes all slots equally likely. */
 ref table_random(const char *base, const table *t, uint64_t (*random)(void *), void *context) {

@@ -112,6 +112,10 @@ typedef struct table_walk {
 } table_walk;
 ref table_next(const char *base, const table *t, table_walk *w);
 
+/* The same with all that one segment holds, at most TABLE_SLOTS: how many; 0 at the end. Not with a walk that
+ * table_next has begun. */
+uint32_t table_next_some(const char *base, const table *t, table_walk *w, ref *out);
+
 /* Takes a table apart that nobody reads any more, at most *items blocks of it (counted down): visits every entry,
  * whose block is the visitor's, and retires the nodes. fresh as in the slots. True when nothing is left. */
 typedef void (*table_last_visit)(void *context, ref block, bool fresh);

@@ -996,6 +996,7 @@ kevy_status hash_incr_text(kevy_store *s, const char *key, size_t klen, const ke
 void hash_walk_start(hash_walk *w, const char *base, const entry *e, int64_t now) {
   memset(w, 0, sizeof *w);
   if (!entry_is_large(e)) *w = hash_walk_block(small_block(e), small_len(e));
+  w->deadline = KEVY_NO_TTL;
   w->base = base;
   w->e = e;
   w->now = now;
@@ -1006,6 +1007,7 @@ static bool hash_walk_large(hash_walk *w, kevy_value *field, kevy_value *value) 
   while ((r = table_next(w->base, &hash_large_at(w->base, w->e)->k.members, &w->walk)) != 0) {
     const entry *member = mem_ptr(w->base, r);
     if (!member_lives(member, w->now)) continue;
+    w->deadline = entry_deadline(member);
     hash_member_field(member, field);
     if (value != NULL) entry_value(w->base, member, value);
     return true;
@@ -1020,8 +1022,8 @@ bool hash_walk_next(hash_walk *w, kevy_value *field, kevy_value *value) {
     w->at = packed_next(second);
     if (UNLIKELY(w->timed)) {
       w->at = packed_next(w->at);
-      int64_t deadline = hash_block_deadline(at);
-      if (deadline != KEVY_NO_TTL && deadline <= w->now) continue;
+      w->deadline = hash_block_deadline(at);
+      if (w->deadline != KEVY_NO_TTL && w->deadline <= w->now) continue;
     }
     packed_get(at, field, w->digits[0]);
     if (value != NULL) packed_get(second, value, w->digits[1]);

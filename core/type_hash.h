@@ -84,6 +84,7 @@ typedef struct hash_walk {
   int64_t now;
   const char *at, *end; /* small: the next field, the block's end */
   bool timed;
+  int64_t deadline; /* of the field given last */
   table_walk walk; /* large */
   char digits[2][PACKED_NUMBER];
 } hash_walk;

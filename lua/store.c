@@ -1,4 +1,6 @@
 /* store: the life of a store or snapshot, its clock, and what can be watched about it. */
+#include <string.h>
+
 #include "module.h"
 
 lua_store *store_new(lua_State *L, int meta) {
@@ -45,6 +47,17 @@ static int store_snapshot(lua_State *L) {
   if (status < 0) return push_failure(L, s, status);
   kevy_unlock(s);
   return 1;
+}
+
+/* save(path): true, when this moment is a file that Redis loads; nil, why not. */
+static int store_save(lua_State *L) {
+  size_t len;
+  kevy_store *s = arg_handle(L);
+  const char *path = luaL_checklstring(L, 2, &len);
+  luaL_argcheck(L, len != 0 && strlen(path) == len, 2, "a path expected");
+  kevy_status status = kevy_save(s, path, 0);
+  kevy_lock(s);
+  return end_true(L, s, status);
 }
 
 /* tick(seconds): reclaims what expired for at most that long (nil: one short slice); how many keys
@@ -149,6 +162,7 @@ static int store_debug_fail_alloc(lua_State *L) {
 const luaL_Reg store_methods[] = {
     {"close", store_close},
     {"snapshot", store_snapshot},
+    {"save", store_save},
     {"tick", store_tick},
     {"now", store_now},
     {"info", store_info},

@@ -18,6 +18,7 @@ import os
 from collections.abc import (Collection, Coroutine, ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping,
                              MutableSequence, MutableSet, ValuesView)
 from collections.abc import Set as AbstractSet
+from concurrent.futures import Future
 from typing import Any, ClassVar, Literal, NoReturn, SupportsIndex, TypeVar, Union, overload
 
 from typing_extensions import Self, TypeAlias, disjoint_base, final

@@ -119,6 +119,9 @@ static inline unsigned rdb_kinds_shift(rdb_role role, rdb_class class) {
   return 4 * (unsigned)role + 2 * (unsigned)class;
 }
 
+/* Whether number_format_float prints these bytes for some double. */
+bool rdb_is_float(const char *ptr, size_t len, double *d);
+
 /* The class of a string of this role; what it is as a number. */
 rdb_class rdb_class_of(rdb_role role, const char *ptr, size_t len, int64_t *i, double *d);
 

@@ -10,7 +10,7 @@ static bool rdb_may_be_float(const char *ptr, size_t len) {
   return number || last == 'f';
 }
 
-static bool rdb_is_float(const char *ptr, size_t len, double *d) {
+bool rdb_is_float(const char *ptr, size_t len, double *d) {
   char again[NUMBER_FLOAT_MAX];
   return rdb_may_be_float(ptr, len) && number_parse_float(ptr, len, d) && number_format_float(*d, again) == len &&
          memcmp(again, ptr, len) == 0;

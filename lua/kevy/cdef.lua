@@ -106,6 +106,14 @@ void kevy_iter_close(kevy_iter *it);
 typedef struct kevy_pin kevy_pin;
 kevy_status kevy_pin_value(kevy_store *s, const char *key, size_t klen, kevy_pin **pin, kevy_value *value);
 void kevy_unpin(kevy_pin *pin);
+kevy_status kevy_save(kevy_store *s, const char *path, uint32_t flags);
+typedef struct kevy_job kevy_job;
+kevy_status kevy_save_start(kevy_store *s, const char *path, uint32_t flags, kevy_job **out);
+kevy_status kevy_job_wait(kevy_job *j, int64_t timeout_ms);
+const char *kevy_job_errmsg(kevy_job *j);
+void kevy_job_progress(kevy_job *j, uint64_t *done, uint64_t *total);
+void kevy_job_close(kevy_job *j);
+kevy_status kevy_dump(kevy_store *s, const char *key, size_t klen, kevy_value *out);
 typedef struct kevy_reply kevy_reply;
 typedef struct kevy_item {
   int32_t type;
@@ -244,11 +252,12 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_httl", "kevy_sadd", "kevy_srem", "kevy_sismember", "kevy_scard", "kevy_zadd",
     "kevy_zincr", "kevy_zscore", "kevy_zrem", "kevy_zcard", "kevy_zrank", "kevy_iter_open",
     "kevy_iter_next", "kevy_iter_elements", "kevy_iter_type", "kevy_iter_close",
-    "kevy_pin_value", "kevy_unpin", "kevy_reply_new", "kevy_reply_free", "kevy_call",
-    "kevy_call_typed", "kevy_reply_next", "kevy_call_resp", "kevy_command", "kevy_wait_call",
-    "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close",
-    "kevy_reply_bytes", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
-    "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
+    "kevy_pin_value", "kevy_unpin", "kevy_save", "kevy_save_start", "kevy_job_wait",
+    "kevy_job_errmsg", "kevy_job_progress", "kevy_job_close", "kevy_dump", "kevy_reply_new",
+    "kevy_reply_free", "kevy_call", "kevy_call_typed", "kevy_reply_next", "kevy_call_resp",
+    "kevy_command", "kevy_wait_call", "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll",
+    "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes", "kevy_info", "kevy_reset_stats",
+    "kevy_used_memory", "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },

@@ -118,6 +118,10 @@ class kevy_pin(ctypes.Structure):
     pass
 
 
+class kevy_job(ctypes.Structure):
+    pass
+
+
 class kevy_reply(ctypes.Structure):
     pass
 
@@ -624,6 +628,27 @@ PROTOTYPES = (
         ctypes.POINTER(kevy_value),
     )),
     ("kevy_unpin", None, (ctypes.POINTER(kevy_pin),)),
+    ("kevy_save", kevy_status, (ctypes.POINTER(kevy_store), ctypes.c_char_p, ctypes.c_uint32)),
+    ("kevy_save_start", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_uint32,
+        ctypes.POINTER(ctypes.POINTER(kevy_job)),
+    )),
+    ("kevy_job_wait", kevy_status, (ctypes.POINTER(kevy_job), ctypes.c_int64)),
+    ("kevy_job_errmsg", ctypes.c_char_p, (ctypes.POINTER(kevy_job),)),
+    ("kevy_job_progress", None, (
+        ctypes.POINTER(kevy_job),
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(ctypes.c_uint64),
+    )),
+    ("kevy_job_close", None, (ctypes.POINTER(kevy_job),)),
+    ("kevy_dump", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+    )),
     ("kevy_reply_new", ctypes.POINTER(kevy_reply), ()),
     ("kevy_reply_free", None, (ctypes.POINTER(kevy_reply),)),
     ("kevy_call", kevy_status, (

@@ -7,6 +7,7 @@ The server listens on a unix socket in a temporary directory and is stopped at t
 differences.txt must differ; kevy-only cases and those that wait long are left out."""
 
 import argparse
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,10 +22,12 @@ LONGEST_WAIT = 500  # ms that are really waited for
 
 
 class Redis:
-    """A redis-server of our own, and one connection to it."""
+    """A redis-server of our own, and one connection to it. file: an RDB file that it begins with."""
 
-    def __init__(self, program="redis-server"):
+    def __init__(self, program="redis-server", file=None):
         self.directory = tempfile.TemporaryDirectory(prefix="kevy-oracle-")
+        if file is not None:
+            shutil.copyfile(file, self.directory.name + "/dump.rdb")
         path = self.directory.name + "/socket"
         self.process = subprocess.Popen(
             [program, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no",
@@ -32,6 +35,8 @@ class Redis:
             stdout=subprocess.DEVNULL)
         self.socket = self._connect(path)
         self.file = self.socket.makefile("rb")
+        while self.execute([b"PING"]).startswith(b"-LOADING"):
+            time.sleep(0.02)
 
     def _connect(self, path):
         for _ in range(200):

@@ -87,7 +87,7 @@ t.test("a closed store raises, and closing again does nothing", function()
     getrange = { "k", 1, 2 }, setrange = { "k", 1, "x" }, mget = { { "k" } }, mset = { { k = 1 } },
     delete = { "k" }, exists = { "k" }, touch = { "k" }, type = { "k" }, rename = { "k", "l" }, copy = { "k", "l" },
     len = {}, random_key = {}, clear = {}, ttl = { "k" }, expires_at = { "k" }, expire = { "k", 1 },
-    expire_at = { "k", 1 }, persist = { "k" }, scan = {}, iter = {}, snapshot = {}, tick = {}, now = {}, info = {},
+    expire_at = { "k", 1 }, persist = { "k" }, scan = {}, iter = {}, snapshot = {}, save = { "x" }, tick = {}, now = {}, info = {},
     reset_stats = {}, used_memory = {}, memory_usage = { "k" }, command = { "GET", "k" }, command_resp = { "GET", "k" },
     _debug_clock = { 1 }, _debug_fail_alloc = { 0 },
   }

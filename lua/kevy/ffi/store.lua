@@ -50,6 +50,18 @@ function store:snapshot()
   return moment
 end
 
+-- save(path): true, when this moment is a file that Redis loads; nil, why not.
+function store:save(path)
+  if type(path) ~= "string" or path == "" or path:find("%z") then
+    error("bad argument #1 to 'save' (a path expected)", 2)
+  end
+  local s = enter(self)
+  local status = C.kevy_save(s.handle, path, 0)
+  if status < 0 then return fail(s, status) end
+  leave(s)
+  return true
+end
+
 -- tick(seconds): reclaims what expired for at most that long (nil: one short slice); how many keys went, and
 -- whether nothing is left to do.
 function store:tick(seconds)
