@@ -8,6 +8,7 @@
 
 #include "../core/background.h"
 #include "../core/blob.h"
+#include "../core/effect.h"
 #include "../core/elements.h"
 #include "../core/expire.h"
 #include "../core/glob.h"
@@ -18,6 +19,18 @@
 #include "../core/snapshot.h"
 #include "../core/store_open.h"
 #include "../core/type_string.h"
+#include "propagate.h"
+
+/* Stages the words that do again what the call is about to do. */
+#define PROPAGATE(s, ...) \
+  do { \
+    if (effect_kept(s)) { \
+      const kevy_value words[] = {__VA_ARGS__}; \
+      propagate_words(s, sizeof words / sizeof *words, words); \
+    } \
+  } while (0)
+#define KEY(key, klen, flags) effect_key(key, klen, propagate_kind(flags))
+#define WORD(text) effect_word(text)
 
 /* ---- version, messages ---- */
 
@@ -45,16 +58,28 @@ const char *kevy_errmsg(kevy_store *s) {
   return s->message[0] != '\0' ? s->message : kevy_strerror(s->last_status);
 }
 
+/* What a call answers that did what it says, unless it could not be made durable. */
+static FLAT kevy_status left(kevy_store *s, kevy_status status, kevy_status durable) {
+  if (LIKELY(durable == KEVY_OK)) return status;
+  s->last_status = durable;
+  return durable;
+}
+
 /* The end of a call that lends nothing, and of one whose result borrows from the store. */
 static FLAT kevy_status settled(kevy_store *s, kevy_status status) {
+  if (effect_kept(s)) effect_end(s, status);
   status = store_noted(s, status);
-  store_settle(s);
-  return status;
+  return left(s, status, store_settle(s));
 }
 static FLAT kevy_status lending(kevy_store *s, kevy_status status) {
   status = store_noted(s, status);
-  store_leave(s);
-  return status;
+  return left(s, status, store_leave(s));
+}
+
+/* The same of a write. */
+static FLAT kevy_status settled_lending(kevy_store *s, kevy_status status) {
+  if (effect_kept(s)) effect_end(s, status);
+  return lending(s, status);
 }
 
 /* What the _into functions answer in place of a value that was found: a copy in buf, or the length alone. */
@@ -228,9 +253,11 @@ static __attribute__((noinline)) kevy_status set_entered(kevy_store *s, const ch
     return lending(s, KEVY_EARG);
   int64_t deadline;
   kevy_status status = deadline_of(s, ttl, flags, &deadline);
-  if (LIKELY(status == KEVY_OK))
+  if (LIKELY(status == KEVY_OK)) {
+    if (effect_kept(s)) propagate_set(s, key, klen, value, deadline, flags);
     status = string_set(s, key, klen, value, deadline, flags, old);
-  return old == NULL ? settled(s, status) : lending(s, status);
+  }
+  return old == NULL ? settled(s, status) : settled_lending(s, status);
 }
 
 kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
@@ -252,8 +279,12 @@ kevy_status kevy_getex(kevy_store *s, const char *key, size_t klen, int64_t ttl,
   if (!flags_allowed(flags, KEVY_AT | KEVY_PERSIST)) return lending(s, KEVY_EARG);
   int64_t deadline;
   kevy_status status = deadline_of(s, ttl, flags, &deadline);
+  if (status == KEVY_OK && deadline != KEVY_NO_TTL)
+    PROPAGATE(s, WORD("PEXPIREAT"), KEY(key, klen, 0), effect_number(deadline));
+  else if (status == KEVY_OK && (flags & KEVY_PERSIST))
+    PROPAGATE(s, WORD("PERSIST"), KEY(key, klen, 0));
   if (status == KEVY_OK) status = string_getex(s, key, klen, deadline, flags, out);
-  return lending(s, status);
+  return settled_lending(s, status);
 }
 
 kevy_status kevy_incr(kevy_store *s, const char *key, size_t klen, int64_t by, uint32_t flags,
@@ -261,6 +292,7 @@ kevy_status kevy_incr(kevy_store *s, const char *key, size_t klen, int64_t by, u
   ENTER(s);
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   int64_t after;
+  PROPAGATE(s, WORD("INCRBY"), KEY(key, klen, flags), effect_number(by));
   kevy_status status = string_incr(s, key, klen, by, flags, &after);
   if (status == KEVY_OK && out != NULL) *out = after;
   return settled(s, status);
@@ -271,6 +303,7 @@ kevy_status kevy_incr_float(kevy_store *s, const char *key, size_t klen, double 
   ENTER(s);
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   double after;
+  if (effect_kept(s) && !propagate_string(s, key, klen)) return lending(s, KEVY_EOOM);
   kevy_status status = string_incr_float(s, key, klen, by, flags, &after);
   if (status == KEVY_OK && out != NULL) *out = after;
   return settled(s, status);
@@ -280,6 +313,7 @@ kevy_status kevy_append(kevy_store *s, const char *key, size_t klen, const kevy_
                         uint32_t flags, uint64_t *length) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  if (tail->kind <= KEVY_FLOAT) PROPAGATE(s, WORD("APPEND"), KEY(key, klen, flags), *tail);
   return settled(s, string_append(s, key, klen, tail, flags, length));
 }
 
@@ -298,6 +332,7 @@ kevy_status kevy_setrange(kevy_store *s, const char *key, size_t klen, int64_t o
                           const char *piece, size_t len, uint32_t flags, uint64_t *length) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  PROPAGATE(s, WORD("SETRANGE"), KEY(key, klen, flags), effect_number(offset), effect_bytes(piece, len));
   return settled(s, string_setrange(s, key, klen, offset, piece, len, flags, length));
 }
 
@@ -312,6 +347,7 @@ kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys, const kev
   if (!flags_allowed(flags, KEVY_NX | KEVY_AT)) return lending(s, KEVY_EARG);
   int64_t deadline;
   kevy_status status = deadline_of(s, ttl, flags, &deadline);
+  if (status == KEVY_OK && effect_kept(s)) propagate_mset(s, k, keys, values, deadline);
   if (status == KEVY_OK) status = string_mset(s, k, keys, values, deadline, flags);
   return settled(s, status);
 }
@@ -347,6 +383,7 @@ kevy_status kevy_rename(kevy_store *s, const char *key, size_t klen, const char 
                         uint32_t flags) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_NX | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  PROPAGATE(s, WORD("RENAME"), KEY(key, klen, 0), KEY(to, tolen, flags));
   return settled(s, keyspace_rename(s, key, klen, to, tolen, flags));
 }
 
@@ -354,6 +391,7 @@ kevy_status kevy_copy(kevy_store *s, const char *key, size_t klen, const char *t
                       uint32_t flags) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_REPLACE | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  PROPAGATE(s, WORD("COPY"), KEY(key, klen, 0), KEY(to, tolen, flags), WORD("REPLACE"));
   return settled(s, keyspace_copy(s, key, klen, to, tolen, flags));
 }
 
@@ -400,12 +438,16 @@ kevy_status kevy_expire(kevy_store *s, const char *key, size_t klen, int64_t ttl
     return lending(s, KEVY_EARG);
   int64_t deadline;
   kevy_status status = ttl == KEVY_NO_TTL ? KEVY_EEXPIRE : deadline_of(s, ttl, flags, &deadline);
-  if (status == KEVY_OK) status = keyspace_expire(s, key, klen, deadline, flags);
+  if (status == KEVY_OK) {
+    PROPAGATE(s, WORD("PEXPIREAT"), KEY(key, klen, 0), effect_number(deadline));
+    status = keyspace_expire(s, key, klen, deadline, flags);
+  }
   return settled(s, status);
 }
 
 kevy_status kevy_persist(kevy_store *s, const char *key, size_t klen) {
   ENTER(s);
+  PROPAGATE(s, WORD("PERSIST"), KEY(key, klen, 0));
   return settled(s, keyspace_expire(s, key, klen, KEVY_NO_TTL, 0));
 }
 

@@ -25,12 +25,14 @@ kevy_status kevy_hset(kevy_store *s, const char *key, size_t klen, size_t k, con
   if (!flags_allowed(flags, KEVY_NX | KEVY_REPLACE | KEVY_TEXT_KEY) ||
       ((flags & KEVY_NX) && (k != 1 || (flags & KEVY_REPLACE))))
     return lending(s, KEVY_EARG);
+  if (effect_kept(s)) propagate_many(s, "HSET", key, klen, flags, k, fields, values);
   return settled(s, hash_set(s, key, klen, k, fields, values, flags, added));
 }
 
 kevy_status kevy_hdel(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
                       uint64_t *removed) {
   ENTER(s);
+  if (effect_kept(s)) propagate_many(s, "HDEL", key, klen, 0, k, fields, NULL);
   return settled(s, hash_del(s, key, klen, k, fields, removed));
 }
 
@@ -48,6 +50,7 @@ kevy_status kevy_hincr(kevy_store *s, const char *key, size_t klen, const kevy_v
                        uint32_t flags, int64_t *out) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  if (effect_kept(s) && !propagate_field(s, key, klen, field, flags, false)) return lending(s, KEVY_EOOM);
   return settled(s, hash_incr(s, key, klen, field, by, flags, out));
 }
 
@@ -55,6 +58,7 @@ kevy_status kevy_hincr_float(kevy_store *s, const char *key, size_t klen, const 
                              uint32_t flags, double *out) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  if (effect_kept(s) && !propagate_field(s, key, klen, field, flags, false)) return lending(s, KEVY_EOOM);
   return settled(s, hash_incr_float(s, key, klen, field, by, flags, out));
 }
 
@@ -74,6 +78,7 @@ kevy_status kevy_hexpire(kevy_store *s, const char *key, size_t klen, const kevy
   ENTER(s);
   int64_t deadline;
   kevy_status done = KEVY_OK, status = hash_deadline_of(s, ttl, flags, &deadline);
+  if (status == KEVY_OK && effect_kept(s) && !propagate_field(s, key, klen, field, 0, true)) status = KEVY_EOOM;
   if (status == KEVY_OK) status = hash_expire(s, key, klen, 1, field, deadline, flags, &done);
   if (status == KEVY_OK && done != HASH_DELETED) status = done;
   return settled(s, status);

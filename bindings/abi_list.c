@@ -6,13 +6,15 @@ kevy_status kevy_push(kevy_store *s, const char *key, size_t klen, size_t k, con
   ENTER(s);
   if (!flags_allowed(flags, KEVY_LEFT | KEVY_XX | KEVY_REPLACE | KEVY_TEXT_KEY))
     return lending(s, KEVY_EARG);
+  if (effect_kept(s)) propagate_many(s, flags & KEVY_LEFT ? "LPUSH" : "RPUSH", key, klen, flags, k, items, NULL);
   return settled(s, list_push(s, key, klen, k, items, flags, length));
 }
 
 kevy_status kevy_pop(kevy_store *s, const char *key, size_t klen, uint32_t flags, kevy_value *out) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_LEFT)) return lending(s, KEVY_EARG);
-  return lending(s, list_pop(s, key, klen, flags, out));
+  PROPAGATE(s, WORD(flags & KEVY_LEFT ? "LPOP" : "RPOP"), KEY(key, klen, 0));
+  return settled_lending(s, list_pop(s, key, klen, flags, out));
 }
 
 kevy_status kevy_lindex(kevy_store *s, const char *key, size_t klen, int64_t position,
@@ -31,15 +33,17 @@ kevy_status kevy_pop_into(kevy_store *s, const char *key, size_t klen, uint32_t 
                           size_t cap, kevy_value *out) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_LEFT)) return lending(s, KEVY_EARG);
+  PROPAGATE(s, WORD(flags & KEVY_LEFT ? "LPOP" : "RPOP"), KEY(key, klen, 0));
   kevy_status status = list_index(s, key, klen, flags & KEVY_LEFT ? 0 : -1, out);
   if (status == KEVY_OK && (out->kind > KEVY_TEXT || out->len <= cap))
     status = list_pop(s, key, klen, flags, out);
-  return lending(s, copied_into(status, buf, cap, out));
+  return settled_lending(s, copied_into(status, buf, cap, out));
 }
 
 kevy_status kevy_lset(kevy_store *s, const char *key, size_t klen, int64_t position,
                       const kevy_value *item) {
   ENTER(s);
+  if (item->kind <= KEVY_FLOAT) PROPAGATE(s, WORD("LSET"), KEY(key, klen, 0), effect_number(position), *item);
   return settled(s, list_set(s, key, klen, position, item));
 }
 
@@ -52,10 +56,12 @@ kevy_status kevy_lsplice(kevy_store *s, const char *key, size_t klen, int64_t po
                          uint64_t removed, size_t k, const kevy_value *items, uint32_t flags) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_XX | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  if (effect_kept(s)) propagate_splice(s, key, klen, position, removed, k, items, flags);
   return settled(s, list_splice(s, key, klen, position, removed, k, items, flags));
 }
 
 kevy_status kevy_ltrim(kevy_store *s, const char *key, size_t klen, int64_t first, int64_t last) {
   ENTER(s);
+  PROPAGATE(s, WORD("LTRIM"), KEY(key, klen, 0), effect_number(first), effect_number(last));
   return settled(s, list_trim(s, key, klen, first, last));
 }

@@ -5,12 +5,14 @@ kevy_status kevy_sadd(kevy_store *s, const char *key, size_t klen, size_t k, con
                       uint32_t flags, uint64_t *added) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_REPLACE | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
+  if (effect_kept(s)) propagate_many(s, "SADD", key, klen, flags, k, members, NULL);
   return settled(s, set_add(s, key, klen, k, members, flags, added));
 }
 
 kevy_status kevy_srem(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
                       uint64_t *removed) {
   ENTER(s);
+  if (effect_kept(s)) propagate_many(s, "SREM", key, klen, 0, k, members, NULL);
   return settled(s, set_remove(s, key, klen, k, members, removed));
 }
 

@@ -14,6 +14,7 @@ kevy_status kevy_xadd(kevy_store *s, const char *key, size_t klen, kevy_stream_i
   if (!flags_allowed(flags, KEVY_XX | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   stream_wish wish = wish_of(id);
   stream_pairs pairs = {fields, values, k, 1, false};
+  if (effect_kept(s) && !propagate_xadd(s, key, klen, flags)) return lending(s, KEVY_EOOM);
   kevy_status status = stream_add(s, key, klen, &wish, &pairs, flags, NULL, id);
   return settled(s, status == KEVY_EOVERFLOW ? KEVY_ERANGE : status);
 }

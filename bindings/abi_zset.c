@@ -6,6 +6,7 @@ kevy_status kevy_zadd(kevy_store *s, const char *key, size_t klen, size_t k, con
   const uint32_t allowed = KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT | KEVY_CHANGED | KEVY_REPLACE | KEVY_TEXT_KEY;
   ENTER(s);
   if (!flags_allowed(flags, allowed)) return settled(s, KEVY_EARG);
+  if (effect_kept(s)) propagate_zadd(s, key, klen, k, members, scores, flags, false);
   return settled(s, zset_add(s, key, klen, k, members, scores, flags, changed));
 }
 
@@ -13,6 +14,7 @@ kevy_status kevy_zincr(kevy_store *s, const char *key, size_t klen, const kevy_v
                        uint32_t flags, double *score) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT | KEVY_TEXT_KEY)) return settled(s, KEVY_EARG);
+  if (effect_kept(s)) propagate_zadd(s, key, klen, 1, member, &by, flags, true);
   return settled(s, zset_incr(s, key, klen, member, by, flags, score));
 }
 
@@ -24,6 +26,7 @@ kevy_status kevy_zscore(kevy_store *s, const char *key, size_t klen, const kevy_
 kevy_status kevy_zrem(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
                       uint64_t *removed) {
   ENTER(s);
+  if (effect_kept(s)) propagate_many(s, "ZREM", key, klen, 0, k, members, NULL);
   return settled(s, zset_remove(s, key, klen, k, members, removed));
 }
 

@@ -193,8 +193,7 @@ KEVY_API kevy_status kevy_wait_call(kevy_store *s, size_t argc, const kevy_value
   /* Nothing ever comes to a snapshot. */
   if (status == KEVY_OK && c.waits.keys != 0 && s->frozen == NULL) status = wait_keep(s, &c, argv, r, encoding, out);
   free(c.waits.argv);
-  store_settle(s);
-  return status;
+  return command_left(s, status, store_settle(s), encoding == REPLY_RESP ? r : NULL);
 }
 
 KEVY_API void kevy_reply_bytes(kevy_reply *r, const char **bytes, size_t *len) {
@@ -226,7 +225,7 @@ KEVY_API kevy_status kevy_wait_end(kevy_wait *w) {
       delist(w);
       atomic_store(&w->left, true);
     }
-    store_leave(s);
+    (void)store_leave(s);
   }
   while (w->store == NULL && same_process(w) && !atomic_load(&w->left)) sched_yield();
   return w->outcome;

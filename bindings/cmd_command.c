@@ -395,6 +395,16 @@ static bool keys_find(const key_spec *spec, size_t argc, const kevy_value *argv,
   return *first <= *last;
 }
 
+void command_each_key(const command *row, size_t argc, const kevy_value *argv,
+                      void (*visit)(void *context, const kevy_value *key), void *context) {
+  for (size_t i = 0; i < spec_count(row); i++) {
+    key_spec spec = spec_at(row, i);
+    int64_t first, last;
+    if (!keys_find(&spec, argc, argv, &first, &last)) return;
+    for (; first <= last; first += spec.step) visit(context, &argv[first]);
+  }
+}
+
 /* Answers the keys of a command line, or, with out NULL, counts them; 0 where it names too few. */
 static size_t keys_answer(const command *row, size_t argc, const kevy_value *argv, sink *out) {
   size_t count = 0;

@@ -430,8 +430,9 @@ static bool hash_answer_fits(command_call *c, const hash_fields *f) {
 
 /* Answers the fields, and then removes them. */
 static void hash_answer_and_remove(command_call *c, const hash_fields *f) {
-  if (store_write(c->store) != KEVY_OK) {
-    command_error(c, KEVY_EREADONLY);
+  kevy_status status = store_write(c->store);
+  if (status != KEVY_OK) {
+    command_error(c, status);
     return;
   }
   if (!hash_answer_fits(c, f)) return;

@@ -61,7 +61,7 @@ static void key_fail_missing(command_call *c) { command_fail(c, "ERR no such key
 
 static kevy_status key_rename(command_call *c, uint32_t flags) {
   return keyspace_rename(c->store, c->argv[1].as.ptr, c->argv[1].len, c->argv[2].as.ptr,
-                         c->argv[2].len, flags);
+                         c->argv[2].len, flags | command_key_flag(c, 2));
 }
 
 void cmd_rename(command_call *c) {
@@ -104,7 +104,7 @@ void cmd_copy(command_call *c) {
     }
   }
   kevy_status status = keyspace_copy(c->store, c->argv[1].as.ptr, c->argv[1].len,
-                                     c->argv[2].as.ptr, c->argv[2].len, flags);
+                                     c->argv[2].as.ptr, c->argv[2].len, flags | command_key_flag(c, 2));
   if (status == KEVY_EARG) command_fail(c, "ERR source and destination objects are the same");
   else key_answer_whether(c, status);
 }

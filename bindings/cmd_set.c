@@ -3,6 +3,7 @@
  * Order of checks and texts are Redis's. What is drawn or combined is found first and borrowed, then answered;
  * nothing is written to the store in between, and SPOP takes out what it has answered. */
 #include "command.h"
+#include "propagate.h"
 
 #include <stdlib.h>
 
@@ -133,6 +134,13 @@ static void set_answer_pick(command_call *c, const set_pick *pick) {
   for (uint64_t i = 0; i < pick->count; i++) set_answer_item(c, pick->items[i]);
 }
 
+static kevy_value set_picked(void *context, size_t i, char *digits) {
+  const set_pick *pick = context;
+  kevy_value v;
+  set_item_value(pick->items[i], &v, digits);
+  return v;
+}
+
 /* SPOP's and SRANDMEMBER's members; without a count, one or nil. */
 static void set_answer_picked(command_call *c, uint64_t n, bool counted, bool pop) {
   set_pick pick;
@@ -146,6 +154,7 @@ static void set_answer_picked(command_call *c, uint64_t n, bool counted, bool po
     if (counted && pop) sink_set(c->out, pick.count);
     else if (counted) sink_array(c->out, pick.count);
     set_answer_pick(c, &pick);
+    if (pop) propagate_members(c, "SREM", pick.count, set_picked, &pick);
     if (pop) set_pick_remove(c->store, &pick);
   }
   set_pick_end(&pick);

@@ -1,5 +1,6 @@
 /* cmd_stream_group.c: the handlers of the commands on consumer groups and on what is pending in them. */
 #include "cmd_stream.h"
+#include "propagate.h"
 
 #include <stdlib.h>
 
@@ -472,6 +473,9 @@ static bool stream_claim_option(stream_claim *m, size_t *i) {
 /* Ends a claim: answers, or undoes all of it. */
 static void stream_claim_close(stream_claim *m, bool done, void (*answer)(const stream_claim *m)) {
   if (done) {
+    const kevy_value *argv = m->call->argv;
+    bool moved = stream_id_compare(&m->group_last, &m->group->last) != 0;
+    propagate_pending(m->call, &argv[1], &argv[2], &argv[3], &m->undo, m->created, moved);
     answer(m);
   } else {
     stream_claim_undo(m);

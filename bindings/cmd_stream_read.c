@@ -4,6 +4,7 @@
  * where memory runs out, for none; the answer is read back from the streams. What is read makes nothing ready for others
  * that wait. */
 #include "cmd_stream.h"
+#include "propagate.h"
 
 #include <stdlib.h>
 
@@ -346,6 +347,12 @@ static kevy_status stream_serve_groups(const stream_reading *r, stream_serving *
   return status;
 }
 
+static void stream_serve_propagate(const stream_reading *r, size_t i, const stream_serving *v) {
+  const stream_group *g = v->undo.group;
+  bool moved = stream_id_compare(&v->group_last, &g->last) != 0 || v->group_read != g->read;
+  propagate_pending(r->call, &r->call->argv[r->first + i], r->group, r->consumer, &v->undo, v->created, moved);
+}
+
 /* ---- both ---- */
 
 static void stream_read_serve(const stream_reading *r, stream_serving *all) {
@@ -354,6 +361,7 @@ static void stream_read_serve(const stream_reading *r, stream_serving *all) {
   kevy_status status = KEVY_OK;
   if (r->groups) status = stream_serve_groups(r, all);
   for (size_t i = 0; i < r->keys && !r->groups; i++) stream_serve_plain(r, &all[i]);
+  for (size_t i = 0; r->groups && status == KEVY_OK && i < r->keys; i++) stream_serve_propagate(r, i, &all[i]);
   if (status != KEVY_OK) command_error(r->call, status);
   else stream_answer_all(r, all);
 }

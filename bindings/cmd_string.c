@@ -360,6 +360,6 @@ void cmd_setrange(command_call *c) {
   if (!command_int(c, &c->argv[2], &offset)) return;
   uint64_t length;
   kevy_status status = string_setrange(c->store, c->argv[1].as.ptr, c->argv[1].len, offset,
-                                       piece->as.ptr, piece->len, 0, &length);
+                                       piece->as.ptr, piece->len, command_key_flag(c, 1), &length);
   string_answer_length(c, status, length);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "glob.h"
+#include "propagate.h"
 #include "store.h"
 
 /* ---- Rows ------------------------------------------------------------------------------------ */
@@ -34,6 +35,7 @@ typedef struct command_name {
 static pthread_once_t command_once = PTHREAD_ONCE_INIT;
 static command_name command_names[COMMAND_ROWS];
 static bool command_contains[COMMAND_ROWS]; /* whether the row has subcommands */
+static bool command_writing[COMMAND_ROWS];
 static uint16_t command_slots[COMMAND_SLOTS]; /* index of a row + 1; 0 is free */
 
 _Static_assert(COMMAND_ROWS < COMMAND_SLOTS / 2,
@@ -80,6 +82,7 @@ static void command_build(void) {
     const char *name = command_rows[i].about.name;
     command_name_add(&command_names[i], name, strlen(name));
     command_slots[command_slot(&command_names[i])] = (uint16_t)(i + 1);
+    command_writing[i] = strncmp(command_rows[i].about.flags, "write", 5) == 0;
   }
   for (size_t i = 0; i < COMMAND_ROWS; i++)
     for (size_t j = 0; j < COMMAND_ROWS; j++)
@@ -87,6 +90,8 @@ static void command_build(void) {
 }
 
 static size_t command_index(const command *row) { return (size_t)(row - command_rows); }
+
+bool command_writes(const command *row) { return command_writing[command_index(row)]; }
 
 const command *command_at(size_t index) {
   return index < COMMAND_ROWS ? &command_rows[index] : NULL;
@@ -147,10 +152,14 @@ void command_text_add_arg(command_text *t, const kevy_value *arg, size_t most) {
 }
 
 void command_fail_text(command_call *c, const command_text *t) {
+  c->erred = true;
   sink_error(c->out, t->bytes, t->len);
 }
 
-void command_fail(command_call *c, const char *text) { sink_error(c->out, text, strlen(text)); }
+void command_fail(command_call *c, const char *text) {
+  c->erred = true;
+  sink_error(c->out, text, strlen(text));
+}
 
 void command_error(command_call *c, kevy_status status) {
   c->failed = status;
@@ -330,6 +339,8 @@ static void command_dispatch(command_call *c) {
     else command_unknown_sub(c, container);
   } else if (!command_arity_fits(c->row, c->argc)) {
     command_fail_arity(c);
+  } else if (effect_kept(c->store) && command_writes(c->row)) {
+    propagate_command(c);
   } else {
     c->row->handler(c);
   }
@@ -395,6 +406,21 @@ kevy_status command_failed(kevy_store *s, kevy_reply *r, kevy_status why) {
                     item.value.as.ptr);
 }
 
+/* What a call answers once it has left the store: an error in place of the answer where what it did could not be made
+ * durable. resp: the reply, where errors are answers. */
+kevy_status command_left(kevy_store *s, kevy_status status, kevy_status durable, kevy_reply *resp) {
+  if (LIKELY(durable == KEVY_OK)) return status;
+  if (resp == NULL) {
+    s->last_status = durable;
+    s->message[0] = '\0';
+    return durable;
+  }
+  static const char text[] = "MISCONF the write is applied but not durable";
+  reply_start(resp, REPLY_RESP);
+  sink_error(&resp->sink, text, sizeof text - 1);
+  return status;
+}
+
 static kevy_status command_call_flat(kevy_store *s, size_t argc, const kevy_value *argv,
                                      kevy_reply *r, bool typed) {
   reply_start(r, typed ? REPLY_TYPED : REPLY_FLAT);
@@ -405,8 +431,7 @@ static kevy_status command_call_flat(kevy_store *s, size_t argc, const kevy_valu
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
   if (status != KEVY_OK) store_fail(s, status, "%s", "");
   else if (r->error) status = command_failed(s, r, failed);
-  store_settle(s);
-  return status;
+  return command_left(s, status, store_settle(s), NULL);
 }
 
 KEVY_API kevy_status kevy_call(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r) {
@@ -424,12 +449,10 @@ KEVY_API kevy_status kevy_call_resp(kevy_store *s, size_t argc, const kevy_value
   if (!store_enter(s)) return KEVY_ECLOSED;
   kevy_status status = command_run(s, argc, argv, &r->sink);
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
-  if (status == KEVY_OK) {
-    *bytes = r->bytes;
-    *len = r->len;
-  } else {
-    store_fail(s, status, "%s", "");
-  }
-  store_settle(s);
-  return status;
+  if (status != KEVY_OK) store_fail(s, status, "%s", "");
+  status = command_left(s, status, store_settle(s), r);
+  if (status != KEVY_OK) return status;
+  *bytes = r->bytes;
+  *len = r->len;
+  return KEVY_OK;
 }

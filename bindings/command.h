@@ -29,6 +29,7 @@ struct command_call {
   const kevy_value *given; /* the arguments as they came, numbers as numbers */
   bool kinds;              /* what is stored keeps the kind it was given in (kevy_call_typed) */
   kevy_status failed;      /* the status behind an error answered by command_error; else KEVY_OK */
+  bool erred;              /* the answer is an error */
   bool may_wait;           /* the caller keeps a command that waits */
   bool over;               /* the error is none of the keys' that it waits for: it ends the wait */
   struct {                 /* set by command_wait */
@@ -56,6 +57,10 @@ kevy_status command_run_call(command_call *c);
  * text for kevy_errmsg. */
 kevy_status command_failed(kevy_store *s, kevy_reply *r, kevy_status why);
 
+/* What a call returns once it has left the store, which answered `durable`: that, where it is no success. With resp, whose
+ * errors are answers, the reply becomes the error. */
+kevy_status command_left(kevy_store *s, kevy_status status, kevy_status durable, kevy_reply *resp);
+
 /* ---- Rows ------------------------------------------------------------------------------------ */
 
 /* The row at index, NULL past the last. */
@@ -72,6 +77,13 @@ const char *command_full_name(const command *row);
 
 /* Whether the row is a subcommand, and of this container when one is given. */
 bool command_is_sub(const command *row, const command *container);
+
+/* Whether the row's flags have "write". */
+bool command_writes(const command *row);
+
+/* Visits the keys of a command line. */
+void command_each_key(const command *row, size_t argc, const kevy_value *argv,
+                      void (*visit)(void *context, const kevy_value *key), void *context);
 
 /* Whether argc arguments, the name included, suit the row. */
 bool command_arity_fits(const command *row, size_t argc);

@@ -16,6 +16,7 @@ typedef struct timeline {
   int64_t fixed;  /* the tests' present, KEVY_NO_TTL for the system's */
   int64_t coarse; /* the coarse clock's last reading */
   int64_t exact;  /* the present as it was when that reading was new */
+  bool still;     /* with a fixed present: no deadline ever comes */
 } timeline;
 
 #define CLOCK_NEAR 1000 /* ms; the coarse clock is never that late */
@@ -26,7 +27,7 @@ static inline int64_t clock_read_ms(clockid_t id) {
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 static inline timeline clock_open(void) {
-  timeline c = {clock_read_ms(CLOCK_REALTIME) - clock_read_ms(CLOCK_BOOTTIME), KEVY_NO_TTL, 0, 0};
+  timeline c = {clock_read_ms(CLOCK_REALTIME) - clock_read_ms(CLOCK_BOOTTIME), KEVY_NO_TTL, 0, 0, false};
   return c;
 }
 static inline int64_t clock_now(const timeline *c) {
@@ -37,7 +38,7 @@ static inline int64_t clock_now(const timeline *c) {
  * moved since the exact one was last read, and so that a deadline well ahead cannot have come; a tick
  * follows a resume from suspension before anything else runs for long. */
 static inline bool clock_passed(timeline *c, int64_t deadline) {
-  if (UNLIKELY(c->fixed != KEVY_NO_TTL)) return deadline <= c->fixed;
+  if (UNLIKELY(c->fixed != KEVY_NO_TTL)) return deadline <= c->fixed && !c->still;
   int64_t coarse = clock_read_ms(CLOCK_MONOTONIC_COARSE);
   if (UNLIKELY(coarse != c->coarse)) {
     c->exact = clock_now(c);

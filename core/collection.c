@@ -186,6 +186,7 @@ static COLD collection *own_version(kevy_store *s, probe *p, collection *old, bo
 
 collection *collection_own(kevy_store *s, probe *p, bool must) {
   if (UNLIKELY(s->serve != NULL)) store_note_ready(s, p->hash);
+  s->touched = true;
   collection *c = collection_at(s->base, p->live);
   if (LIKELY(node_writable(s->sp, &c->head))) return c;
   return own_version(s, p, c, must);

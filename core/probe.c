@@ -2,6 +2,7 @@
 #include "probe.h"
 
 #include "blob.h"
+#include "effect.h"
 #include "expire.h"
 #include "hashing.h"
 #include "timers.h"
@@ -62,7 +63,8 @@ FLAT entry *probe_read(kevy_store *s, probe *p, const char *key, size_t klen) {
   return probe_missed(s, p);
 }
 
-bool probe_in_place(const kevy_store *s, const probe *p) {
+bool probe_in_place(kevy_store *s, const probe *p) {
+  s->touched = true;
   if (LIKELY(s->sp->newest == 0)) return true;
   return table_slot_fresh(s->sp, p->slot);
 }
@@ -103,9 +105,16 @@ static COLD void forget_timer(kevy_store *s, ref block, ref next, uint64_t hash)
   timers_forget(s, entry_key(e), entry_klen(e), hash);
 }
 
+/* An expired key that gives way to a new value went first. */
+static COLD void note_expired(kevy_store *s, const entry *old) {
+  if (probe_expired(s, old)) effect_removed(s, entry_key(old), entry_klen(old));
+}
+
 void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
+  s->touched = true;
   if (before != 0) {
     ref old = slot_ref(before);
+    if (effect_kept(s)) note_expired(s, mem_ptr(s->base, old));
     if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
     if (UNLIKELY(s->sp->timers.count != 0)) forget_timer(s, old, block, hash);
     release_large(s, old, block);
@@ -157,7 +166,10 @@ static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot, bool rele
   if (slot == NULL) return;
   ref block = slot_ref(*slot);
   bool fresh = *slot & SLOT_FRESH;
-  if (entry_has_deadline(mem_ptr(s->base, block))) expire_remove(s, block);
+  const entry *e = mem_ptr(s->base, block);
+  s->touched = true;
+  if (release) effect_removed(s, entry_key(e), entry_klen(e));
+  if (entry_has_deadline(e)) expire_remove(s, block);
   if (UNLIKELY(sp->timers.count != 0)) forget_timer(s, block, 0, hash);
   if (release) release_large(s, block, 0);
   table_remove(sp, &sp->keys, hash, slot);

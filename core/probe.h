@@ -38,7 +38,7 @@ entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen, 
 void probe_note_access(const kevy_store *s, entry *e);
 
 /* True when the found block may be changed where it stands: no snapshot can see it. */
-bool probe_in_place(const kevy_store *s, const probe *p);
+bool probe_in_place(kevy_store *s, const probe *p);
 
 /* Makes an entry of this type, content and deadline under the probe's key and puts it in place of what
  * was there. A key that exists keeps its kind; a new one takes key_kind. On KEVY_EOOM nothing changed.

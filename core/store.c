@@ -8,6 +8,7 @@
 
 #include "background.h"
 #include "blob.h"
+#include "effect.h"
 #include "expire.h"
 #include "snapshot.h"
 #include "store_open.h"
@@ -76,8 +77,17 @@ __attribute__((noinline)) bool store_enter_guarded(kevy_store *s) {
 
 FLAT bool store_enter(kevy_store *s) { return LIKELY(s->guard == 0) || store_enter_guarded(s); }
 
-FLAT void store_leave(kevy_store *s) {
-  if (UNLIKELY(s->locked)) lock_give(&s->lock);
+/* Durability is waited for without the lock, unless the caller holds it around several calls. */
+__attribute__((noinline)) kevy_status store_leave_guarded(kevy_store *s) {
+  kevy_status status = KEVY_OK;
+  uint64_t ticket = 0;
+  if (s->noted) status = s->effects->publish(s, &ticket);
+  if (s->locked) lock_give(&s->lock);
+  return ticket != 0 ? s->effects->wait(s, ticket) : status;
+}
+
+FLAT kevy_status store_leave(kevy_store *s) {
+  return UNLIKELY(s->leaving != 0) ? store_leave_guarded(s) : KEVY_OK;
 }
 
 static void store_let_go(kevy_store *s, ref lent) {
@@ -92,12 +102,20 @@ COLD void store_pay(kevy_store *s) {
   }
   if (UNLIKELY(s->background != NULL)) background_ensure(s);
   if (UNLIKELY(s->readies != 0) && s->serve != NULL) s->serve(s);
+  if (effect_kept(s)) s->until_pay = --s->effects->until_pay;
   if (s->until_pay <= 0) s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
+  if (effect_kept(s)) store_pay_always(s);
 }
 
-FLAT void store_settle(kevy_store *s) {
+/* Of a store with a log every write settles the long way: the quick ones, which note no effects, stay away. */
+void store_pay_always(kevy_store *s) {
+  s->effects->until_pay = s->until_pay;
+  s->until_pay = 1;
+}
+
+FLAT kevy_status store_settle(kevy_store *s) {
   if (UNLIKELY(s->until_pay <= 0 || s->lent != 0)) store_pay(s);
-  store_leave(s);
+  return store_leave(s);
 }
 
 bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
@@ -226,6 +244,7 @@ kevy_store *store_freeze(kevy_store *s) {
   store_attach(copy, s->sp);
   copy->keys = &m->keys;
   copy->frozen = m;
+  copy->unwritable = KEVY_EREADONLY;
   copy->clock = s->clock;
   copy->random = s->random ^ m->epoch;
   copy->maxmemory = s->maxmemory;
@@ -246,7 +265,10 @@ kevy_status store_clear(kevy_store *s) {
   space *sp = space_open(s->maxmemory), *old = s->sp;
   if (sp == NULL) return KEVY_EOOM;
   store_attach(s, sp);
+  if (effect_kept(s)) store_pay_always(s);
   s->lent = 0;
+  s->touched = true;
+  effect_cleared(s);
   space_abandon(old);
   return KEVY_OK;
 }

@@ -29,11 +29,20 @@ typedef struct kevy_store {
   uint32_t access;   /* what a read stores into an entry's access field */
   union {
     struct {
-      bool locked; /* carries a lock */
-      bool closed;
+      union {
+        struct {
+          bool locked; /* carries a lock */
+          bool noted;  /* effects wait to be published when this call leaves */
+        };
+        uint16_t leaving; /* both at once: 0 lets calls out without further ado */
+      };
+      bool closed, reserved;
     };
-    uint16_t guard; /* both at once: 0 lets calls in without further ado */
+    uint32_t guard; /* all of them: 0 lets calls in without further ado */
   };
+  bool touched;           /* something may have changed since effect_begin */
+  kevy_status unwritable; /* why writes are refused, KEVY_OK where they are not; another thread may set it */
+  struct effects *effects; /* of a store with a log, else NULL */
   uint32_t flags;    /* KEVY_THREADS, KEVY_BACKGROUND */
   store_lock lock;
   uint64_t hits, misses, expired, evicted;
@@ -58,13 +67,16 @@ typedef struct kevy_store {
 bool store_enter(kevy_store *s);
 bool store_enter_guarded(kevy_store *s);
 
-/* Gives the lock back. */
-void store_leave(kevy_store *s);
+/* Gives the lock back. Of a store with a log: publishes the effects of the call, and waits, without the lock, until they
+ * are as durable as asked for; else KEVY_EDURABILITY. */
+kevy_status store_leave(kevy_store *s);
+kevy_status store_leave_guarded(kevy_store *s);
 
 /* The same at the end of a call that lends nothing: first pays a slice of upkeep, when writes have made
  * one due, and lets go of what an earlier result borrowed. */
-void store_settle(kevy_store *s);
+kevy_status store_settle(kevy_store *s);
 void store_pay(kevy_store *s);
+void store_pay_always(kevy_store *s);
 
 /* Notes that a key was written that somebody may wait for; serve runs when the call settles. */
 void store_note_ready(kevy_store *s, uint64_t hash);
@@ -72,10 +84,14 @@ void store_note_ready(kevy_store *s, uint64_t hash);
 /* Where memory is short and a large value that went still holds some: takes a larger slice of it back. */
 void store_exhume(kevy_store *s);
 
-/* What every writer calls first: KEVY_EREADONLY on a snapshot. What pins and snapshots let go of is taken
- * back before anything is asked for. */
+/* What every writer calls first: KEVY_EREADONLY on a snapshot, KEVY_EREFUSED where the log cannot be written. What pins and
+ * snapshots let go of is taken back before anything is asked for. */
+static inline kevy_status store_writable(const kevy_store *s) {
+  return __atomic_load_n(&s->unwritable, __ATOMIC_RELAXED);
+}
 static inline kevy_status store_write(kevy_store *s) {
-  if (UNLIKELY(s->frozen != NULL)) return KEVY_EREADONLY;
+  kevy_status writable = store_writable(s);
+  if (UNLIKELY(writable != KEVY_OK)) return writable;
   if (UNLIKELY(snapshot_waiting(s->sp))) snapshot_collect(s->sp);
   if (UNLIKELY(s->sp->graves != 0)) store_exhume(s);
   s->sp->written = true;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "blob.h"
+#include "effect.h"
 #include "expire.h"
 #include "hashing.h"
 #include "members.h"
@@ -783,6 +784,7 @@ static FLAT bool hash_set_plain(kevy_store *s, const char *key, size_t klen, con
   if (member == NULL) return false;
   size_t head = sizeof(entry) + member->klen;
   if (value->len != member->vlen && mem_round(head + value->len) != mem_round(head + member->vlen)) return false;
+  s->touched = true;
   member->vlen = (uint16_t)value->len;
   member->kinds = (uint8_t)((member->kinds & 0x30u) | value->kind);
   bytes_move((char *)member + head, value->as.ptr, value->len);
@@ -791,7 +793,7 @@ static FLAT bool hash_set_plain(kevy_store *s, const char *key, size_t klen, con
 
 kevy_status hash_set(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
                      const kevy_value *values, uint32_t flags, uint64_t *added) {
-  if (LIKELY(k == 1 && (flags & ~KEVY_TEXT_KEY) == 0 && s->frozen == NULL) &&
+  if (LIKELY(k == 1 && (flags & ~KEVY_TEXT_KEY) == 0 && store_writable(s) == KEVY_OK) &&
       hash_set_plain(s, key, klen, fields, values)) {
     if (added != NULL) *added = 0;
     return store_write(s);
@@ -1049,6 +1051,13 @@ bool hash_arm(kevy_store *s, const entry *e, const probe *to) {
   return soonest == INT64_MAX || timers_arm(s, to->key, to->klen, to->hash, soonest);
 }
 
+static COLD void hash_note_shed(kevy_store *s, const probe *p, const char *at) {
+  kevy_value field;
+  char digits[PACKED_NUMBER];
+  packed_get(at, &field, digits);
+  effect_shed(s, entry_key(p->live), entry_klen(p->live), &field);
+}
+
 static int64_t hash_shed_small(kevy_store *s, probe *p, int64_t now, uint32_t *items) {
   hash_edit b;
   hash_edit_open(&b, p->live);
@@ -1059,6 +1068,7 @@ static int64_t hash_shed_small(kevy_store *s, probe *p, int64_t now, uint32_t *i
       at = packed_next(packed_next(packed_next(at)));
       continue;
     }
+    if (effect_kept(s)) hash_note_shed(s, p, at);
     hash_edit_remove(&b, at); /* the next one stands there now */
     if (*items != 0) --*items;
   }
@@ -1092,6 +1102,9 @@ static int64_t hash_shed_large(kevy_store *s, probe *p, int64_t now, uint32_t *i
     uint64_t hash = hash_bytes(s->sp->secret, entry_key(e), entry_klen(e));
     uint64_t *slot = table_find_ref(s->base, &h->k.members, hash, block);
     if (slot == NULL) continue;
+    kevy_value field;
+    hash_member_field(e, &field);
+    effect_shed(s, entry_key(p->live), entry_klen(p->live), &field);
     hash_doomed d = hash_unlink(s, h, hash, slot);
     hash_free(s, h, &d);
   }

@@ -361,6 +361,7 @@ static FLAT bool set_plain(kevy_store *s, const char *key, size_t klen, uint64_t
   size_t head = (size_t)(to - (char *)e);
   if (value->len != e->vlen && mem_round(head + value->len) != mem_round(head + e->vlen))
     return false;
+  s->touched = true;
   e->vlen = (uint16_t)value->len;
   e->kinds = (uint8_t)((e->kinds & 0x30u) | value->kind);
   bytes_move(to, value->as.ptr, value->len);
