@@ -279,8 +279,7 @@ kevy_status kevy_getex(kevy_store *s, const char *key, size_t klen, int64_t ttl,
   if (!flags_allowed(flags, KEVY_AT | KEVY_PERSIST)) return lending(s, KEVY_EARG);
   int64_t deadline;
   kevy_status status = deadline_of(s, ttl, flags, &deadline);
-  if (status == KEVY_OK && deadline != KEVY_NO_TTL)
-    PROPAGATE(s, WORD("PEXPIREAT"), KEY(key, klen, 0), effect_number(deadline));
+  if (status == KEVY_OK && deadline != KEVY_NO_TTL && effect_kept(s)) propagate_expire(s, key, klen, deadline);
   else if (status == KEVY_OK && (flags & KEVY_PERSIST))
     PROPAGATE(s, WORD("PERSIST"), KEY(key, klen, 0));
   if (status == KEVY_OK) status = string_getex(s, key, klen, deadline, flags, out);
@@ -439,7 +438,7 @@ kevy_status kevy_expire(kevy_store *s, const char *key, size_t klen, int64_t ttl
   int64_t deadline;
   kevy_status status = ttl == KEVY_NO_TTL ? KEVY_EEXPIRE : deadline_of(s, ttl, flags, &deadline);
   if (status == KEVY_OK) {
-    PROPAGATE(s, WORD("PEXPIREAT"), KEY(key, klen, 0), effect_number(deadline));
+    if (effect_kept(s)) propagate_expire(s, key, klen, deadline);
     status = keyspace_expire(s, key, klen, deadline, flags);
   }
   return settled(s, status);

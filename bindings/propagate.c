@@ -172,14 +172,15 @@ static void propagate_expire_key(void *context, const kevy_value *key) {
 }
 
 /* Among several keys, one that has expired and still lies there would be met by a replay: they go first, and time stands
- * still for the command. True when it has to go on again. */
-static bool propagate_stop_time(command_call *c) {
+ * still for the command. */
+static void propagate_stop_time(command_call *c) {
   kevy_store *s = c->store;
-  if (LIKELY(s->sp->wheel == 0) || s->clock.fixed != KEVY_NO_TTL || store_writable(s) != KEVY_OK) return false;
-  if (c->row->about.first_key == c->row->about.last_key && c->row->about.first_key != 0) return false;
-  s->clock.fixed = clock_now(&s->clock);
+  if (LIKELY(s->sp->wheel == 0) || store_writable(s) != KEVY_OK) return;
+  const kevy_command_row *row = &c->row->about;
+  bool single = row->first_key == row->last_key && row->first_key != 0;
+  if (single && strstr(row->flags, "movablekeys") == NULL) return;
+  effect_stop_time(s);
   command_each_key(c->row, c->argc, c->argv, propagate_expire_key, s);
-  return true;
 }
 
 /* What a command that keeps no kinds stores is bytes, whatever it was given. */
@@ -190,17 +191,16 @@ static const kevy_value *propagate_args(const command_call *c) {
 
 void propagate_command(command_call *c) {
   kevy_store *s = c->store;
-  bool stopped = propagate_stop_time(c);
   const propagate_rule *rule = propagate_rule_of(c);
   bool fine = true;
   effect_begin(s);
+  propagate_stop_time(c);
   if (rule == NULL) effect_stage(s, c->argc, propagate_args(c));
   else if (rule->after != NULL) fine = effect_describe(s, rule->after, c->argc, propagate_args(c));
   s->effects->plain = false;
   if (fine) c->row->handler(c);
   else command_error(c, KEVY_EOOM);
   effect_end(s, c->erred ? KEVY_EOOM : KEVY_OK);
-  if (stopped) s->clock.fixed = KEVY_NO_TTL;
 }
 
 /* ---- what handlers say themselves ---- */
@@ -303,6 +303,14 @@ static void propagate_del(kevy_store *s, const kevy_value *key) {
   effect_stage(s, 2, argv);
 }
 
+/* The key goes first; what is made anew in its place keeps its kind. */
+static void propagate_replace(kevy_store *s, kevy_value *key) {
+  probe p;
+  if (probe_find(s, &p, key->as.ptr, key->len) != NULL) key->kind = entry_key_kind(p.live);
+  propagate_del(s, key);
+}
+
+
 static bool propagate_storable(size_t k, const kevy_value *v) {
   for (size_t i = 0; v != NULL && i < k; i++)
     if (v[i].kind > KEVY_FLOAT) return false;
@@ -314,8 +322,15 @@ void propagate_many(kevy_store *s, const char *word, const char *key, size_t kle
   kevy_value name = effect_key(key, klen, propagate_kind(flags));
   effect_begin(s);
   if (!propagate_storable(k, a) || !propagate_storable(k, b)) return; /* refused */
-  if (flags & KEVY_REPLACE) propagate_del(s, &name);
+  if (flags & KEVY_REPLACE) propagate_replace(s, &name);
   if (k != 0) propagate_many_more(s, word, &name, k, a, b);
+}
+
+/* Time stands still from the question to the call. */
+static bool propagate_has_come(kevy_store *s, int64_t deadline) {
+  if (deadline == KEVY_NO_TTL) return false;
+  effect_stop_time(s);
+  return store_passed(s, deadline);
 }
 
 static void propagate_set_more(kevy_store *s, const kevy_value *key, const kevy_value *value, int64_t deadline,
@@ -338,7 +353,15 @@ void propagate_set(kevy_store *s, const char *key, size_t klen, const kevy_value
                    uint32_t flags) {
   kevy_value name = effect_key(key, klen, propagate_kind(flags));
   effect_begin(s);
-  propagate_set_more(s, &name, value, deadline, flags);
+  if (propagate_has_come(s, deadline)) propagate_del(s, &name);
+  else propagate_set_more(s, &name, value, deadline, flags);
+}
+
+void propagate_expire(kevy_store *s, const char *key, size_t klen, int64_t deadline) {
+  kevy_value name = effect_bytes(key, klen), at[] = {WORD("PEXPIREAT"), name, effect_number(deadline)};
+  effect_begin(s);
+  if (propagate_has_come(s, deadline)) propagate_del(s, &name);
+  else effect_stage(s, COUNT_OF(at), at);
 }
 
 void propagate_mset(kevy_store *s, size_t k, const kevy_value *keys, const kevy_value *values, int64_t deadline) {
@@ -352,7 +375,7 @@ void propagate_zadd(kevy_store *s, const char *key, size_t klen, size_t k, const
   kevy_value name = effect_key(key, klen, propagate_kind(flags));
   effect_begin(s);
   if (!propagate_storable(k, members)) return;
-  if (flags & KEVY_REPLACE) propagate_del(s, &name);
+  if (flags & KEVY_REPLACE) propagate_replace(s, &name);
   if (k == 0) return;
   kevy_value *argv = malloc((7 + 2 * k) * sizeof *argv);
   if (argv == NULL) {

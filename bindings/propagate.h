@@ -35,6 +35,7 @@ void propagate_many(kevy_store *s, const char *word, const char *key, size_t kle
                     const kevy_value *a, const kevy_value *b);
 
 void propagate_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value, int64_t deadline, uint32_t flags);
+void propagate_expire(kevy_store *s, const char *key, size_t klen, int64_t deadline);
 void propagate_mset(kevy_store *s, size_t k, const kevy_value *keys, const kevy_value *values, int64_t deadline);
 void propagate_zadd(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
                     const double *scores, uint32_t flags, bool incr);

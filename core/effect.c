@@ -140,6 +140,12 @@ void effect_begin(kevy_store *s) {
   s->touched = false;
 }
 
+void effect_stop_time(kevy_store *s) {
+  if (s->clock.fixed != KEVY_NO_TTL) return;
+  s->clock.fixed = clock_now(&s->clock);
+  s->effects->stopped = true;
+}
+
 static void effect_stage_record(kevy_store *s, size_t argc, const kevy_value *argv, bool hidden) {
   effects *e = s->effects;
   size_t from = e->len;
@@ -196,6 +202,8 @@ void effect_end(kevy_store *s, kevy_status status) {
   }
   free(e->argv);
   e->argv = NULL;
+  if (e->stopped) s->clock.fixed = KEVY_NO_TTL;
+  e->stopped = false;
   effect_settled(s);
 }
 
@@ -230,6 +238,10 @@ void effect_removed(kevy_store *s, const char *key, size_t klen) {
   if (LIKELY(!effect_kept(s))) return;
   kevy_value argv[] = {effect_word("DEL"), effect_bytes(key, klen)};
   effect_add(s, 2, argv);
+}
+
+void effect_taken(kevy_store *s, const char *key, size_t klen) {
+  if (effect_kept(s) && s->effects->staged == s->effects->len) effect_removed(s, key, klen);
 }
 
 void effect_shed(kevy_store *s, const char *key, size_t klen, const kevy_value *field) {

@@ -9,9 +9,9 @@
  *
  * What the call does is staged before it is done, since its arguments may lie in what it replaces, and stands or goes at
  * the call's end: when it failed, or touched nothing, it goes. Or the call is described after it, from a copy of its
- * arguments and from what it made. Removals are noted where they happen, in one place for all types (probe.c), and stand
- * before what is staged: so an expired key that a write meets is deleted first, and a replay, in which nothing
- * expires by itself, sees what the write saw. A removal that is noted twice does no harm.
+ * arguments and from what it made. Keys that go are noted where they go, in one place for all types (probe.c), unless a
+ * staged call takes them away, which a replay does, too. They stand before what is staged: so an expired key that a write
+ * meets is deleted first, and a replay, in which nothing expires by itself, sees what the write saw.
  *
  *     record:  [#K:kinds CRLF]... *3 CRLF $3 CRLF SET CRLF ...       kinds: a letter an argument, b(ytes) t(ext) i(nt) f(loat);
  *                                                                    those left out at the end are bytes
@@ -21,7 +21,7 @@
  *
  * Memory comes from malloc. Running out of it is remembered (`lost`): the effects are not whole, and the log has to begin
  * anew from a snapshot. Callers hold the store's lock. All functions take a store that has effects, but
- * for effect_removed, effect_shed and effect_cleared, which ask first. */
+ * for the removals, which ask first. */
 #ifndef KEVY_EFFECT_H
 #define KEVY_EFFECT_H
 
@@ -39,6 +39,7 @@ typedef struct effects {
   uint64_t records;        /* that stand */
   uint64_t staged_records;
   bool lost;
+  bool stopped;            /* the store's clock */
   bool plain;              /* what is staged is bytes, whatever its kind */
   uint32_t held;           /* publishing waits while this is not 0 */
   int32_t until_pay;       /* the store's, which itself asks for every write (store_pay) */
@@ -61,6 +62,9 @@ static inline bool effect_kept(const kevy_store *s) { return UNLIKELY(s->effects
 /* Begins to note what a write does. */
 void effect_begin(kevy_store *s);
 
+/* Lets time stand still from here to the call's end. */
+void effect_stop_time(kevy_store *s);
+
 /* Stages a record; hidden: one that Redis does not know. */
 void effect_stage(kevy_store *s, size_t argc, const kevy_value *argv);
 void effect_stage_hidden(kevy_store *s, size_t argc, const kevy_value *argv);
@@ -77,7 +81,10 @@ void effect_add_hidden(kevy_store *s, size_t argc, const kevy_value *argv);
 
 /* ---- removals ---- */
 
+/* A key that goes by itself: expired, or evicted. */
 void effect_removed(kevy_store *s, const char *key, size_t klen);
+/* One that the call takes away. */
+void effect_taken(kevy_store *s, const char *key, size_t klen);
 void effect_shed(kevy_store *s, const char *key, size_t klen, const kevy_value *field);
 void effect_cleared(kevy_store *s);
 

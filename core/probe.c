@@ -109,6 +109,10 @@ static COLD void forget_timer(kevy_store *s, ref block, ref next, uint64_t hash)
 static COLD void note_expired(kevy_store *s, const entry *old) {
   if (probe_expired(s, old)) effect_removed(s, entry_key(old), entry_klen(old));
 }
+static COLD void note_removed(kevy_store *s, const entry *e) {
+  if (probe_expired(s, e)) effect_removed(s, entry_key(e), entry_klen(e));
+  else effect_taken(s, entry_key(e), entry_klen(e));
+}
 
 void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
   s->touched = true;
@@ -168,7 +172,7 @@ static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot, bool rele
   bool fresh = *slot & SLOT_FRESH;
   const entry *e = mem_ptr(s->base, block);
   s->touched = true;
-  if (release) effect_removed(s, entry_key(e), entry_klen(e));
+  if (release && effect_kept(s)) note_removed(s, e);
   if (entry_has_deadline(e)) expire_remove(s, block);
   if (UNLIKELY(sp->timers.count != 0)) forget_timer(s, block, 0, hash);
   if (release) release_large(s, block, 0);

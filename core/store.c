@@ -81,7 +81,7 @@ FLAT bool store_enter(kevy_store *s) { return LIKELY(s->guard == 0) || store_ent
 __attribute__((noinline)) kevy_status store_leave_guarded(kevy_store *s) {
   kevy_status status = KEVY_OK;
   uint64_t ticket = 0;
-  if (s->noted) status = s->effects->publish(s, &ticket);
+  if (s->noted && s->effects->held == 0) status = s->effects->publish(s, &ticket);
   if (s->locked) lock_give(&s->lock);
   return ticket != 0 ? s->effects->wait(s, ticket) : status;
 }

@@ -176,6 +176,7 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     KEVY_ECORRUPT = -15,
     KEVY_EDURABILITY = -16,
     KEVY_EEXPIRE = -17,
+    KEVY_EREFUSED = -18,
     KEVY_BYTES = 0,
     KEVY_TEXT = 1,
     KEVY_INT = 2,
@@ -236,6 +237,7 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     [-15] = { name = "ECORRUPT", message = "corrupt file" },
     [-16] = { name = "EDURABILITY", message = "the write is applied but not durable" },
     [-17] = { name = "EEXPIRE", message = "invalid expire time: it must be a positive number of milliseconds" },
+    [-18] = { name = "EREFUSED", message = "the write is refused, and not applied: the store's log cannot be written" },
   },
   options = { url = "string", policy = "string", maxmemory = "bytes", threads = "flag", background = "flag" },
   functions = {

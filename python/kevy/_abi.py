@@ -26,6 +26,7 @@ KEVY_ETRANSACTION = -14
 KEVY_ECORRUPT = -15
 KEVY_EDURABILITY = -16
 KEVY_EEXPIRE = -17
+KEVY_EREFUSED = -18
 KEVY_BYTES = 0
 KEVY_TEXT = 1
 KEVY_INT = 2
@@ -173,6 +174,7 @@ ERRORS = {
     -15: ('ECORRUPT', 'corrupt file', 'CorruptFileError'),
     -16: ('EDURABILITY', 'the write is applied but not durable', 'DurabilityError'),
     -17: ('EEXPIRE', 'invalid expire time: it must be a positive number of milliseconds', 'ValueError'),
+    -18: ('EREFUSED', "the write is refused, and not applied: the store's log cannot be written", 'DurabilityError'),
 }
 
 # name, result, arguments

@@ -1,6 +1,8 @@
 /* Effects: whatever writes to a store leaves records that make another store the same: every command row that is flagged
  * "write" and every writing function of the ABI, at random, with deadlines that come meanwhile. A row without a template here
  * fails the test. */
+#include <stdarg.h>
+
 #include "internals.h"
 
 #include "../../core/effect.h"
@@ -19,6 +21,17 @@ static unsigned entries; /* counts the IDs given */
 
 /* ---- the way from a to b ---- */
 
+/* What was published since the two were last seen alike, to be told of when they are not. */
+static char told[2000];
+static void tell(const char *bytes, size_t len) {
+  size_t have = strlen(told);
+  for (size_t i = 0; i < len && have + 2 < sizeof told; i++) {
+    if (bytes[i] == '\r') continue;
+    told[have++] = bytes[i] == '\n' || bytes[i] == '\0' ? ' ' : bytes[i];
+  }
+  told[have] = '\0';
+}
+
 static void replay_all(const char *bytes, size_t len) {
   log_reader r;
   char message[160];
@@ -35,6 +48,7 @@ static kevy_status publish(kevy_store *s, uint64_t *ticket) {
   effects *e = s->effects;
   CHECK(!e->lost && e->staged == e->len);
   b->clock.fixed = now;
+  tell(e->bytes, e->len);
   replay_all(e->bytes, e->len);
   e->len = e->staged = 0;
   e->records = 0;
@@ -197,7 +211,9 @@ static bool same(const char *after) {
   b->clock.fixed = now;
   text x = text_of(a), y = text_of(b);
   bool alike = x.len == y.len && (x.len == 0 || memcmp(x.bytes, y.bytes, x.len) == 0);
+  if (alike) told[0] = '\0';
   if (!CHECK(alike)) {
+    fprintf(stderr, "published: %s\n", told);
     size_t at = 0;
     while (at < x.len && at < y.len && x.bytes[at] == y.bytes[at]) at++;
     size_t from = at > 150 ? at - 150 : 0;
@@ -485,6 +501,7 @@ static void close_both(void) {
 static void test_random(void) {
   open_both();
   entries = 1;
+  size_t often = getenv("KEVY_TEST_OFTEN") != NULL ? 1 : 8;
   size_t steps = scaled(30000, 1000);
   for (size_t i = 0; i < steps; i++) {
     if (below(4) == 0) kevy_debug_clock(a, now += (int64_t)below(12));
@@ -496,7 +513,7 @@ static void test_random(void) {
       if (strncmp(template, "FLUSH", 5) == 0 && below(20) != 0) continue;
       run_command(template);
     }
-    if ((i % 8 == 0 || below(20) == 0) && !same(line)) break;
+    if ((i % often == 0 || below(20) == 0) && !same(line)) break;
   }
   close_both();
 }
