@@ -118,6 +118,9 @@ typedef uint16_t rdb_kinds;
 static inline unsigned rdb_kinds_shift(rdb_role role, rdb_class class) {
   return 4 * (unsigned)role + 2 * (unsigned)class;
 }
+static inline uint32_t rdb_kind_in(rdb_kinds state, rdb_role role, rdb_class class) {
+  return (uint32_t)state >> rdb_kinds_shift(role, class) & 3u;
+}
 
 /* Whether number_format_float prints these bytes for some double. */
 bool rdb_is_float(const char *ptr, size_t len, double *d);

@@ -35,12 +35,12 @@ kevy_value rdb_kinds_read(rdb_kinds state, rdb_role role, const char *ptr, size_
   kevy_value v = {KEVY_BYTES, 0, len, {.ptr = ptr}};
   if (state == 0) return v;
   rdb_class class = rdb_class_of(role, ptr, len, &i, &d);
-  rdb_kind_apply(state >> rdb_kinds_shift(role, class) & 3u, ptr, len, &v);
+  rdb_kind_apply(rdb_kind_in(state, role, class), ptr, len, &v);
   return v;
 }
 
 kevy_value rdb_kinds_read_int(rdb_kinds state, rdb_role role, int64_t i, char digits[24]) {
-  uint32_t kind = state >> rdb_kinds_shift(role, RDB_INTEGER) & 3u;
+  uint32_t kind = rdb_kind_in(state, role, RDB_INTEGER);
   if (kind == KEVY_INT) return (kevy_value){KEVY_INT, 0, 0, {.i = i}};
   kevy_value v;
   rdb_kind_apply(kind, digits, number_format_int(i, digits), &v);
