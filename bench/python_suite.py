@@ -124,15 +124,21 @@ def workers():
         yield lambda peer: client if peer == CLIENT else main
 
 
-def measure(worker, case: str, peers: list[str], rounds: int, calls: int) -> dict[str, list[float]]:
-    def side(peer):
+def measure_each(worker, cases: dict, rounds: int, calls: int, keys: int = KEYS) -> dict[object, list[float]]:
+    """Samples of several cases: pairs of a peer and what it does."""
+
+    def side(peer, case):
         slow = {"fakeredis": 20, REDIS: 50, CLIENT: 10, "cachetools.TTLCache": 2}.get(peer, 1)
-        asked = {"peer": peer, "case": case, "keys": KEYS, "calls": max(calls // slow, 500)}
+        asked = {"peer": peer, "case": case, "keys": keys, "calls": max(calls // slow, 500)}
         return lambda: worker(peer).ask(asked)["ns"]
 
-    sides = {peer: side(peer) for peer in peers if worker(peer) is not None}
+    sides = {name: side(*case) for name, case in cases.items() if worker(case[0]) is not None}
     paired(1, sides)
     return paired(rounds, sides)
+
+
+def measure(worker, case: str, peers: list[str], rounds: int, calls: int) -> dict[str, list[float]]:
+    return measure_each(worker, {peer: (peer, case) for peer in peers}, rounds, calls)
 
 
 # ---- Parts ---------------------------------------------------------------------------------------------------
@@ -213,6 +219,36 @@ def cold(quick: bool) -> list[Row]:
     return rows
 
 
+# What a call of a view is, the peer it is a case of, and the do-nothing call that is written as it is.
+LOOKED_UP, TWICE = f"{FLOOR}, looked up", f"{FLOOR}, twice"
+VIEW_CALLS = [
+    ("h[f]", "Hash", "get", FLOOR, "python view"),
+    ("z[m]", "ZSet", "get", FLOOR, "python view"),
+    ("m in set", "Set", "get", FLOOR, "python view"),
+    ("l[i]", "List", "get", FLOOR, "python view"),
+    ("h[f] = v", "Hash", "set", FLOOR, None),
+    ("z[m] = x", "ZSet", "set", FLOOR, None),
+    ("set.add(m)", "Set", "set", LOOKED_UP, None),
+    ("l[i] = v", "List, set", "get", FLOOR, None),
+    ("l.append(v); l.popleft()", "List, queue", "get", TWICE, None),
+]
+
+
+def views(quick: bool) -> list[Row]:
+    """Calls of views of collections of 100,000 elements and of 8, the same few elements over and over."""
+    rounds, calls = (5, 100_000) if quick else (15, 300_000)
+    rows = []
+    with workers() as worker:
+        for keys in (KEYS, 8):
+            sides = {("get", floor): (floor, "get hot") for floor in (FLOOR, LOOKED_UP, TWICE)}
+            sides |= {(verb, peer): (peer, f"{verb} hot") for _, peer, verb, _, _ in VIEW_CALLS}
+            s = measure_each(worker, sides, rounds, calls, keys)
+            for call, peer, verb, floor, bar in VIEW_CALLS:
+                named = {peer: s[verb, peer], floor: s["get", floor]}
+                rows.append(compare(f"Python {call}, {keys:,} elements", named, peer, floor, bar))
+    return rows
+
+
 def memory(quick: bool) -> list[Row]:
     n, python = (100_000 if quick else 500_000), with_kevy()
     peers = [
@@ -242,4 +278,4 @@ def memory(quick: bool) -> list[Row]:
     ]
 
 
-PARTS = {"hot": hot, "cold": cold, "memory": memory}
+PARTS = {"hot": hot, "views": views, "cold": cold, "memory": memory}

@@ -24,6 +24,11 @@ class Peer:
     remote: bool = False  # answers from another process: the clock on the wall counts, not this process's
 
 
+def number(key: str) -> int:
+    """The number in the text of a key: a position in a list."""
+    return int(key[4:])
+
+
 class TTLDict:
     """The class that programs write when they need a dict with deadlines."""
 
@@ -48,6 +53,17 @@ def kevy_store(n):
     import kevy
 
     return kevy.Store()
+
+
+def kevy_view(kind):
+    """Opens a live view of a key of a store of its own."""
+
+    def open(n):
+        import kevy
+
+        return getattr(kevy.Store(), kind)("view")
+
+    return open
 
 
 def floor_store(n):
@@ -108,6 +124,14 @@ PEERS = {
     "kevy": Peer(kevy_store),
     "kevy, TTL": Peer(kevy_store, write=f"set(k, v, {HOUR})"),
     "do-nothing method": Peer(floor_store, write=""),
+    "do-nothing method, looked up": Peer(floor_store, read="s.get(k)", write=""),
+    "do-nothing method, twice": Peer(floor_store, read="s.get(k); s.get(k)", write=""),
+    "Hash": Peer(kevy_view("Hash"), read="s[k]", write="s[k] = v"),
+    "ZSet": Peer(kevy_view("ZSet"), read="s[k]", write="s[k] = 1.5"),
+    "Set": Peer(kevy_view("Set"), read="k in s", write="s.add(k)"),
+    "List": Peer(kevy_view("List"), read="s[k]", write="s.append(v)", key=number),
+    "List, set": Peer(kevy_view("List"), read="s[k] = v", write="s.append(v)", key=number),
+    "List, queue": Peer(kevy_view("List"), read="s.append(v); s.popleft()", write="s.append(v)"),
     "dict": Peer(lambda n: {}, write="s[k] = v"),
     "dict[k]": Peer(lambda n: {}, read="s[k]", write="s[k] = v"),
     "TTL class over dict": Peer(lambda n: TTLDict(), write=f"set(k, v, {HOUR})"),
