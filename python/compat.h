@@ -33,6 +33,48 @@ static inline void pycompat_forbid_new(PyTypeObject *type) {
   if (Py_TPFLAGS_DISALLOW_INSTANTIATION == 0) type->tp_new = NULL;
 }
 
+/* Between the two no garbage collection begins, so that making containers runs no code of the user's; what
+ * the first answers goes to the second. From 3.12 on none begins before C returns to the interpreter. gc is
+ * the module of that name, which 3.9 has to be asked through: NULL elsewhere. */
+#if PY_VERSION_HEX >= 0x030C0000
+#define PYCOMPAT_GC_MODULE NULL
+static inline int pycompat_stop_collecting(PyObject *gc) {
+  (void)gc;
+  return 0;
+}
+static inline void pycompat_go_on_collecting(PyObject *gc, int was) { (void)gc, (void)was; }
+#elif PY_VERSION_HEX >= 0x030A0000
+#define PYCOMPAT_GC_MODULE NULL
+static inline int pycompat_stop_collecting(PyObject *gc) {
+  (void)gc;
+  return PyGC_Disable();
+}
+static inline void pycompat_go_on_collecting(PyObject *gc, int was) {
+  (void)gc;
+  if (was) PyGC_Enable();
+}
+#else
+#define PYCOMPAT_GC_MODULE PyImport_ImportModule("gc")
+/* Calls a function of gc that takes nothing; an exception that is set stays. */
+static inline int pycompat_gc_call(PyObject *gc, const char *name) {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyObject *answer = PyObject_CallMethod(gc, name, NULL);
+  int truth = answer == Py_True;
+  Py_XDECREF(answer);
+  PyErr_Restore(type, value, traceback);
+  return truth;
+}
+static inline int pycompat_stop_collecting(PyObject *gc) {
+  int was = pycompat_gc_call(gc, "isenabled");
+  if (was) pycompat_gc_call(gc, "disable");
+  return was;
+}
+static inline void pycompat_go_on_collecting(PyObject *gc, int was) {
+  if (was) pycompat_gc_call(gc, "enable");
+}
+#endif
+
 #if PY_VERSION_HEX < 0x030D0000
 #define Py_BEGIN_CRITICAL_SECTION(object) {
 #define Py_END_CRITICAL_SECTION() }

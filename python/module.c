@@ -103,6 +103,8 @@ static int module_exec(PyObject *module) {
     PyErr_Format(PyExc_ImportError, "kevy's engine has ABI %d, not %d", (int)kevy_abi(), KEVY_ABI);
     return -1;
   }
+  state->gc = PYCOMPAT_GC_MODULE;
+  if (PyErr_Occurred()) return -1;
   if (pyerrors_init(module, state) < 0 || make_types(module, state) < 0) return -1;
   if (PyModule_AddStringConstant(module, "__version__", kevy_version()) < 0) return -1;
   return register_types(state);
@@ -113,8 +115,7 @@ static int module_exec(PyObject *module) {
 /* Every object the state owns. */
 #define EACH_OBJECT(X)                                                                             \
   X(store_type) X(iter_type) X(pin_type) X(keys_type) X(items_type) X(values_type) X(mapping_abc)  \
-  X(set_abc) X(error) X(walk_type) X(group_type) X(exclusive_type) \
-  X(wait_type)
+  X(set_abc) X(error) X(walk_type) X(group_type) X(exclusive_type) X(wait_type) X(gc)
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg) {
   State *state = PyModule_GetState(module);

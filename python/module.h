@@ -27,6 +27,7 @@ typedef struct State {
   PyTypeObject *group_type;
   PyTypeObject *exclusive_type;
   PyTypeObject *wait_type;                        /* commands that wait, for event loops */
+  PyObject *gc;          /* for pycompat_stop_collecting */
   PyObject *mapping_abc; /* collections.abc.Mapping and Set, which comparisons ask */
   PyObject *set_abc;
   PyObject *error;                      /* kevy.Error */

@@ -357,6 +357,18 @@ bool pyargs_memory(PyObject *object, uint64_t *bytes) {
   return true;
 }
 
+PyObject *pyargs_fill_pair(PyObject *pair, PyObject *first, PyObject *second) {
+  if (pair && first && second) {
+    PyTuple_SET_ITEM(pair, 0, first);
+    PyTuple_SET_ITEM(pair, 1, second);
+    return pair;
+  }
+  Py_XDECREF(pair);
+  Py_XDECREF(first);
+  Py_XDECREF(second);
+  return NULL;
+}
+
 /* ---- Times ----------------------------------------------------------------------------------- */
 
 static bool time_error(const char *what) {

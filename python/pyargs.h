@@ -142,6 +142,10 @@ bool pyargs_deadline(PyObject *object, int64_t *ms);
 /* Unix ms as an aware datetime in UTC. */
 PyObject *pyargs_datetime(int64_t ms);
 
+/* Puts two things into a new tuple of two: the tuple, or NULL when one is NULL after an exception. Steals all
+ * three. */
+PyObject *pyargs_fill_pair(PyObject *pair, PyObject *first, PyObject *second);
+
 /* A size in bytes: an int, or a str such as "256mb" with Redis's units. */
 bool pyargs_memory(PyObject *object, uint64_t *bytes);
 

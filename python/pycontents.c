@@ -66,14 +66,29 @@ PyObject *pylive_detach(Live *self) {
   return gather(iter, new_container(self->type));
 }
 
+/* What a key holds, within a turn in which nothing is collected. NULL: *status says why, or an exception. */
+static PyObject *gather_key(Turn *turn, int32_t type, const char *key, size_t len, kevy_reply **reply,
+                            kevy_status *status) {
+  if (type == KEVY_TYPE_STREAM) return pystream_entries(turn, key, len, reply, status);
+  kevy_iter *iter;
+  *status = kevy_iter_elements(turn->handle, key, len, type, 0, &iter);
+  return *status == KEVY_OK ? gather(iter, new_container(type)) : NULL;
+}
+
 PyObject *pylive_take(Turn *turn, int32_t type, const char *key, size_t len) {
-  if (type == KEVY_TYPE_STREAM) return pystream_take(turn, key, len);
-  kevy_iter *iter = NULL;
-  kevy_status status = kevy_iter_elements(turn->handle, key, len, type, 0, &iter);
-  if (status == KEVY_OK) status = kevy_delete(turn->handle, key, len);
-  if (pylive_end(turn, status)) return gather(iter, new_container(type));
-  kevy_iter_close(iter);
-  return NULL;
+  Store *store = turn->store;
+  kevy_reply *reply = NULL;
+  kevy_status status;
+  int collecting = pycompat_stop_collecting(store->state->gc);
+  PyObject *taken = gather_key(turn, type, key, len, &reply, &status);
+  if (taken) status = kevy_delete(turn->handle, key, len);
+  pycompat_go_on_collecting(store->state->gc, collecting);
+  if (status >= 0 || status == KEVY_ECOMMAND) turn_end(turn);
+  else turn_fail(turn, status);
+  if (status == KEVY_ECOMMAND) pyreply_raise(store->state, reply);
+  pyreply_give(store, reply);
+  if (PyErr_Occurred()) Py_CLEAR(taken);
+  return taken;
 }
 
 PyObject *pycontents_list(Live *self) {

@@ -7,12 +7,8 @@ typedef struct {
   PyObject *name; /* str or bytes */
 } Group;
 
-#define METHOD(name, function, call, text, typed, doc) PYDECL_##call(function);
-#define PROPERTY(name, function, typed, doc) static PyObject *function(PyObject *, void *);
-#define SLOT(name, typed)
-#include "group.def"
-#undef METHOD
-#undef PROPERTY
+#define PYROWS "group.def"
+#include "pytables.h"
 
 /* More than any group has pending: what XPENDING takes for "all". */
 #define ALL 1000000000
@@ -403,12 +399,12 @@ PyObject *pygroup_delete_consumer(PyObject *self, PyObject *consumer) {
 
 /* ---- The type ---------------------------------------------------------------------------------- */
 
-static PyObject *pygroup_get_name(PyObject *self, void *unused) {
+PyObject *pygroup_get_name(PyObject *self, void *unused) {
   (void)unused;
   return Py_NewRef(((Group *)self)->name);
 }
 
-static PyObject *pygroup_get_stream(PyObject *self, void *unused) {
+PyObject *pygroup_get_stream(PyObject *self, void *unused) {
   (void)unused;
   return Py_NewRef((PyObject *)((Group *)self)->stream);
 }
@@ -437,22 +433,6 @@ static void group_dealloc(PyObject *self) {
   type->tp_free(self);
   Py_DECREF(type);
 }
-
-static PyMethodDef methods[] = {
-#define METHOD(name, function, call, text, typed, doc) PYMETHOD(name, function, call, text, doc)
-#define PROPERTY(name, function, typed, doc)
-#include "group.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, 0, NULL}};
-
-static PyGetSetDef properties[] = {
-#define METHOD(name, function, call, text, typed, doc)
-#define PROPERTY(name, function, typed, doc) {name, function, NULL, doc, NULL},
-#include "group.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, NULL, NULL, NULL}};
 
 static PyType_Slot slots[] = {{Py_tp_doc, "A consumer group of a stream: Stream.group(name)."},
                               {Py_tp_dealloc, group_dealloc},

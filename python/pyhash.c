@@ -1,12 +1,8 @@
 /* pyhash: kevy.Hash, a live view of a hash: a MutableMapping of fields to scalars. */
 #include "pycontents.h"
 
-#define METHOD(name, function, call, text, typed, doc) PYDECL_##call(function);
-#define PROPERTY(name, function, typed, doc)
-#define SLOT(name, typed)
-#include "hash.def"
-#undef METHOD
-#undef PROPERTY
+#define PYROWS "hash.def"
+#include "pytables.h"
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
@@ -174,19 +170,19 @@ PyObject *pyhash_popitem(PyObject *object, PyObject *unused) {
   for (;;) { /* a field that is gone when it is asked for is passed over */
     Call call;
     pylive_call(&call, self, "HRANDFIELD", 0);
-    PyObject *field = pylive_answer(&call), *pair = NULL;
+    PyObject *field = pylive_answer(&call);
     if (!field) return NULL;
     if (field == Py_None) {
       Py_DECREF(field);
       PyErr_SetString(PyExc_KeyError, "popitem(): the hash is empty");
       return NULL;
     }
-    PyObject *value = take(self, field, object); /* the view itself stands for "missing" */
-    bool gone = value == object;
-    if (value && !gone) pair = PyTuple_Pack(2, field, value);
-    Py_XDECREF(value);
+    PyObject *pair = PyTuple_New(2);
+    PyObject *value = pair ? take(self, field, object) : NULL; /* the view stands for "missing" */
+    if (value != object) return pyargs_fill_pair(pair, field, value);
+    Py_DECREF(value);
+    Py_DECREF(pair);
     Py_DECREF(field);
-    if (!gone) return pair;
   }
 }
 
@@ -320,22 +316,6 @@ PyObject *pyhash_ttl(PyObject *object, PyObject *field_object) {
 }
 
 /* ---- The type -------------------------------------------------------------------------------- */
-
-static PyMethodDef methods[] = {
-#define METHOD(name, function, call, text, typed, doc) PYMETHOD(name, function, call, text, doc)
-#define PROPERTY(name, function, typed, doc)
-#include "hash.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, 0, NULL}};
-
-static PyGetSetDef properties[] = {
-#define METHOD(name, function, call, text, typed, doc)
-#define PROPERTY(name, function, typed, doc) {name, function, NULL, doc, NULL},
-#include "hash.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, NULL, NULL, NULL}};
 
 static const char doc[] =
     "A live view of a hash: a mapping of fields to values, under one key of a store.\n\n"

@@ -214,6 +214,40 @@ PyObject *pylive_answer(Call *call) {
   return result;
 }
 
+/* What pylive_answer_and does within the turn: the replies are given back when it is over. */
+static PyObject *answer_in(Call *look, Call *remove, PyObject *(*build)(State *, kevy_reply *), Turn *turn,
+                           kevy_reply *replies[2], kevy_status *status) {
+  replies[0] = pylive_run_in(look, turn, status);
+  PyObject *list = *status == KEVY_OK ? build(turn->store->state, replies[0]) : NULL;
+  if (list && PyList_GET_SIZE(list)) {
+    replies[1] = replies[0]; /* read to its end */
+    replies[0] = pylive_run_in(remove, turn, status);
+  }
+  return list;
+}
+
+PyObject *pylive_answer_and(Call *look, Call *remove, PyObject *(*build)(State *, kevy_reply *)) {
+  Store *store = look->self->store;
+  Turn turn;
+  PyObject *list = NULL;
+  kevy_reply *replies[2] = {NULL, NULL};
+  if (!look->failed && !remove->failed && turn_begin(&turn, store)) {
+    kevy_status status;
+    int collecting = pycompat_stop_collecting(store->state->gc);
+    list = answer_in(look, remove, build, &turn, replies, &status);
+    pycompat_go_on_collecting(store->state->gc, collecting);
+    if (status >= 0 || status == KEVY_ECOMMAND) turn_end(&turn);
+    else turn_fail(&turn, status);
+    if (status == KEVY_ECOMMAND) pyreply_raise(store->state, replies[0]);
+    if (PyErr_Occurred()) Py_CLEAR(list);
+  }
+  pylive_call_done(look);
+  pylive_call_done(remove);
+  pyreply_give(store, replies[0]);
+  pyreply_give(store, replies[1]);
+  return list;
+}
+
 PyObject *pylive_random(Live *self, const char *command, PyObject *const *args, Py_ssize_t nargs,
                         PyObject *kwnames) {
   static const Signature sig = {"random", 0, 1, 0, {"n", NULL}};

@@ -42,7 +42,8 @@ bool pylive_elements(Live *self, uint32_t flags, kevy_iter **out);
  * list of (id, fields). */
 PyObject *pylive_detach(Live *self);
 
-/* The same of what a key holds, which is gone then. Begins in a turn and ends it. */
+/* The same of what a key holds, which is gone then; on an exception all of it is still there. NULL without one
+ * when there is no such key. Begins in a turn and ends it. */
 PyObject *pylive_take(Turn *turn, int32_t type, const char *key, size_t len);
 
 /* s[key] = a list, tuple, dict, set or view. nx: only when there is no such key; *done says whether it
@@ -114,6 +115,10 @@ kevy_reply *pylive_run(Call *call);
 /* Runs it and builds its reply. */
 PyObject *pylive_answer(Call *call);
 
+/* Runs look and builds its reply, then runs remove, in one turn and with nothing collected: what cannot be built
+ * is not removed. remove is not run where look found nothing. Ends both. */
+PyObject *pylive_answer_and(Call *look, Call *remove, PyObject *(*build)(State *, kevy_reply *));
+
 /* random(n=None) by a command that takes a key and, for several, a count. */
 PyObject *pylive_random(Live *self, const char *command, PyObject *const *args, Py_ssize_t nargs,
                         PyObject *kwnames);
@@ -170,8 +175,10 @@ PyTypeObject *pyexclusive_type(PyObject *module);
 PyObject *pyhash_lookup(Live *self, PyObject *field, PyObject *missing);
 PyObject *pyzset_lookup(Live *self, PyObject *member, PyObject *missing);
 
-/* The entries of a stream, as pylive_detach and pylive_take give them. */
+/* The entries of a stream, as pylive_detach gives them; the same within a turn in which nothing is collected:
+ * NULL when *status says why, or with an exception. *reply is given back when the turn is over. */
 PyObject *pystream_detach(Live *self);
-PyObject *pystream_take(Turn *turn, const char *key, size_t len);
+PyObject *pystream_entries(Turn *turn, const char *key, size_t len, kevy_reply **reply,
+                           kevy_status *status);
 
 #endif

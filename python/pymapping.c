@@ -155,13 +155,12 @@ PyObject *pystore_popitem(PyObject *self, PyObject *unused) {
       if (!PyErr_Occurred()) PyErr_SetString(PyExc_KeyError, "popitem(): the store is empty");
       return NULL;
     }
-    PyObject *args[] = {name, self}, *pair = NULL;
-    PyObject *value = pystore_pop(self, args, 2); /* the store itself stands for "missing" */
-    if (value && value != self) pair = PyTuple_Pack(2, name, value);
-    bool gone = value == self;
-    Py_XDECREF(value);
+    PyObject *args[] = {name, self}, *pair = PyTuple_New(2);
+    PyObject *value = pair ? pystore_pop(self, args, 2) : NULL; /* the store stands for "missing" */
+    if (value != self) return pyargs_fill_pair(pair, name, value);
+    Py_DECREF(value);
+    Py_DECREF(pair);
     Py_DECREF(name);
-    if (!gone) return pair;
   }
 }
 

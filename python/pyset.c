@@ -5,12 +5,8 @@
  * identity: in a dict from what tells elements apart to the element. The result is a set of Python's. */
 #include "pycontents.h"
 
-#define METHOD(name, function, call, text, typed, doc) PYDECL_##call(function);
-#define PROPERTY(name, function, typed, doc)
-#define SLOT(name, typed)
-#include "set.def"
-#undef METHOD
-#undef PROPERTY
+#define PYROWS "set.def"
+#include "pytables.h"
 
 /* ---- One member ------------------------------------------------------------------------------- */
 
@@ -407,22 +403,6 @@ IN_PLACE(set_ixor, pyset_symmetric_difference_update(self, other))
 #undef IN_PLACE
 
 /* ---- The type ---------------------------------------------------------------------------------- */
-
-static PyMethodDef methods[] = {
-#define METHOD(name, function, call, text, typed, doc) PYMETHOD(name, function, call, text, doc)
-#define PROPERTY(name, function, typed, doc)
-#include "set.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, 0, NULL}};
-
-static PyGetSetDef properties[] = {
-#define METHOD(name, function, call, text, typed, doc)
-#define PROPERTY(name, function, typed, doc) {name, function, NULL, doc, NULL},
-#include "set.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, NULL, NULL, NULL}};
 
 static const char doc[] =
     "A live view of a set, under one key of a store.\n\n"

@@ -4,6 +4,9 @@
 
 #include <structmember.h>
 
+#define PYROWS "store.def"
+#include "pytables.h"
+
 /* Stores bigger than this are let go of with the GIL released: returning their pages takes a while. */
 #define BIG ((uint64_t)8 << 20)
 
@@ -337,25 +340,6 @@ PyObject *pystore_debug_fail_alloc(PyObject *object, PyObject *n) {
 }
 
 /* ---- The type -------------------------------------------------------------------------------- */
-
-#define FUNCTION(name, function, call, text, typed, doc)
-#define SLOT(name, typed)
-
-static PyMethodDef methods[] = {
-#define METHOD(name, function, call, text, typed, doc) PYMETHOD(name, function, call, text, doc)
-#define PROPERTY(name, function, typed, doc)
-#include "store.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, 0, NULL}};
-
-static PyGetSetDef properties[] = {
-#define METHOD(name, function, call, text, typed, doc)
-#define PROPERTY(name, function, typed, doc) {name, function, NULL, doc, NULL},
-#include "store.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, NULL, NULL, NULL}};
 
 static PyMemberDef members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Store, weakrefs), READONLY, NULL},

@@ -132,16 +132,10 @@ PyTypeObject *pyiter_type(PyObject *module);
 PyTypeObject *pypin_type(PyObject *module);
 int pyviews_types(PyObject *module, State *state);
 
-/* ---- Methods: one declaration for each row of store.def --------------------------------------- */
+/* ---- Methods: what the rows of store.def name --------------------------------------- */
 
-#define METHOD(name, function, call, text, typed, doc) PYDECL_##call(function);
-#define FUNCTION(name, function, call, text, typed, doc) PYDECL_##call(function);
-#define PROPERTY(name, function, typed, doc) PyObject *function(PyObject *, void *);
-#define SLOT(name, typed)
-#include "store.def"
-#undef METHOD
-#undef FUNCTION
-#undef PROPERTY
-#undef SLOT
+#define PYROWS "store.def"
+#include "pyrows.h"
+#undef PYROWS
 
 #endif

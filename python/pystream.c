@@ -4,12 +4,8 @@
 #include "pycontents.h"
 #include "pyexclusive.h"
 
-#define METHOD(name, function, call, text, typed, doc) PYDECL_##call(function);
-#define PROPERTY(name, function, typed, doc)
-#define SLOT(name, typed)
-#include "stream.def"
-#undef METHOD
-#undef PROPERTY
+#define PYROWS "stream.def"
+#include "pytables.h"
 
 /* ---- Arguments -------------------------------------------------------------------------------- */
 
@@ -205,20 +201,14 @@ PyObject *pystream_range(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 
 PyObject *pystream_detach(Live *self) { return range(self, NULL, NULL, NULL, false); }
 
-PyObject *pystream_take(Turn *turn, const char *key, size_t len) {
-  Store *store = turn->store;
+PyObject *pystream_entries(Turn *turn, const char *key, size_t len, kevy_reply **reply,
+                           kevy_status *status) {
   kevy_value argv[] = {kevy_text("XRANGE", 6), kevy_bytes(key, len), kevy_text("-", 1),
                        kevy_text("+", 1)};
-  kevy_status status = KEVY_EOOM;
-  kevy_reply *reply = pyreply_take(store);
-  if (reply) status = kevy_call_typed(turn->handle, 4, argv, reply);
-  if (status == KEVY_OK) status = kevy_delete(turn->handle, key, len);
-  reply = pyreply_end(turn, status, reply);
-  if (!reply) return NULL;
-  PyObject *entries = status == KEVY_ECOMMAND ? pyreply_raise(store->state, reply)
-                                              : pystream_build_entries(store->state, reply);
-  pyreply_give(store, reply);
-  return entries;
+  *status = KEVY_EOOM;
+  *reply = pyreply_take(turn->store);
+  if (*reply) *status = kevy_call_typed(turn->handle, 4, argv, *reply);
+  return *status == KEVY_OK ? pystream_build_entries(turn->store->state, *reply) : NULL;
 }
 
 /* The fields of the entry with this ID; missing when there is none. */
@@ -543,22 +533,6 @@ PyObject *pystream_groups(PyObject *object, PyObject *unused) {
 PyObject *pystream_group(PyObject *self, PyObject *name) { return pygroup_new((Live *)self, name); }
 
 /* ---- The type --------------------------------------------------------------------------------- */
-
-static PyMethodDef methods[] = {
-#define METHOD(name, function, call, text, typed, doc) PYMETHOD(name, function, call, text, doc)
-#define PROPERTY(name, function, typed, doc)
-#include "stream.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, 0, NULL}};
-
-static PyGetSetDef properties[] = {
-#define METHOD(name, function, call, text, typed, doc)
-#define PROPERTY(name, function, typed, doc) {name, function, NULL, doc, NULL},
-#include "stream.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, NULL, NULL, NULL}};
 
 static const char doc[] =
     "A live view of a stream: entries in the order of their IDs, under one key of a store.\n\n"

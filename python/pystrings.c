@@ -234,8 +234,7 @@ PyObject *pystore_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs, P
   return result;
 }
 
-/* Removes a key that was found to hold a collection, within a turn, which ends. What is returned is
- * built when the key is gone: a container cannot be made while no code of the user may run. */
+/* Removes a key that was found to hold a collection, within a turn, which ends. */
 static PyObject *take_collection(Turn *turn, const Key *key) {
   int32_t type;
   kevy_status status = kevy_type(turn->handle, key->ptr, key->len, &type);
@@ -260,7 +259,7 @@ static PyObject *take(Store *self, PyObject *object, PyObject *missing, bool col
     else if (status >= 0) turn_end(&turn);
     else turn_fail(&turn, status);
     if (PyErr_Occurred()) Py_CLEAR(taken);
-    if (status == KEVY_MISSING && !taken) taken = or_missing(object, missing);
+    else if (!taken) taken = or_missing(object, missing);
   }
   pyargs_key_done(&key);
   return taken;

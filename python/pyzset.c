@@ -3,12 +3,8 @@
 #include "pycontents.h"
 #include "pyexclusive.h"
 
-#define METHOD(name, function, call, text, typed, doc) PYDECL_##call(function);
-#define PROPERTY(name, function, typed, doc)
-#define SLOT(name, typed)
-#include "zset.def"
-#undef METHOD
-#undef PROPERTY
+#define PYROWS "zset.def"
+#include "pytables.h"
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
@@ -339,18 +335,23 @@ static PyObject *build_pair(State *state, kevy_reply *reply) {
   return pair;
 }
 
-/* Runs a call whose reply has members and scores in turn: a list of tuples. */
+/* A list of such tuples from a reply that has members and scores in turn. */
+static PyObject *build_pairs(State *state, kevy_reply *reply) {
+  uint64_t count = pylive_count(reply) / 2;
+  PyObject *list = PyList_New((Py_ssize_t)count);
+  for (uint64_t i = 0; list && i < count; i++) {
+    PyObject *pair = build_pair(state, reply);
+    if (pair) PyList_SET_ITEM(list, (Py_ssize_t)i, pair);
+    else Py_CLEAR(list);
+  }
+  return list;
+}
+
 static PyObject *answer_pairs(Call *call) {
   Store *store = call->self->store;
   kevy_reply *reply = pylive_run(call);
   if (!reply) return NULL;
-  uint64_t count = pylive_count(reply) / 2;
-  PyObject *list = PyList_New((Py_ssize_t)count);
-  for (uint64_t i = 0; list && i < count; i++) {
-    PyObject *pair = build_pair(store->state, reply);
-    if (pair) PyList_SET_ITEM(list, (Py_ssize_t)i, pair);
-    else Py_CLEAR(list);
-  }
+  PyObject *list = build_pairs(store->state, reply);
   pyreply_give(store, reply);
   return list;
 }
@@ -434,54 +435,48 @@ static PyObject *only_pair(PyObject *list) {
   return pair;
 }
 
+/* Removes up to n members with the lowest or highest scores: a list of pairs. */
+static PyObject *pop_pairs(Live *self, int64_t n, bool highest) {
+  Call look, remove;
+  pylive_call(&look, self, "ZRANGE", 4);
+  pylive_int(&look, n > 0 ? 0 : 1); /* none: from 1 to 0 */
+  pylive_int(&look, n > 0 ? n - 1 : 0);
+  if (highest) pylive_word(&look, "REV");
+  pylive_word(&look, "WITHSCORES");
+  pylive_call(&remove, self, highest ? "ZPOPMAX" : "ZPOPMIN", 1);
+  pylive_int(&remove, n);
+  return pylive_answer_and(&look, &remove, build_pairs);
+}
+
 static PyObject *pop_end(PyObject *object, PyObject *const *args, Py_ssize_t nargs,
-                         PyObject *kwnames, const char *function, const char *command) {
+                         PyObject *kwnames, const char *function, bool highest) {
   const Signature sig = {function, 0, 1, 0, {"n", NULL}};
   PyObject *given[PYARGS_MAX];
-  int64_t n = 0;
+  int64_t n = 1;
   if (!pyargs_parse(&sig, args, nargs, kwnames, given)) return NULL;
   bool several = given[0] && given[0] != Py_None;
   if (several && !pyargs_int64(given[0], "n", &n)) return NULL;
   if (n < 0) return PyErr_Format(PyExc_ValueError, "n must not be negative");
-  Call call;
-  pylive_call(&call, (Live *)object, command, 1);
-  if (several) pylive_int(&call, n);
-  PyObject *pairs = answer_pairs(&call);
+  PyObject *pairs = pop_pairs((Live *)object, n, highest);
   return several ? pairs : only_pair(pairs);
 }
 
 PyObject *pyzset_pop_min(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames) {
-  return pop_end(self, args, nargs, kwnames, "pop_min", "ZPOPMIN");
+  return pop_end(self, args, nargs, kwnames, "pop_min", false);
 }
 
 PyObject *pyzset_pop_max(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames) {
-  return pop_end(self, args, nargs, kwnames, "pop_max", "ZPOPMAX");
+  return pop_end(self, args, nargs, kwnames, "pop_max", true);
 }
 
 PyObject *pyzset_popitem(PyObject *self, PyObject *unused) {
   (void)unused;
-  return pop_end(self, NULL, 0, NULL, "popitem", "ZPOPMIN");
+  return pop_end(self, NULL, 0, NULL, "popitem", false);
 }
 
 /* ---- The type -------------------------------------------------------------------------------- */
-
-static PyMethodDef methods[] = {
-#define METHOD(name, function, call, text, typed, doc) PYMETHOD(name, function, call, text, doc)
-#define PROPERTY(name, function, typed, doc)
-#include "zset.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, 0, NULL}};
-
-static PyGetSetDef properties[] = {
-#define METHOD(name, function, call, text, typed, doc)
-#define PROPERTY(name, function, typed, doc) {name, function, NULL, doc, NULL},
-#include "zset.def"
-#undef METHOD
-#undef PROPERTY
-    {NULL, NULL, NULL, NULL, NULL}};
 
 static const char doc[] =
     "A live view of a sorted set: a mapping of members to scores, under one key of a store.\n\n"

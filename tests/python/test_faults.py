@@ -126,6 +126,55 @@ def test_call(name, frozen):
     assert held is None or contents(held) == before
 
 
+TAKES = {
+    "pop hash": lambda s: s.pop("hash"),
+    "pop list": lambda s: s.pop("list"),
+    "pop set": lambda s: s.pop("set"),
+    "pop zset": lambda s: s.pop("zset"),
+    "pop stream": lambda s: s.pop("stream"),
+    "popitem": lambda s: s.popitem(),
+    "hash pop": lambda s: s.Hash("hash").pop("f1"),
+    "hash popitem": lambda s: s.Hash("hash").popitem(),
+    "list pop": lambda s: s.List("list").pop(),
+    "list popleft": lambda s: s.List("list").popleft(),
+    "list pop inside": lambda s: s.List("list").pop(2),
+    "set pop": lambda s: s.Set("set").pop(),
+    "zset pop": lambda s: s.ZSet("zset").pop("m1"),
+    "zset pop_min": lambda s: s.ZSet("zset").pop_min(),
+    "zset pop_min some": lambda s: s.ZSet("zset").pop_min(3),
+    "zset pop_max all": lambda s: s.ZSet("zset").pop_max(99),
+    "zset popitem": lambda s: s.ZSet("zset").popitem(),
+}
+
+
+@pytest.mark.parametrize("name", TAKES)
+def test_what_cannot_be_made_is_not_taken(name):
+    """Python, not the store, has no memory: what a call would have returned is still there."""
+    testcapi = pytest.importorskip("_testcapi")
+    take = TAKES[name]
+    with kevy.open("mem://faults") as s:
+        names = ["long enough not to be kept %d" % i for i in range(6)]
+        s.update(hash={"f1": 2**40, **dict.fromkeys(names, 2.5)}, list=names, set={"m1", *names})
+        s.ZSet("zset").update({"m1": 1, **{m: i for i, m in enumerate(names)}})
+        s.Stream("stream").add({"a": names[0]}, "1-1")
+        s.Stream("stream").add({"b": names[1], "c": 2**40}, "1-2")
+        before = contents(s)
+        for n in range(1, 1000):
+            testcapi.set_nomemory(n, n + 1)
+            try:
+                take(s)
+            except MemoryError:
+                testcapi.remove_mem_hooks()
+                assert contents(s) == before
+            else:
+                testcapi.remove_mem_hooks()
+                assert contents(s) != before
+                return
+            finally:
+                testcapi.remove_mem_hooks()
+        raise AssertionError("it never stopped allocating")
+
+
 def test_failures_are_real():
     s, _ = filled(False)
     for call in (CALLS["set big"], CALLS["mset"], CALLS["command SET"]):
