@@ -66,12 +66,18 @@ local function ttl(seconds, method, argument)
 end
 options.ttl = ttl
 
+-- each(map): pairs(map). In a finalizer LuaJIT never leaves a compiled loop over pairs() that meets a value of another type
+-- than it was compiled for; it compiles so what goes by the name of pairs or next.
+local following = next
+local each = jit and function(map) return following, map end or pairs
+options.each = each
+
 -- Reads {name = value, ...} as that kind of options: the flags, and the ttl (false when it cannot be one).
 function options.read(given, kind, method, argument)
   local flags, time, known = 0, nil, KNOWN[kind]
   if given == nil then return flags, time end
   if type(given) ~= "table" then bad(method, argument, "a table of options", given) end
-  for name, value in pairs(given) do
+  for name, value in each(given) do
     local flag = known[name] or unknown(method, argument, name)
     if flag == TTL then
       time = ttl(value, method, argument) or false
@@ -102,7 +108,7 @@ end
 function options.scan(given)
   local pattern, kind = "", K.KEVY_TYPE_NONE
   if given ~= nil and type(given) ~= "table" then bad("scan", 1, "a table of options", given) end
-  for name, value in pairs(given or {}) do
+  for name, value in each(given or {}) do
     if name ~= "match" and name ~= "type" then unknown("scan", 1, name) end
     if type(value) ~= "string" then refuse("scan", 1, "match and type are strings") end
     if name == "match" then

@@ -148,6 +148,31 @@ function harness.storm(strike, body)
   return runs
 end
 
+-- Registers a test for each of the methods {name = f(store)}: a finalizer closes the store that fresh() makes while f runs
+-- again and again, so many rounds; then f says so.
+function harness.closed_during(methods, fresh, rounds)
+  local function round_of(method, round)
+    local s, garbage = fresh(), {}
+    local ok, message
+    harness.storm(function(n)
+      if n == round % 5 + 1 then s:close() end
+    end, function(weather)
+      while weather() do
+        ok, message = pcall(method, s)
+        if not ok then break end
+        garbage[#garbage % 10 + 1] = { ("garbage"):rep(#garbage) }
+      end
+    end)
+    harness.ok(not ok and tostring(message):find "the store is closed", "never closed: " .. tostring(message))
+    harness.raises("the store is closed", s.get, s, "short")
+  end
+  for name, method in pairs(methods) do
+    harness.test("a finalizer closes the store during " .. name, function()
+      for round = 1, rounds do round_of(method, round) end
+    end)
+  end
+end
+
 -- Whether AddressSanitizer is in this process.
 function harness.sanitized()
   local file = assert(io.open "/proc/self/maps")

@@ -1,6 +1,4 @@
--- lua: 5.4
 -- The collector at its worst, for collections: finalizers that change what is being read, empty it, or close the store.
--- (On LuaJIT a step of its collector under this load takes minutes; its doors have test_gc.lua.)
 
 local kevy = require "kevy"
 local t = require "harness"
@@ -120,24 +118,7 @@ local METHODS = {
   stream = function(s) for id in s:Stream("st"):iter() do t.ok(id) end end,
 }
 
-for name, method in pairs(METHODS) do
-  t.test("a finalizer closes the store during " .. name, function()
-    for round = 1, 15 do
-      local s, garbage = fresh(), {}
-      local ok, message
-      storm(function(n)
-        if n == round % 5 + 1 then s:close() end
-      end, function(weather)
-        while weather() do
-          ok, message = pcall(method, s)
-          if not ok then break end
-          garbage[#garbage % 10 + 1] = { ("garbage"):rep(#garbage) }
-        end
-      end)
-      t.ok(not ok and tostring(message):find "the store is closed", "never closed: " .. tostring(message))
-    end
-  end)
-end
+t.closed_during(METHODS, fresh, 15)
 
 t.test("views of collected stores, from finalizers", function()
   for _ = 1, 200 do

@@ -2,10 +2,11 @@
 --
 -- Any step of the interpreter that allocates, even reading a pointer out of a struct, may run the
 -- collector, and with it a finalizer that calls the same store again, or closes it. (On a compiled trace
--- no finalizer runs, but leaving one may run it between any two instructions.) Therefore:
+-- no finalizer runs, but leaving one may run it: wherever a condition can turn out otherwise.) Therefore:
 --   * A method that calls the engine marks its store busy from enter() to leave(). A nested method finds
 --     it busy and works on an alias: the same engine handle with buffers of its own. A nested close()
---     only marks the store; leave() closes it. So handle and buffers stay put under a method's feet.
+--     only marks the store; leave() closes it. So handle and buffers stay put under a method's feet. A mark is
+--     read and written with no condition between them.
 --   * What the engine lends dies with the next call on the store, and a nested method is one. So a value is
 --     taken in the single C call that finds it, which copies it into the store's buffer (kevy_get_into),
 --     or read from a pin, an iterator, a reply or a snapshot of the method's own.
@@ -21,9 +22,10 @@ local face = require "kevy.cdef"
 local kevy_close, kevy_reply_free = C.kevy_close, C.kevy_reply_free
 
 local ffi_new, ffi_string, ffi_istype, ffi_gc = ffi.new, ffi.string, ffi.istype, ffi.gc
+local band, bor = bit.band, bit.bor
 local ECLOSED, EOOM = face.constants.KEVY_ECLOSED, face.constants.KEVY_EOOM
 
-local IDLE, BUSY, CLOSED, CLOSING = 0, 1, 2, 3
+local IDLE, BUSY, CLOSED, CLOSING = 0, 1, 2, 3 -- CLOSING is both
 local CAPACITY = 4096 -- bytes of a store's buffer; longer values are pinned
 
 -- A kevy_value by the names of its parts; no string is longer than 31 bits can say. Reading kind and length
@@ -64,8 +66,27 @@ local function no_store()
   error("bad argument #1 (a store expected: call it as store:method(...))", 4)
 end
 
-local function alias(self)
-  if self.busy ~= BUSY then error(face.errors[ECLOSED].message, 4) end
+-- Mark an object busy, and no longer busy: what its mark was.
+local function mark(object)
+  local was = object.busy
+  object.busy = bor(was, BUSY)
+  return was
+end
+handle.mark = mark
+
+local function unmark(object)
+  local was = object.busy
+  object.busy = band(was, CLOSED)
+  return was
+end
+handle.unmark = unmark
+
+-- What a call works on that found the store busy or closed.
+local function alias(self, was)
+  if was ~= BUSY then
+    if was == CLOSED then self.busy = CLOSED end
+    error(face.errors[ECLOSED].message, 4)
+  end
   local other = ffi_new(store_t)
   other.handle, other.alias, other.busy = self.handle, 1, BUSY
   self.nested = 1
@@ -75,8 +96,8 @@ end
 -- Begins a call: the store to work on, to be given to leave(). A closed store raises.
 function handle.enter(self)
   if not ffi_istype(store_t, self) then no_store() end
-  if self.busy ~= IDLE then return alias(self) end
-  self.busy = BUSY
+  local was = mark(self)
+  if was ~= IDLE then return alias(self, was) end
   return self
 end
 
@@ -87,11 +108,7 @@ local function close_now(self)
 end
 
 local function leave(self)
-  if self.busy == BUSY then
-    self.busy = IDLE
-  elseif self.busy == CLOSING then
-    close_now(self)
-  end
+  if unmark(self) == CLOSING then close_now(self) end
 end
 handle.leave = leave
 

@@ -13,12 +13,12 @@ local values = require "kevy.ffi.values"
 local options = require "kevy.options"
 
 local K = face.constants
-local enter, leave, fail = handle.enter, handle.leave, handle.fail
+local enter, leave, fail, mark, unmark = handle.enter, handle.leave, handle.fail, handle.mark, handle.unmark
 local scalar = values.scalar
 
 local kevy_iter_close = C.kevy_iter_close -- looked up now, for the finalizer
 
-local IDLE, BUSY, ENDED, ENDING = 0, 1, 2, 3
+local IDLE, BUSY, ENDED, ENDING = 0, 1, 2, 3 -- as a store's marks
 local KEY, PAIR, POSITION = 0, 1, 2 -- what it answers: key; key, value; value (a position), key
 
 local iter_t = ffi.typeof [[struct {
@@ -35,7 +35,7 @@ local function end_now(it)
 end
 
 local function rest(it)
-  if it.busy == BUSY then it.busy = IDLE else end_now(it) end
+  if unmark(it) == ENDING then end_now(it) end
 end
 
 local function check(it)
@@ -53,11 +53,12 @@ end
 
 local function next_item(it)
   check(it)
-  if it.busy ~= IDLE then
-    if it.busy == ENDED then return nil end
-    error("the iterator is in use", 2)
+  local was = mark(it)
+  if was ~= IDLE then
+    if was ~= ENDED then error("the iterator is in use", 2) end
+    it.busy = ENDED
+    return nil
   end
-  it.busy = BUSY
   local shape, status = it.shape, nil
   if shape == KEY then
     status = C.kevy_iter_next(it.handle[0], it.key, nil)

@@ -240,7 +240,7 @@ end
 -- The keys and values of a table as two lists, which a finalizer cannot change.
 local function pair_lists(map)
   local names, contents, n = {}, {}, 0
-  for key, value in pairs(map) do
+  for key, value in options.each(map) do
     if type(key) ~= "string" then refuse("mset", 1, "a key is a string") end
     n = n + 1
     names[n], contents[n] = key, value

@@ -3,6 +3,8 @@
 -- Positions count from 1, negative ones from the end, as string.sub's. A bound of scores is a number, of members
 -- (by "lex") a string; nil is no bound, and kevy.exclusive(x) is one that is not in the range itself.
 
+local each = require "kevy.options".each
+
 local common = {}
 
 local Exclusive = { __tostring = function(self) return ("kevy.exclusive(%s)"):format(tostring(self.value)) end }
@@ -60,7 +62,7 @@ end
 function common.check_options(given, known, method)
   if given == nil then return {} end
   if type(given) ~= "table" then misuse(method, "a table of options", given) end
-  for name in pairs(given) do
+  for name in each(given) do
     if not known[name] then error(("bad argument to '%s' (unknown option '%s')"):format(method, tostring(name)), 4) end
   end
   return given
@@ -90,7 +92,7 @@ end
 function common.split(map, method)
   if type(map) ~= "table" then misuse(method, "a table", map) end
   local keys, contents, n = {}, {}, 0
-  for key, value in pairs(map) do
+  for key, value in each(map) do
     n = n + 1
     keys[n], contents[n] = key, value
   end

@@ -61,7 +61,7 @@ end
 
 local function expire(self, name, field, ms, given, method)
   local command = { name, self, ms }
-  for option, value in pairs(common.check_options(given, CONDITIONS, method)) do
+  for option, value in options.each(common.check_options(given, CONDITIONS, method)) do
     if value then common.append(command, CONDITIONS[option]) end
   end
   local done, message = ask(self, common.append(command, "FIELDS", 1, field))

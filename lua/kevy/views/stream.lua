@@ -5,6 +5,7 @@
 local common = require "kevy.views.common"
 
 local check_options, or_nil, append, done = common.check_options, common.or_nil, common.append, common.done
+local each = require "kevy.options".each
 local floor = math.floor
 
 local stream = {}
@@ -55,7 +56,7 @@ function stream:add(map, given)
   if type(map[1]) == "table" then
     for _, pair in ipairs(map) do append(command, pair[1], pair[2]) end
   else
-    for field, value in pairs(map) do append(command, field, value) end
+    for field, value in each(map) do append(command, field, value) end
   end
   return self:_call(command)
 end
@@ -129,7 +130,7 @@ function stream:delete(...) return self:_call { "XDEL", self, ... } end
 -- The figures of a reply, with names that one can write behind a dot.
 local function named(reply)
   local map = {}
-  for name, value in pairs(reply) do map[name:gsub("-", "_")] = or_nil(value) end
+  for name, value in each(reply) do map[name:gsub("-", "_")] = or_nil(value) end
   return map
 end
 
