@@ -477,8 +477,9 @@ KEVY_API kevy_status kevy_pin_value(kevy_store *s, const char *key, size_t klen,
 KEVY_API void kevy_unpin(kevy_pin *pin);
 
 /* ==== Files ==================================================================================
- * Redis's RDB format, version 10: every Redis and Valkey from 7.0 on loads what is written here. Kinds of scalars and
- * deadlines of hash fields are in auxiliary fields that only kevy reads. */
+ * Redis's RDB format. Version 10 is written: every Redis and Valkey from 7.0 on loads it. Kinds of scalars and deadlines of hash
+ * fields are in auxiliary fields that only kevy reads. Read are the files of Redis 1 to 8 and of Valkey to 9, in all encodings
+ * that they ever had for strings, hashes, lists, sets, sorted sets and streams. */
 
 /* SAVE. Writes this moment of a store, or a snapshot, to the file at path (NUL-terminated): into a temporary file beside it, which
  * is synced and takes its place; then the directory is synced. Until then the file that was there is untouched. On
@@ -512,6 +513,51 @@ KEVY_API void kevy_job_close(kevy_job *j);
 /* DUMP. The value of a key as bytes that RESTORE takes, here or in Redis 7.0 and later; *out borrows. They carry neither kinds nor
  * deadlines. KEVY_MISSING. Errors: KEVY_EOOM. O(len), O(elements). Since 0.1. */
 KEVY_API kevy_status kevy_dump(kevy_store *s, const char *key, size_t klen, kevy_value *out);
+
+typedef struct kevy_load_options {
+  size_t size;    /* sizeof(kevy_load_options); fields beyond it take their defaults */
+  int32_t db;     /* of a file of several databases, the one to load; -1: the file must have keys in 0 alone */
+  uint32_t flags; /* KEVY_SKIP_MODULES: leave out keys of module types, which otherwise fail the load */
+} kevy_load_options;
+
+#define KEVY_LOAD_OPTIONS_INIT                                                                     \
+  { sizeof(kevy_load_options), -1, 0 }
+
+#define KEVY_SKIP_MODULES 0x1u
+
+/* Loads the RDB file at path (NUL-terminated) in place of everything the store holds; options may be NULL. Keys whose deadline has
+ * come are left out; functions, access times, and what modules keep beside keys are passed over. The store stays unlocked, and as it was, until all is read; what was written to it meanwhile is gone then. Memory for both is needed. The wall
+ * clock is taken in anew. Errors: KEVY_ECORRUPT (kevy_errmsg says what is wrong, and at which offset), KEVY_EIO (errno says
+ * why), KEVY_EREADONLY (a snapshot), KEVY_EARG, KEVY_EOOM, KEVY_ECLOSED. O(bytes). Since 0.1. */
+KEVY_API kevy_status kevy_load(kevy_store *s, const char *path, const kevy_load_options *options);
+
+/* The same from len bytes of memory. options may be NULL. Since 0.1. */
+KEVY_API kevy_status kevy_load_bytes(kevy_store *s, const char *bytes, size_t len,
+                                     const kevy_load_options *options);
+
+typedef struct kevy_loading kevy_loading;
+
+/* kevy_load in steps, for who shows progress or has other things to do: opens the file. options may be NULL. The store
+ * outlives *out, which is released by kevy_load_close; until the last step it is not touched. Errors: KEVY_EIO, KEVY_EREADONLY, KEVY_EARG,
+ * KEVY_EOOM, KEVY_ECLOSED. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_load_start(kevy_store *s, const char *path, const kevy_load_options *options,
+                                     kevy_loading **out);
+
+/* Reads about so many bytes (0: a megabyte) of the file: KEVY_UNMET when there is more to come, KEVY_OK when all of it has taken the store's
+ * place. Errors as of kevy_load; what is over stays so. One thread at a time, any. Since 0.1. */
+KEVY_API kevy_status kevy_load_step(kevy_loading *l, uint64_t bytes);
+
+/* How many bytes are read, of how many (0: not known), and how many keys. Since 0.1. */
+KEVY_API void kevy_load_progress(kevy_loading *l, uint64_t *done, uint64_t *total, uint64_t *keys);
+
+/* Gives up a load that is not over, and lets go of it. NULL is allowed. Since 0.1. */
+KEVY_API void kevy_load_close(kevy_loading *l);
+
+/* RESTORE: puts the value that DUMP gave, here or in a server, under a key. ttl as in kevy_set. flags: KEVY_REPLACE, KEVY_AT,
+ * KEVY_TEXT_KEY. KEVY_UNMET when there is a key and KEVY_REPLACE is not given. A deadline in the past leaves no key. Errors:
+ * KEVY_ECORRUPT (version, checksum or value), KEVY_EEXPIRE, KEVY_EARG. O(len). Since 0.1. */
+KEVY_API kevy_status kevy_restore(kevy_store *s, const char *key, size_t klen, const char *payload,
+                                  size_t len, int64_t ttl, uint32_t flags);
 
 /* ==== Commands =============================================================================== */
 

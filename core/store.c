@@ -273,6 +273,19 @@ kevy_status store_clear(kevy_store *s) {
   return KEVY_OK;
 }
 
+void store_adopt(kevy_store *s, kevy_store *from) {
+  space *old = s->sp;
+  int64_t due = from->next_due;
+  store_attach(s, from->sp);
+  store_attach(from, old);
+  s->next_due = due;
+  s->clock = from->clock;
+  s->lent = 0;
+  if (s->serve == NULL) return;
+  s->readies = STORE_READY_MAX + 1; /* whatever is waited for may be there now */
+  s->until_pay = 0;
+}
+
 void store_set_clock(kevy_store *s, int64_t now) {
   int64_t before = store_now(s);
   s->clock.fixed = now;

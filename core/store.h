@@ -143,4 +143,8 @@ void store_reset_stats(kevy_store *s);
 /* Puts a new, empty space under the store. */
 kevy_status store_clear(kevy_store *s);
 
+/* Puts the space of another store, which nobody else knows, under this one, and takes over its clock; the other has this one's
+ * then. */
+void store_adopt(kevy_store *s, kevy_store *from);
+
 #endif

@@ -94,4 +94,34 @@ function kevy.open(options)
   return open(url, bytes, options.policy, read_flags(options))
 end
 
+local LOAD = { db = "number", skip_modules = "boolean", progress = "function" }
+
+-- A new store with what a file holds that kevy, Redis or Valkey saved (RDB). options are those of kevy.open, and
+-- db (of a file of several databases, the one to load), skip_modules (leave out keys of module types, which otherwise
+-- fail the load) and progress(done, total, keys), called about once a megabyte with bytes read, of how many, and keys;
+-- what it raises ends the load. A store; nil and why not.
+function kevy.load(path, options)
+  if type(path) ~= "string" or path:find("\0", 1, true) then
+    error("bad argument #1 to 'load' (a path expected)", 2)
+  end
+  local opening, loading = {}, {}
+  for name, value in pairs(options or {}) do
+    if LOAD[name] and type(value) ~= LOAD[name] then
+      error(("bad argument #2 to 'load' (%s is a %s)"):format(name, LOAD[name]), 2)
+    end
+    (LOAD[name] and loading or opening)[name] = value
+  end
+  local db = loading.db or -1
+  if loading.db and not (db >= 0 and db < 2 ^ 31 and db % 1 == 0) then
+    error("bad argument #2 to 'load' (db is the number of a database)", 2)
+  end
+  local s, why = kevy.open(opening)
+  if not s then return nil, why end
+  local flags = loading.skip_modules and face.constants.KEVY_SKIP_MODULES or 0
+  local ok, reason = s:_load(path, math.floor(db), flags, loading.progress)
+  if ok then return s end
+  s:close()
+  return nil, reason
+end
+
 return kevy

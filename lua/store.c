@@ -60,6 +60,39 @@ static int store_save(lua_State *L) {
   return end_true(L, s, status);
 }
 
+/* Calls the function at index 5 with bytes read, of how many, and keys. Not 0: it raised, and what it did is on the stack. */
+static int load_tell(lua_State *L, kevy_loading *l) {
+  uint64_t told[3];
+  if (lua_isnil(L, 5)) return 0;
+  kevy_load_progress(l, &told[0], &told[1], &told[2]);
+  lua_pushvalue(L, 5);
+  for (int i = 0; i < 3; i++) lua_pushnumber(L, (lua_Number)told[i]);
+  return lua_pcall(L, 3, 0, 0);
+}
+
+/* _load(path, db, flags, progress): true, and the store holds what the file does; nil, why not. progress is a function or
+ * nil; what it raises ends the load. */
+static int store_load(lua_State *L) {
+  kevy_load_options options = KEVY_LOAD_OPTIONS_INIT;
+  kevy_loading *l;
+  int raised = 0;
+  lua_settop(L, 5);
+  luaL_checkstack(L, 8, NULL);
+  const char *path = luaL_checkstring(L, 2);
+  options.db = (int32_t)arg_int_or(L, 3, -1);
+  options.flags = (uint32_t)arg_int_or(L, 4, 0);
+  kevy_store *s = arg_handle(L);
+  kevy_status status = kevy_load_start(s, path, &options, &l);
+  if (status == KEVY_OK) {
+    while ((status = kevy_load_step(l, 0)) == KEVY_UNMET && (raised = load_tell(L, l)) == 0) continue;
+    if (status == KEVY_OK) raised = load_tell(L, l);
+    kevy_load_close(l);
+  }
+  if (raised != 0) return lua_error(L);
+  kevy_lock(s);
+  return end_true(L, s, status);
+}
+
 /* tick(seconds): reclaims what expired for at most that long (nil: one short slice); how many keys
  * went, and whether nothing is left to do. */
 static int store_tick(lua_State *L) {
@@ -163,6 +196,7 @@ const luaL_Reg store_methods[] = {
     {"close", store_close},
     {"snapshot", store_snapshot},
     {"save", store_save},
+    {"_load", store_load},
     {"tick", store_tick},
     {"now", store_now},
     {"info", store_info},

@@ -39,10 +39,12 @@ State *pymodule_state(PyTypeObject *type);
 
 /* The shapes of a method, as store.def names them. */
 #define PYCALL_KEYWORDS (METH_FASTCALL | METH_KEYWORDS)
+#define PYCALL_CLASS (METH_FASTCALL | METH_KEYWORDS | METH_CLASS)
 #define PYCALL_FAST METH_FASTCALL
 #define PYCALL_ONE METH_O
 #define PYCALL_NOARGS METH_NOARGS
 #define PYDECL_KEYWORDS(f) PyObject *f(PyObject *, PyObject *const *, Py_ssize_t, PyObject *)
+#define PYDECL_CLASS(f) PYDECL_KEYWORDS(f)
 #define PYDECL_FAST(f) PyObject *f(PyObject *, PyObject *const *, Py_ssize_t)
 #define PYDECL_ONE(f) PyObject *f(PyObject *, PyObject *)
 #define PYDECL_NOARGS(f) PyObject *f(PyObject *, PyObject *)

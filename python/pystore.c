@@ -142,6 +142,27 @@ static kevy_store *take_handle(Store *self) {
   return handle;
 }
 
+/* Puts an open store behind the object in place of what was there. Steals name. */
+static void replace(Store *self, kevy_store *handle, bool shared, PyObject *name) {
+  kevy_store *before = take_handle(self);
+  PyObject *old = self->name;
+  self->frozen = false;
+  self->name = name;
+  pystore_attach(self, handle, shared);
+  Py_XDECREF(old);
+  if (before) let_go(before);
+}
+
+void pystore_replace(Store *self, kevy_store *handle, PyObject *name) { replace(self, handle, false, name); }
+
+kevy_store *pystore_open_own(State *state, PyObject *maxmemory, PyObject *policy) {
+  Opening opening = {.url = url_of_path(NULL)};
+  kevy_store *handle = NULL;
+  if (opening.url && opening_read(&opening, maxmemory, policy)) handle = open_handle(state, &opening.options);
+  Py_XDECREF(opening.url);
+  return handle;
+}
+
 static int store_init(PyObject *object, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"path", "maxmemory", "policy", NULL};
   Store *self = (Store *)object;
@@ -156,13 +177,7 @@ static int store_init(PyObject *object, PyObject *args, PyObject *kwargs) {
     Py_DECREF(opening.url);
     return -1;
   }
-  kevy_store *before = take_handle(self);
-  PyObject *name = self->name;
-  self->frozen = false;
-  self->name = opening.url;
-  pystore_attach(self, handle, is_shared(opening.url));
-  Py_XDECREF(name);
-  if (before) let_go(before);
+  replace(self, handle, is_shared(opening.url), opening.url);
   return 0;
 }
 

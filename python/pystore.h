@@ -88,10 +88,15 @@ static inline void pystore_attach(Store *self, kevy_store *handle, bool shared) 
 #endif
 }
 
+/* A store of its own, as Store() opens it; NULL with an exception. */
+kevy_store *pystore_open_own(State *state, PyObject *maxmemory, PyObject *policy);
+
+/* Puts a store of its own behind an object, in place of what was there. */
+void pystore_replace(Store *self, kevy_store *handle, PyObject *name);
+
 /* A new object around an open store. Steals handle (closed on failure) and name (may be NULL after a
  * failed allocation). */
 PyObject *pystore_wrap(State *state, kevy_store *handle, bool shared, bool frozen, PyObject *name);
-
 
 /* s[key] = value, and update(). 0, or -1 with an exception. */
 int pystore_assign(Store *self, PyObject *key, PyObject *value);

@@ -15,7 +15,7 @@ HEAD = '''
 import builtins
 import datetime
 import os
-from collections.abc import (Collection, Coroutine, ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping,
+from collections.abc import (Callable, Collection, Coroutine, ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping,
                              MutableSequence, MutableSet, ValuesView)
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
@@ -79,6 +79,8 @@ def private(typed: str) -> str:
 def signatures(row, indent: str) -> str:
     lines = private(row.typed).split("\n")
     overload = f"{indent}@overload\n" if len(lines) > 1 else ""
+    if getattr(row, "call", "") == "CLASS":
+        overload += f"{indent}@classmethod\n"
     return "".join(f"{overload}{indent}def {row.name}{line}: ...\n" for line in lines)
 
 

@@ -44,6 +44,7 @@
 #define RDB_AUX_PART 16384 /* bytes of one AUX value that we write, at most */
 
 enum rdb_op {
+  RDB_OP_SLOT_IMPORT = 243, /* Valkey */
   RDB_OP_SLOT_INFO = 244,
   RDB_OP_FUNCTION2 = 245,
   RDB_OP_FUNCTION_PRE_GA = 246,

@@ -114,6 +114,19 @@ const char *kevy_job_errmsg(kevy_job *j);
 void kevy_job_progress(kevy_job *j, uint64_t *done, uint64_t *total);
 void kevy_job_close(kevy_job *j);
 kevy_status kevy_dump(kevy_store *s, const char *key, size_t klen, kevy_value *out);
+typedef struct kevy_load_options {
+  size_t size;
+  int32_t db;
+  uint32_t flags;
+} kevy_load_options;
+kevy_status kevy_load(kevy_store *s, const char *path, const kevy_load_options *options);
+kevy_status kevy_load_bytes(kevy_store *s, const char *bytes, size_t len, const kevy_load_options *options);
+typedef struct kevy_loading kevy_loading;
+kevy_status kevy_load_start(kevy_store *s, const char *path, const kevy_load_options *options, kevy_loading **out);
+kevy_status kevy_load_step(kevy_loading *l, uint64_t bytes);
+void kevy_load_progress(kevy_loading *l, uint64_t *done, uint64_t *total, uint64_t *keys);
+void kevy_load_close(kevy_loading *l);
+kevy_status kevy_restore(kevy_store *s, const char *key, size_t klen, const char *payload, size_t len, int64_t ttl, uint32_t flags);
 typedef struct kevy_reply kevy_reply;
 typedef struct kevy_item {
   int32_t type;
@@ -177,6 +190,7 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     KEVY_EDURABILITY = -16,
     KEVY_EEXPIRE = -17,
     KEVY_EREFUSED = -18,
+    KEVY_EIO = -19,
     KEVY_BYTES = 0,
     KEVY_TEXT = 1,
     KEVY_INT = 2,
@@ -209,6 +223,7 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     KEVY_MAX_LEN = 536870912,
     KEVY_VERSION = "0.1.0",
     KEVY_ABI = 1,
+    KEVY_SKIP_MODULES = 1,
     KEVY_REPLY_NIL = 0,
     KEVY_REPLY_VALUE = 1,
     KEVY_REPLY_STATUS = 2,
@@ -238,6 +253,7 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     [-16] = { name = "EDURABILITY", message = "the write is applied but not durable" },
     [-17] = { name = "EEXPIRE", message = "invalid expire time: it must be a positive number of milliseconds" },
     [-18] = { name = "EREFUSED", message = "the write is refused, and not applied: the store's log cannot be written" },
+    [-19] = { name = "EIO", message = "the file could not be read" },
   },
   options = { url = "string", policy = "string", maxmemory = "bytes", threads = "flag", background = "flag" },
   functions = {
@@ -255,16 +271,19 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_zincr", "kevy_zscore", "kevy_zrem", "kevy_zcard", "kevy_zrank", "kevy_iter_open",
     "kevy_iter_next", "kevy_iter_elements", "kevy_iter_type", "kevy_iter_close",
     "kevy_pin_value", "kevy_unpin", "kevy_save", "kevy_save_start", "kevy_job_wait",
-    "kevy_job_errmsg", "kevy_job_progress", "kevy_job_close", "kevy_dump", "kevy_reply_new",
-    "kevy_reply_free", "kevy_call", "kevy_call_typed", "kevy_reply_next", "kevy_call_resp",
-    "kevy_command", "kevy_wait_call", "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll",
-    "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes", "kevy_info", "kevy_reset_stats",
-    "kevy_used_memory", "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
+    "kevy_job_errmsg", "kevy_job_progress", "kevy_job_close", "kevy_dump", "kevy_load",
+    "kevy_load_bytes", "kevy_load_start", "kevy_load_step", "kevy_load_progress",
+    "kevy_load_close", "kevy_restore", "kevy_reply_new", "kevy_reply_free", "kevy_call",
+    "kevy_call_typed", "kevy_reply_next", "kevy_call_resp", "kevy_command", "kevy_wait_call",
+    "kevy_wait_fd", "kevy_wait_left", "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close",
+    "kevy_reply_bytes", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
+    "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },
     { "kevy_stream_id", { "ms", "seq" } },
     { "kevy_options", { "size", "url", "policy", "maxmemory", "flags", "reserved" } },
+    { "kevy_load_options", { "size", "db", "flags" } },
     { "kevy_item", { "type", "reserved", "count", "value" } },
     { "kevy_command_row", { "name", "arity", "first_key", "last_key", "key_step", "flags", "group", "since", "syntax", "summary" } },
   },

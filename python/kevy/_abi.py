@@ -27,6 +27,7 @@ KEVY_ECORRUPT = -15
 KEVY_EDURABILITY = -16
 KEVY_EEXPIRE = -17
 KEVY_EREFUSED = -18
+KEVY_EIO = -19
 KEVY_BYTES = 0
 KEVY_TEXT = 1
 KEVY_INT = 2
@@ -59,6 +60,7 @@ KEVY_BACKGROUND = 2
 KEVY_MAX_LEN = 536870912
 KEVY_VERSION = '0.1.0'
 KEVY_ABI = 1
+KEVY_SKIP_MODULES = 1
 KEVY_REPLY_NIL = 0
 KEVY_REPLY_VALUE = 1
 KEVY_REPLY_STATUS = 2
@@ -123,6 +125,18 @@ class kevy_job(ctypes.Structure):
     pass
 
 
+class kevy_load_options(ctypes.Structure):
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("db", ctypes.c_int32),
+        ("flags", ctypes.c_uint32),
+    ]
+
+
+class kevy_loading(ctypes.Structure):
+    pass
+
+
 class kevy_reply(ctypes.Structure):
     pass
 
@@ -175,6 +189,7 @@ ERRORS = {
     -16: ('EDURABILITY', 'the write is applied but not durable', 'DurabilityError'),
     -17: ('EEXPIRE', 'invalid expire time: it must be a positive number of milliseconds', 'ValueError'),
     -18: ('EREFUSED', "the write is refused, and not applied: the store's log cannot be written", 'DurabilityError'),
+    -19: ('EIO', 'the file could not be read', 'OSError'),
 }
 
 # name, result, arguments
@@ -650,6 +665,40 @@ PROTOTYPES = (
         ctypes.c_char_p,
         ctypes.c_size_t,
         ctypes.POINTER(kevy_value),
+    )),
+    ("kevy_load", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.POINTER(kevy_load_options),
+    )),
+    ("kevy_load_bytes", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_load_options),
+    )),
+    ("kevy_load_start", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.POINTER(kevy_load_options),
+        ctypes.POINTER(ctypes.POINTER(kevy_loading)),
+    )),
+    ("kevy_load_step", kevy_status, (ctypes.POINTER(kevy_loading), ctypes.c_uint64)),
+    ("kevy_load_progress", None, (
+        ctypes.POINTER(kevy_loading),
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(ctypes.c_uint64),
+    )),
+    ("kevy_load_close", None, (ctypes.POINTER(kevy_loading),)),
+    ("kevy_restore", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_int64,
+        ctypes.c_uint32,
     )),
     ("kevy_reply_new", ctypes.POINTER(kevy_reply), ()),
     ("kevy_reply_free", None, (ctypes.POINTER(kevy_reply),)),

@@ -24,6 +24,7 @@ KEVY_ECORRUPT: Final = -15
 KEVY_EDURABILITY: Final = -16
 KEVY_EEXPIRE: Final = -17
 KEVY_EREFUSED: Final = -18
+KEVY_EIO: Final = -19
 KEVY_BYTES: Final = 0
 KEVY_TEXT: Final = 1
 KEVY_INT: Final = 2
@@ -56,6 +57,7 @@ KEVY_BACKGROUND: Final = 2
 KEVY_MAX_LEN: Final = 536870912
 KEVY_VERSION: Final = '0.1.0'
 KEVY_ABI: Final = 1
+KEVY_SKIP_MODULES: Final = 1
 KEVY_REPLY_NIL: Final = 0
 KEVY_REPLY_VALUE: Final = 1
 KEVY_REPLY_STATUS: Final = 2
@@ -98,6 +100,13 @@ class kevy_iter(ctypes.Structure): ...
 class kevy_pin(ctypes.Structure): ...
 
 class kevy_job(ctypes.Structure): ...
+
+class kevy_load_options(ctypes.Structure):
+    size: _CField[ctypes.c_size_t, int, int]
+    db: _CField[ctypes.c_int32, int, int]
+    flags: _CField[ctypes.c_uint32, int, int]
+
+class kevy_loading(ctypes.Structure): ...
 
 class kevy_reply(ctypes.Structure): ...
 

@@ -14,6 +14,9 @@ local store_t, options_t = handle.store_t, ffi.typeof "kevy_options"
 local handle_out = ffi.typeof "kevy_store **"
 local CLOSED = 2
 
+-- What finalizers call is looked up now: when a Lua state closes, the library is closed before they run.
+local kevy_load_close = C.kevy_load_close
+
 local store = { close = handle.close }
 
 -- An object whose handle the engine will fill in, and where: it has an owner at once.
@@ -59,6 +62,38 @@ function store:save(path)
   local status = C.kevy_save(s.handle, path, 0)
   if status < 0 then return fail(s, status) end
   leave(s)
+  return true
+end
+
+-- Reads all of it, telling how far it is. The status; what progress raised.
+local function run(loading, progress)
+  local done, total, keys = ffi.new "uint64_t[1]", ffi.new "uint64_t[1]", ffi.new "uint64_t[1]"
+  while true do
+    local status = C.kevy_load_step(loading, 0)
+    if status < 0 then return status end
+    if progress then
+      C.kevy_load_progress(loading, done, total, keys)
+      local ok, raised = pcall(progress, tonumber(done[0]), tonumber(total[0]), tonumber(keys[0]))
+      if not ok then return status, { raised } end
+    end
+    if status == OK then return status end
+  end
+end
+
+-- _load(path, db, flags, progress): true, and the store holds what the file does; nil, why not. progress is a
+-- function or nil; what it raises ends the load.
+function store:_load(path, db, flags, progress)
+  local options, out = ffi.new "kevy_load_options", ffi.new "kevy_loading *[1]"
+  options.size, options.db, options.flags = ffi.sizeof "kevy_load_options", db, flags
+  local s = enter(self)
+  local status = C.kevy_load_start(s.handle, path, options, out)
+  if status < 0 then return fail(s, status) end
+  local loading, raised = ffi.gc(out[0], kevy_load_close)
+  status, raised = run(loading, progress)
+  C.kevy_load_close(ffi.gc(loading, nil))
+  if status < 0 then return fail(s, status) end
+  leave(s)
+  if raised then error(raised[1], 0) end
   return true
 end
 
