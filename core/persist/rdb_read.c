@@ -188,7 +188,7 @@ static kevy_status rdb_deadline_s(rdb_file *f) {
   return status;
 }
 
-static kevy_status rdb_aux(rdb_reader *r) {
+static kevy_status rdb_read_aux(rdb_reader *r) {
   const char *bytes;
   size_t len;
   kevy_status status = rdb_string_bytes(&r->in, &bytes, &len);
@@ -232,7 +232,7 @@ static kevy_status rdb_op(rdb_file *f, uint8_t op) {
     case RDB_OP_EXPIRETIME: return rdb_deadline_s(f);
     case RDB_OP_SELECTDB: return rdb_length(&r->in, &f->db);
     case RDB_OP_RESIZEDB: return rdb_lengths_pass(r, 2);
-    case RDB_OP_AUX: return rdb_aux(r);
+    case RDB_OP_AUX: return rdb_read_aux(r);
     case RDB_OP_FREQ: return rdb_byte(&r->in, &byte);
     case RDB_OP_IDLE: return rdb_lengths_pass(r, 1);
     case RDB_OP_MODULE_AUX: return rdb_module_aux(r);

@@ -153,7 +153,7 @@ kevy_status rdb_batch_take(rdb_reader *r, rdb_role role, const kevy_value *raw, 
   return KEVY_OK;
 }
 
-static kevy_status rdb_put_deadlines(rdb_reader *r) {
+static kevy_status rdb_batch_deadlines(rdb_reader *r) {
   rdb_batch *b = &r->batch;
   kevy_status done, status = KEVY_OK;
   for (size_t i = 0; i < b->n && status == KEVY_OK; i++)
@@ -163,7 +163,7 @@ static kevy_status rdb_put_deadlines(rdb_reader *r) {
 }
 
 /* What the type's own function says, and how many elements were new to it. */
-static kevy_status rdb_put_elements(rdb_reader *r, uint64_t *added) {
+static kevy_status rdb_batch_elements(rdb_reader *r, uint64_t *added) {
   rdb_batch *b = &r->batch;
   kevy_store *s = r->store;
   *added = b->n;
@@ -174,13 +174,13 @@ static kevy_status rdb_put_elements(rdb_reader *r, uint64_t *added) {
     default: break;
   }
   kevy_status status = hash_set(s, b->key, b->klen, b->n, b->names, b->values, b->flags, added);
-  return status == KEVY_OK && b->timed ? rdb_put_deadlines(r) : status;
+  return status == KEVY_OK && b->timed ? rdb_batch_deadlines(r) : status;
 }
 
 static kevy_status rdb_batch_put(rdb_reader *r) {
   rdb_batch *b = &r->batch;
   uint64_t added = 0;
-  kevy_status status = b->n != 0 ? rdb_put_elements(r, &added) : KEVY_OK;
+  kevy_status status = b->n != 0 ? rdb_batch_elements(r, &added) : KEVY_OK;
   if (status < 0) return rdb_refused(r, status);
   if (added != b->n) return rdb_corrupt(&r->in, "an element twice");
   rdb_batch_drop(b);

@@ -177,7 +177,8 @@ def test_constants_have_the_values_of_c(abi, from_c):
 
 def test_no_constant_of_the_headers_is_left_out():
     text = "".join((ROOT / h).read_text() for h in HEADERS)
-    plain = set(re.findall(r"^#define (KEVY_\w+) ", text, re.M)) - {"KEVY_API", "KEVY_OPTIONS_INIT"}
+    plain = set(re.findall(r"^#define (KEVY_\w+) ", text, re.M)) - {"KEVY_API"}
+    plain = {name for name in plain if not name.endswith("_INIT")}
     assert plain <= {c.name for c in DESCRIPTION.constants}
 
 
