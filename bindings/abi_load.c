@@ -66,6 +66,8 @@ kevy_status kevy_restore(kevy_store *s, const char *key, size_t klen, const char
   if (!flags_allowed(flags, KEVY_REPLACE | KEVY_AT | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   kevy_status status = deadline_of(s, ttl, flags, &deadline);
   if (status != KEVY_OK) return lending(s, status);
+  PROPAGATE(s, WORD("RESTORE"), KEY(key, klen, flags), effect_number(propagate_ttl(deadline)), effect_bytes(payload, len),
+            WORD("REPLACE"), WORD("ABSTTL"));
   status = rdb_restore(s, key, klen, payload, len, deadline, flags);
   if (status == KEVY_EARG) status = store_fail(s, KEVY_ECORRUPT, "the payload's version or checksum is wrong");
   return settled(s, status);

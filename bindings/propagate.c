@@ -42,6 +42,16 @@ static void propagate_after_deadline(kevy_store *s, size_t argc, const kevy_valu
   else effect_add(s, 2, none);
 }
 
+/* The payload that was restored, until the key's deadline. Where that had come, the key that went was noted. */
+static void propagate_after_restore(kevy_store *s, size_t argc, const kevy_value *argv) {
+  (void)argc;
+  probe p;
+  if (probe_find(s, &p, argv[1].as.ptr, argv[1].len) == NULL) return;
+  kevy_value restore[] = {argv[0], effect_key(argv[1].as.ptr, argv[1].len, entry_key_kind(p.live)),
+                          effect_number(propagate_ttl(entry_deadline(p.live))), argv[3], WORD("REPLACE"), WORD("ABSTTL")};
+  effect_add(s, COUNT_OF(restore), restore);
+}
+
 /* A field: its value, where that may be new, and its deadline, which Redis 7.0 has no command for. */
 static void propagate_field_state(kevy_store *s, const kevy_value *key, const kevy_value *field, bool value) {
   kevy_value set[] = {WORD("HSET"), *key, *field, WORD("")};
@@ -134,6 +144,7 @@ static const propagate_rule propagate_rules[] = {
     {cmd_expireat, propagate_after_deadline},
     {cmd_pexpireat, propagate_after_deadline},
     {cmd_persist, propagate_after_deadline},
+    {cmd_restore, propagate_after_restore},
     {cmd_del, NULL},
     {cmd_getdel, NULL},
     {cmd_flushall, NULL},

@@ -47,6 +47,11 @@ bool propagate_string(kevy_store *s, const char *key, size_t klen);
 bool propagate_field(kevy_store *s, const char *key, size_t klen, const kevy_value *field, uint32_t flags, bool expire);
 bool propagate_xadd(kevy_store *s, const char *key, size_t klen, uint32_t flags);
 
+/* A deadline as RESTORE's ABSTTL takes it: 0 is none there. */
+static inline int64_t propagate_ttl(int64_t deadline) {
+  return deadline == KEVY_NO_TTL ? 0 : deadline == 0 ? 1 : deadline;
+}
+
 static inline uint32_t propagate_kind(uint32_t flags) { return flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES; }
 
 #endif

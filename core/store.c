@@ -281,6 +281,12 @@ void store_adopt(kevy_store *s, kevy_store *from) {
   s->next_due = due;
   s->clock = from->clock;
   s->lent = 0;
+  s->touched = true;
+  if (effect_kept(s)) {
+    store_pay_always(s);
+    effect_cleared(s);
+    s->effects->lost = true; /* what is there now no record says */
+  }
   if (s->serve == NULL) return;
   s->readies = STORE_READY_MAX + 1; /* whatever is waited for may be there now */
   s->until_pay = 0;

@@ -87,9 +87,9 @@ static kevy_status loading_end(kevy_loading *l, kevy_status status) {
   if (!store_enter(s)) return KEVY_ECLOSED;
   if (status == KEVY_OK) store_adopt(s, l->fresh);
   else loading_explain(s, status, rdb_file_source(l->file)->why, l->path);
-  store_settle(s);
+  kevy_status durable = store_settle(s);
   errno = error;
-  return status;
+  return status == KEVY_OK ? durable : status;
 }
 
 kevy_status loading_step(kevy_loading *l, uint64_t bytes) {

@@ -1,6 +1,7 @@
 /* rdb_restore: see rdb_restore.h. */
 #include "rdb_restore.h"
 
+#include "../effect.h"
 #include "../keyspace.h"
 #include "../probe.h"
 #include "../type_string.h"
@@ -38,9 +39,8 @@ static void rdb_aside(kevy_store *s, char name[RDB_ASIDE]) {
   } while (p.slot != NULL);
 }
 
-/* A collection is made under a name of its own first, so that there is nothing to undo at the place it is for. */
-static kevy_status rdb_restore_aside(rdb_reader *r, uint8_t type, const char *key, size_t klen, int64_t deadline,
-                                     uint32_t flags) {
+static kevy_status rdb_restore_renamed(rdb_reader *r, uint8_t type, const char *key, size_t klen, int64_t deadline,
+                                       uint32_t flags) {
   kevy_store *s = r->store;
   char aside[RDB_ASIDE];
   rdb_aside(s, aside);
@@ -50,8 +50,20 @@ static kevy_status rdb_restore_aside(rdb_reader *r, uint8_t type, const char *ke
   if (status == KEVY_OK && deadline != KEVY_NO_TTL) status = keyspace_expire(s, aside, RDB_ASIDE, deadline, 0);
   if (status >= 0) status = keyspace_rename(s, aside, RDB_ASIDE, key, klen, flags & KEVY_TEXT_KEY);
   if (status < 0) (void)keyspace_delete(s, aside, RDB_ASIDE);
-  if (status == KEVY_MISSING) (void)keyspace_delete(s, key, klen); /* all of it had expired */
-  return status < 0 ? status : KEVY_OK;
+  return status;
+}
+
+/* A collection is made under a name of its own first, so that there is nothing to undo at the place it is for. The call is one
+ * effect, and not those of what happens meanwhile. */
+static kevy_status rdb_restore_aside(rdb_reader *r, uint8_t type, const char *key, size_t klen, int64_t deadline,
+                                     uint32_t flags) {
+  effects *kept = r->store->effects;
+  r->store->effects = NULL;
+  kevy_status status = rdb_restore_renamed(r, type, key, klen, deadline, flags);
+  r->store->effects = kept;
+  if (status != KEVY_MISSING) return status;
+  (void)keyspace_delete(r->store, key, klen); /* all of it had expired */
+  return KEVY_OK;
 }
 
 static kevy_status rdb_restore_value(rdb_reader *r, const char *key, size_t klen, int64_t deadline, uint32_t flags) {
