@@ -229,7 +229,7 @@ static bool same(const char *after) {
 
 /* @s @h @l @e @z @x: a key of a string, hash, list, set, sorted set, stream. @k: any. @v value, @f field, @m member, @n a small
  * number, @p a positive one, @d a score, @t a TTL in ms, @T a deadline in ms, @S in seconds, @i an entry's ID, @j a new one, @g
- * group, @c consumer. @F @V @M @Z: several pairs, values, members, scored members. */
+ * group, @c consumer, @P a payload of DUMP. @F @V @M @Z: several pairs, values, members, scored members. */
 static const char *const templates[] = {
     "SET @s @v", "SET @k @v", "SET @s @v PX @t", "SET @s @v PXAT @T", "SET @s @v EXAT @S", "SET @s @v NX", "SET @s @v XX GET",
     "SET @s @v KEEPTTL", "SETNX @s @v", "SETEX @s 1 @v", "PSETEX @s @t @v", "GETSET @s @v", "GETDEL @s",
@@ -238,6 +238,7 @@ static const char *const templates[] = {
     "MSET @s @v @s @v @k @v", "MSETNX @s @v @s @v", "DEL @k @k", "UNLINK @k", "RENAME @k @k", "RENAMENX @k @k", "COPY @k @k",
     "COPY @k @k REPLACE", "EXPIRE @k 1", "EXPIRE @k -1", "PEXPIRE @k @t", "PEXPIRE @k @t NX", "PEXPIRE @k @t GT", "EXPIREAT @k @S",
     "PEXPIREAT @k @T", "PERSIST @k", "FLUSHALL", "FLUSHDB",
+    "RESTORE @k 0 @P", "RESTORE @k 0 @P REPLACE", "RESTORE @k @t @P REPLACE", "RESTORE @k @T @P REPLACE ABSTTL IDLETIME 5",
     "HSET @h @F", "HSET @h @f @v", "HMSET @h @f @v", "HSETNX @h @f @v", "HDEL @h @f @f", "HINCRBY @h n @n",
     "HINCRBY @h @f @n", "HINCRBYFLOAT @h n 0.5", "HSETEX @h PX @t FIELDS 2 @f @v @f @v", "HSETEX @h KEEPTTL FIELDS 1 @f @v",
     "HSETEX @h FNX PXAT @T FIELDS 1 @f @v", "HGETEX @h PX @t FIELDS 1 @f", "HGETEX @h PERSIST FIELDS 2 @f @f",
@@ -310,6 +311,16 @@ static void arg_member(char letter, unsigned of) {
   else if (below(12) == 0) arg_print("%c%u%040u", letter, (unsigned)below(of), 0);
   else arg_print("%c%u", letter, (unsigned)below(of));
 }
+/* What DUMP answers for some key; nothing that RESTORE takes when there is none, or it is long. */
+static void arg_payload(void) {
+  static char payload[20000];
+  kevy_value dumped;
+  char key[8];
+  size_t klen = (size_t)snprintf(key, sizeof key, "%c%u", "shlezx"[below(6)], (unsigned)below(3));
+  bool there = kevy_dump(a, key, klen, &dumped) == KEVY_OK && dumped.len <= sizeof payload;
+  if (there) memcpy(payload, dumped.as.ptr, dumped.len);
+  args[argc++] = kevy_bytes(payload, there ? dumped.len : 0);
+}
 static size_t several(void) { return below(6) == 0 ? 1 + below(200) : 1 + below(6); }
 
 static void arg_token(char letter) {
@@ -335,6 +346,7 @@ static void arg_token(char letter) {
     case 'j': arg_print("%u-1", ++entries); break;
     case 'g': arg_print("g%u", (unsigned)below(2)); break;
     case 'c': arg_print("c%u", (unsigned)below(3)); break;
+    case 'P': arg_payload(); break;
     case 'F':
       for (size_t n = several(); n > 0; n--) arg_member('f', of), arg_value();
       break;
@@ -384,7 +396,7 @@ static void run_function(void) {
   args[2] = *v;
   kevy_value field = kevy_text("f1", 2), member = kevy_int((int64_t)below(20));
   uint32_t kind = below(2) ? KEVY_TEXT_KEY : 0;
-  unsigned what = (unsigned)below(38);
+  unsigned what = (unsigned)below(39);
   static const char of[] = "ssssssssssss" "hhhhhhh" "lllllllll" "ee" "zzzz" "xx" "kkkkk";
   char type = what < sizeof of - 1 ? of[what] : 's';
   if (type == 'k') type = "shlezx"[below(6)];
@@ -456,6 +468,12 @@ static void run_function(void) {
       if (below(2)) kevy_rename(a, key, klen, to, tolen, kind | (below(2) ? KEVY_NX : 0));
       else kevy_copy(a, key, klen, to, tolen, kind | (below(2) ? KEVY_REPLACE : 0));
       break;
+    case 37: {
+      argc = 0;
+      arg_payload();
+      kevy_restore(a, key, klen, args[0].as.ptr, args[0].len, ttl, kind | (below(3) ? KEVY_REPLACE : 0));
+      break;
+    }
     default:
       if (below(3) == 0) kevy_persist(a, key, klen);
       else kevy_expire(a, key, klen, 1 + (int64_t)below(100), below(2) ? 0 : KEVY_GT);
