@@ -369,3 +369,79 @@ def test_files_of_old_servers():
                 assert dict(s) == KNOWN[path.name], path
             for key in s:
                 answers(lambda w: s.command_resp(*w), key)
+
+
+# ---- What kevy saved -------------------------------------------------------------------------------------
+
+SCALARS = ["text", "", "12", "2.5", b"bytes", b"12", b"\x00\xff", 0, 12, -2 ** 63, 2 ** 63 - 1, 2.5, -0.0, 1e300, 3.0,
+           float("inf"), "x" * 5000, b"y" * 5000]
+
+
+def contents(s):
+    """Everything, with kinds."""
+    found = {}
+    for key, value in s.items():
+        kind = s.type(key)
+        if kind == "string":
+            held = repr(value)
+        elif kind == "list":
+            held = repr(list(value))
+        elif kind == "set":
+            held = sorted(map(repr, value))
+        elif kind == "stream":
+            held = repr(list(value)), s.command_resp("XINFO", "STREAM", key, "FULL", "COUNT", "0")
+        else:
+            held = sorted(map(repr, value.items()))
+        ttls = sorted(repr((f, s.command("HPEXPIRETIME", key, "FIELDS", 1, f))) for f in value) if kind == "hash" else None
+        found[repr(key)] = kind, held, s.command("PEXPIRETIME", key), ttls
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_kevy_saved_comes_back(tmp_path, seed):
+    import random
+    chance = random.Random(seed)
+    s = kevy.Store()
+    names = [x for x in SCALARS if not isinstance(x, float)]
+    for i in range(60):
+        key = chance.choice([f"key:{i}", f"key:{i}".encode(), str(i)])
+        many = chance.choice([1, 5, 40, 400])
+        kind = chance.randrange(6)
+        if kind == 0:
+            s[key] = chance.choice(SCALARS)
+        elif kind == 1:
+            s[key] = [chance.choice(SCALARS) for _ in range(many)]
+        elif kind == 2:
+            s[key] = {chance.choice(names), *range(many)}
+        elif kind == 3:
+            s[key] = {chance.choice([n, str(n), b"f%d" % n]): chance.choice(SCALARS) for n in range(many)}
+            for field in list(s[key])[:: chance.choice([1, 3, 1000])]:
+                s[key].expire(field, chance.randrange(1000, 10 ** 6))
+        elif kind == 4:
+            s.ZSet(key).add({chance.choice([n, str(n), b"m%d" % n]): chance.choice([1, 2.5, -1e300, float("inf")])
+                             for n in range(many)})
+        else:
+            x = s.Stream(key)
+            for n in range(many):
+                x.add({chance.choice(["f", b"g", 7]): chance.choice(SCALARS)}, id=f"{n // 3}-{n + 1}")
+            s.command("XGROUP", "CREATE", key, "group", "0")
+            s.command("XREADGROUP", "GROUP", "group", "alice", "COUNT", 3, "STREAMS", key, ">")
+            s.command("XDEL", key, "0-1")
+        if chance.random() < 0.3:
+            s.expire(key, chance.randrange(1000, 10 ** 9))
+    path = tmp_path / "saved.rdb"
+    s.save(path)
+    with kevy.Store.load(path) as loaded:
+        assert contents(loaded) == contents(s)
+
+
+def test_deadlines_come_back(tmp_path):
+    s = kevy.Store()
+    s["h"] = {"a": 1, "b": 2.5, 3: "c", **{f"f{i}": i for i in range(300)}}
+    for i in range(0, 300, 7):
+        s["h"].expire(f"f{i}", 1000 + i)
+    s["small"] = {"a": 1, "b": 2}
+    s["small"].expire("b", 500)
+    s.set("k", 5, ttl=5000)
+    s.save(tmp_path / "f")
+    assert contents(kevy.Store.load(tmp_path / "f")) == contents(s)
