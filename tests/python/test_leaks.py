@@ -2,8 +2,10 @@
 
 import contextlib
 import gc
+import os
 import pathlib
 import sys
+import tempfile
 import tracemalloc
 
 import kevy
@@ -26,6 +28,10 @@ def answered_at_once(coroutine):
         return done.value
     raise AssertionError("it waits")
 
+
+# In memory where that can be had: what is synced 200 times is not what is looked for here.
+FILES = tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+SAVED = FILES.name + "/saved.rdb"
 
 PATHS = {
     "setitem": lambda s: s.__setitem__(KEY, TEXT),
@@ -58,6 +64,11 @@ PATHS = {
     "popitem": lambda s: s.__setitem__(*s.popitem()),
     "update": lambda s: (s.update({"u": 1}, w=TEXT), s.update([("u", 2)])),
     "snapshot": lambda s: (s.snapshot().get(KEY), s.snapshot().close(), iter(s.snapshot())),
+    "files": lambda s: (s.save(SAVED), s.load(SAVED, progress=lambda *told: None, maxmemory="64mb").close(),
+                        refuse(FileNotFoundError, lambda: s.load(SAVED + ".none")),
+                        refuse(kevy.CorruptFileError, lambda: s.load(__file__)),
+                        refuse(ZeroDivisionError, lambda: s.load(SAVED, progress=lambda *told: 1 / 0)),
+                        refuse(TypeError, lambda: s.load(SAVED, progress=5))),
     "command": lambda s: (s.command("SET", KEY, TEXT), s.command("MGET", KEY, "x"), s.command("COMMAND", "DOCS", "get")),
     "async": lambda s: answered_at_once(s.command_async("GET", KEY)),
     "resp": lambda s: (s.command_resp("GET", KEY), s.command_resp("NOPE")),
