@@ -53,15 +53,43 @@ ref tree_last(const char *base, const tree *t, tree_path *p) {
   return descend(base, p, 0, true);
 }
 
+/* The cell that has the position-th element below a node, which then is counted from the cell's first. */
+static FLAT uint32_t cell_with(const tree_node *n, uint64_t *position) {
+  uint64_t at = *position;
+  uint32_t i = 0;
+  for (; i + 8 <= n->used; i += 8) {
+    const uint64_t *c = n->count + i;
+    uint64_t eight = (c[0] + c[1]) + (c[2] + c[3]) + ((c[4] + c[5]) + (c[6] + c[7]));
+    if (at < eight) break;
+    at -= eight;
+  }
+  while (at >= n->count[i]) at -= n->count[i++];
+  *position = at;
+  return i;
+}
+
 ref tree_seek_position(const char *base, const tree *t, uint64_t position, tree_path *p, uint64_t *offset) {
   p->height = t->height;
   if (position >= t->count) return 0;
   ref at = t->root;
   for (uint32_t level = 0; level < t->height; level++) {
     const tree_node *n = inner_at(base, at);
-    uint32_t i = 0;
-    while (position >= n->count[i]) position -= n->count[i++];
+    uint32_t i = cell_with(n, &position);
     path_set(p, level, at, i);
+    at = n->child[i];
+  }
+  *offset = position;
+  return at;
+}
+
+FLAT ref tree_leaf_at(const char *base, const tree *t, uint64_t position, uint64_t *offset) {
+  bool last = position + 1 == t->count;
+  ref at = t->root;
+  for (uint32_t level = 0; level < t->height; level++) {
+    const tree_node *n = inner_at(base, at);
+    uint32_t i = n->used - 1;
+    if (last) position = n->count[i] - 1;
+    else i = cell_with(n, &position);
     at = n->child[i];
   }
   *offset = position;

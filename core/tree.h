@@ -62,6 +62,9 @@ ref tree_last(const char *base, const tree *t, tree_path *p);
 /* The leaf with the position-th element (from 0); *offset is its index in the leaf. 0 past the end. */
 ref tree_seek_position(const char *base, const tree *t, uint64_t position, tree_path *p, uint64_t *offset);
 
+/* The same without a path, for a position that there is; the last one is found as quickly as the first. */
+ref tree_leaf_at(const char *base, const tree *t, uint64_t position, uint64_t *offset);
+
 /* Below, at or above 0 as the key of a cell is before, equal to or behind what is sought. */
 typedef int (*tree_compare)(const void *sought, const uint64_t key[2]);
 

@@ -811,13 +811,12 @@ kevy_status list_len(kevy_store *s, const char *key, size_t klen, uint64_t *coun
 }
 
 /* Where the element at a position below the length stands. */
-static const char *list_find(const char *base, const entry *e, uint64_t position, uint32_t *uniform) {
+static FLAT const char *list_find(const char *base, const entry *e, uint64_t position, uint32_t *uniform) {
   *uniform = 0;
   if (!entry_is_large(e)) return packed_seek(small_block(e), small_len(e), (uint32_t)position);
-  tree_path p;
-  uint64_t offset = 0;
+  uint64_t offset;
   const list_value *l = (const list_value *)collection_at(base, e);
-  const list_leaf *leaf = list_at(base, tree_seek_position(base, &l->order, position, &p, &offset));
+  const list_leaf *leaf = list_at(base, tree_leaf_at(base, &l->order, position, &offset));
   *uniform = leaf->uniform;
   return list_seek(leaf, (uint32_t)offset);
 }

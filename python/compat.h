@@ -3,6 +3,11 @@
 #define KEVY_PY_COMPAT_H
 
 #include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+#if PY_VERSION_HEX < 0x030B0000
+#include <longintrepr.h>
+#endif
 
 #if PY_VERSION_HEX < 0x030A0000
 static inline PyObject *Py_NewRef(PyObject *object) {
@@ -32,6 +37,23 @@ static inline int PyModule_AddObjectRef(PyObject *module, const char *name, PyOb
 static inline void pycompat_forbid_new(PyTypeObject *type) {
   if (Py_TPFLAGS_DISALLOW_INSTANTIATION == 0) type->tp_new = NULL;
 }
+
+/* Reads an int of few digits, exactly, without a call. False: take the long way. */
+#if PY_VERSION_HEX >= 0x030C0000
+static inline bool pycompat_small_int(PyObject *object, int64_t *out) {
+  const PyLongObject *number = (const PyLongObject *)object;
+  if (!PyUnstable_Long_IsCompact(number)) return false;
+  *out = PyUnstable_Long_CompactValue(number);
+  return true;
+}
+#else
+static inline bool pycompat_small_int(PyObject *object, int64_t *out) {
+  Py_ssize_t digits = Py_SIZE(object); /* negative where the number is */
+  if (digits < -1 || digits > 1) return false;
+  *out = digits * (int64_t)((PyLongObject *)object)->ob_digit[0];
+  return true;
+}
+#endif
 
 /* Between the two no garbage collection begins, so that making containers runs no code of the user's; what
  * the first answers goes to the second. From 3.12 on none begins before C returns to the interpreter. gc is

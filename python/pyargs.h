@@ -61,6 +61,11 @@ bool pyargs_value(PyObject *object, kevy_value *value, PyObject **keep);
 bool pyargs_member(PyObject *object, kevy_value *value, PyObject **keep);
 
 static inline bool pyargs_quick_int(PyObject *object, kevy_value *value) {
+  int64_t small;
+  if (LIKELY(pycompat_small_int(object, &small))) {
+    *value = kevy_int(small);
+    return true;
+  }
   int overflow;
   long long i = PyLong_AsLongLongAndOverflow(object, &overflow);
   *value = kevy_int(i);
@@ -151,11 +156,27 @@ bool pyargs_memory(PyObject *object, uint64_t *bytes);
 
 /* ---- Results --------------------------------------------------------------------------------- */
 
+/* Text of 8 to 32 bytes, made without decoding where all of it is ASCII. */
+static inline PyObject *pyargs_build_text(const char *ptr, size_t len) {
+  uint64_t words[4]; /* which overlap */
+  size_t last = len - 8;
+  if (UNLIKELY(last > 24)) return PyUnicode_DecodeUTF8(ptr, (Py_ssize_t)len, NULL);
+  memcpy(&words[0], ptr, 8);
+  memcpy(&words[1], ptr + (last < 8 ? last : 8), 8);
+  memcpy(&words[2], ptr + (last < 16 ? last : 16), 8);
+  memcpy(&words[3], ptr + last, 8);
+  if ((words[0] | words[1] | words[2] | words[3]) & UINT64_C(0x8080808080808080))
+    return PyUnicode_DecodeUTF8(ptr, (Py_ssize_t)len, NULL);
+  PyObject *text = PyUnicode_New((Py_ssize_t)len, 127);
+  if (LIKELY(text != NULL)) memcpy((PyASCIIObject *)text + 1, ptr, len);
+  return text;
+}
+
 /* One scalar as one object, made without running any code of the user: callers may hold the lock. */
 static inline PyObject *pyargs_build(const kevy_value *value) {
   switch (value->kind) {
     case KEVY_BYTES: return PyBytes_FromStringAndSize(value->as.ptr, (Py_ssize_t)value->len);
-    case KEVY_TEXT: return PyUnicode_DecodeUTF8(value->as.ptr, (Py_ssize_t)value->len, NULL);
+    case KEVY_TEXT: return pyargs_build_text(value->as.ptr, value->len);
     case KEVY_INT: return PyLong_FromLongLong(value->as.i);
     case KEVY_FLOAT: return PyFloat_FromDouble(value->as.d);
     default: Py_RETURN_NONE;

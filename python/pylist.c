@@ -223,7 +223,9 @@ static PyObject *not_an_index(PyObject *object) {
 static PyObject *list_subscript(PyObject *object, PyObject *index) {
   Live *self = (Live *)object;
   int64_t position;
-  if (LIKELY(PyLong_CheckExact(index)) || PyIndex_Check(index))
+  if (LIKELY(PyLong_CheckExact(index)) && LIKELY(pycompat_small_int(index, &position)))
+    return item(self, position);
+  if (PyIndex_Check(index))
     return read_position(index, &position) ? item(self, position) : NULL;
   return PySlice_Check(index) ? pylist_get_slice(self, index) : not_an_index(index);
 }
@@ -231,6 +233,8 @@ static PyObject *list_subscript(PyObject *object, PyObject *index) {
 static int list_ass_subscript(PyObject *object, PyObject *index, PyObject *value) {
   Live *self = (Live *)object;
   int64_t position;
+  if (LIKELY(PyLong_CheckExact(index)) && LIKELY(pycompat_small_int(index, &position)) && LIKELY(value != NULL))
+    return set_item(self, position, value);
   if (PyIndex_Check(index)) {
     if (!read_position(index, &position)) return -1;
     return value ? set_item(self, position, value) : del_item(self, position);
