@@ -127,3 +127,27 @@ def test_text_that_is_not_utf8_is_an_error_not_a_crash(s):
     s["k"] = "é"
     s.setrange("k", 1, b"x")
     assert s["k"] == b"\xc3x", "setrange makes bytes"
+
+
+@pytest.mark.parametrize("size", range(40))
+def test_text_of_every_length_with_an_odd_character_anywhere(s, size):
+    ascii = "".join(chr(33 + i) for i in range(size))
+    for text in [ascii, *(ascii[:i] + "é" + ascii[i + 1:] for i in range(size)), "\0" * size, "\x7f" * size]:
+        s["k"], s.Hash("h")["f"] = text, text
+        assert s["k"] == s.get("k") == s.Hash("h")["f"] == text
+        assert s["k"].isascii() == text.isascii() and hash(s["k"]) == hash(text)
+
+
+@pytest.mark.parametrize("bits", [0, 14, 15, 16, 29, 30, 31, 59, 60, 61, 62, 63])
+def test_ints_about_the_sizes_of_digits(s, bits):
+    for i in (2**bits - 1, 2**bits, 2**bits + 1, -(2**bits) - 1, -(2**bits), 1 - 2**bits):
+        if -(2**63) <= i < 2**63:
+            s["n"], s.Hash("h")[i], s["l"] = i, i, [i]
+            assert (s["n"], s.Hash("h")[str(i)], list(s["l"])) == (i, i, [i])
+            assert i in s.Hash("h")
+        else:
+            with pytest.raises(OverflowError):
+                s["n"] = i
+        if abs(i) > 1:
+            with pytest.raises(IndexError):
+                s.List("l")[i]
