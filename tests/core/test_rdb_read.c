@@ -3,6 +3,8 @@
  * tests/python/test_load.py. */
 #include "internals.h"
 
+#include "failing.h"
+
 #include "persist/crc64.h"
 #include "persist/lzf.h"
 #include "persist/pack.h"
@@ -63,6 +65,12 @@ static void file_end(bytes *b) {
   put_byte(b, RDB_OP_EOF);
   put_little(b, crc64(0, b->at, b->len), 8);
 }
+static void put_aux(bytes *b, const char *about, size_t n) {
+  put_byte(b, RDB_OP_AUX);
+  put_text(b, "kevy");
+  put_string(b, about, n);
+}
+
 static void payload_end(bytes *b, unsigned version) {
   put_little(b, version, 2);
   put_little(b, crc64(0, b->at, b->len), 8);
@@ -593,12 +601,6 @@ static void test_streams(void) {
 
 /* ---- What rides along in AUX ops ---- */
 
-static void put_aux(bytes *b, const char *about, size_t n) {
-  put_byte(b, RDB_OP_AUX);
-  put_text(b, "kevy");
-  put_string(b, about, n);
-}
-
 static void test_kinds(void) {
   uint16_t state = KEVY_TEXT | KEVY_TEXT << 2 | KEVY_TEXT << 4 | KEVY_INT << 6 | KEVY_TEXT << 8 | KEVY_INT << 10 |
                    KEVY_FLOAT << 12;
@@ -896,6 +898,40 @@ static void test_no_memory(void) {
   CHECK(n > 20 && n < 10000);
 }
 
+/* ... and the process's, which reading takes. */
+static void test_no_malloc(void) {
+  static const char packed[] = {0, 'x', (char)0xe0, 90, 0};
+  static bytes b;
+  everything(&b);
+  b.len -= 9;
+  put_key(&b, RDB_STRING, "lzf");
+  put_byte(&b, RDB_ENC_LZF);
+  put_length(&b, sizeof packed);
+  put_length(&b, 100);
+  put(&b, packed, sizeof packed);
+  put_aux(&b, "e\x00", 2);
+  put_key(&b, RDB_STRING, "a text");
+  put_text(&b, "v");
+  file_end(&b);
+  char path[] = "/tmp/kevy-rdb-XXXXXX";
+  int fd = mkstemp(path);
+  REQUIRE(fd >= 0 && write(fd, b.at, b.len) == (ssize_t)b.len && close(fd) == 0);
+  unsigned n = 1;
+  for (bool fired = true; fired && n < 1000; n++) {
+    kevy_store *s = open_store();
+    ask(s, "SET here before");
+    fail_malloc_in = n;
+    kevy_status status = kevy_load(s, path, NULL);
+    fired = fail_malloc_in == 0;
+    fail_malloc_in = 0;
+    CHECK(status == (fired ? KEVY_EOOM : KEVY_OK));
+    ANSWERS("DBSIZE", fired ? ":1" : ":9");
+    kevy_close(s);
+  }
+  CHECK(n > 10 && n < 1000);
+  remove(path);
+}
+
 /* ---- RESTORE ---- */
 
 static void restore_payload(bytes *b, unsigned type, const bytes *value, unsigned version) {
@@ -976,6 +1012,23 @@ static void test_restore_no_memory(void) {
     CHECK(status == KEVY_EOOM);
   }
   CHECK(n > 100 && n < 5000);
+}
+
+static void test_restore_no_malloc(void) {
+  static bytes b;
+  restore_payload(&b, RDB_STREAM_LISTPACKS_3, stream_value(RDB_STREAM_LISTPACKS_3), 12);
+  unsigned n = 1;
+  for (bool fired = true; fired && n < 1000; n++) {
+    kevy_store *s = open_store();
+    fail_malloc_in = n;
+    kevy_status status = kevy_restore(s, "k", 1, b.at, b.len, KEVY_NO_TTL, 0);
+    fired = fail_malloc_in == 0;
+    fail_malloc_in = 0;
+    CHECK(status == (fired ? KEVY_EOOM : KEVY_OK));
+    ANSWERS("DBSIZE", fired ? ":0" : ":1");
+    kevy_close(s);
+  }
+  CHECK(n > 4 && n < 1000);
 }
 
 /* ---- Loading over what is there ---- */
@@ -1068,8 +1121,10 @@ int main(void) {
   test_refused();
   test_damaged();
   test_no_memory();
+  test_no_malloc();
   test_restore();
   test_restore_no_memory();
+  test_restore_no_malloc();
   test_load_replaces();
   test_steps();
   return check_end();
