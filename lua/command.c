@@ -42,6 +42,16 @@ static void reply_give_back(lua_store *self, const kevy_reply *reply) {
   if (reply == self->reply) self->reply_busy = false;
 }
 
+/* Takes the reply, which reply_take pushed where it is not the store's, away for good. */
+static void reply_keep(lua_State *L, lua_store *self, const kevy_reply *reply) {
+  if (reply == self->reply) {
+    self->reply = NULL;
+    self->reply_busy = false;
+  } else {
+    ((lua_reply *)lua_touserdata(L, -1))->reply = NULL;
+  }
+}
+
 static void reply_push(lua_State *L, kevy_reply *reply);
 
 /* Pushes a table of count items, or of pairs of them. */
@@ -86,9 +96,7 @@ static void reply_push(lua_State *L, kevy_reply *reply) {
   reply_push_item(L, reply, &item);
 }
 
-/* The whole reply: a nil is nil and an error is nil, message, as only inside a table they cannot be. A bare message
- * is without "ERR ", which is for who speaks in commands. */
-static int reply_push_all(lua_State *L, kevy_reply *reply, bool bare) {
+int reply_push_all(lua_State *L, kevy_reply *reply, bool bare) {
   kevy_item item;
   kevy_reply_next(reply, &item);
   if (item.type == KEVY_REPLY_ERROR) {
@@ -114,20 +122,23 @@ static const kevy_value *command_arguments(lua_State *L, size_t *argc) {
   return argv;
 }
 
-typedef kevy_status (*command_runner)(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r);
-
-/* Runs a command on a store and pushes its reply. */
-static int command_run(lua_State *L, lua_store *self, command_runner run, size_t argc, const kevy_value *argv) {
+/* Runs a command on a store and pushes its reply; flags are those of kevy_wait_call. */
+static int command_run(lua_State *L, lua_store *self, uint32_t flags, size_t argc, const kevy_value *argv) {
+  kevy_wait *wait;
   kevy_reply *reply = reply_take(L, self);
   kevy_store *s = store_handle(L, self);
   kevy_lock(s);
-  kevy_status status = run(s, argc, argv, reply);
+  kevy_status status = kevy_wait_call(s, argc, argv, flags, reply, &wait);
   if (status < 0 && status != KEVY_ECOMMAND) {
     reply_give_back(self, reply);
     return push_failure(L, s, status);
   }
   kevy_unlock(s);
-  int results = reply_push_all(L, reply, run == kevy_call_typed);
+  if (wait != NULL) {
+    reply_keep(L, self, reply);
+    return wait_for(L, self, wait, reply, flags & KEVY_TYPED);
+  }
+  int results = reply_push_all(L, reply, flags & KEVY_TYPED);
   reply_give_back(self, reply);
   return results;
 }
@@ -138,12 +149,12 @@ static int command_call(lua_State *L) {
   lua_store *self = arg_store(L);
   const kevy_value *argv = command_arguments(L, &argc);
   arg_handle(L);
-  return command_run(L, self, kevy_call, argc, argv);
+  return command_run(L, self, 0, argc, argv);
 }
 
 int view_run(lua_State *L, const lua_view *v, size_t argc, const kevy_value *argv) {
   view_handle(L, v);
-  return command_run(L, v->store, kevy_call_typed, argc, argv);
+  return command_run(L, v->store, KEVY_TYPED, argc, argv);
 }
 
 /* command_resp(name, ...): the bytes that Redis would answer. */

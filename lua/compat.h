@@ -10,11 +10,14 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define COMPAT_EXPORT __attribute__((visibility("default")))
 
 #define COMPAT_SAFE_INT INT64_C(9007199254740992) /* 2^53: doubles count exactly up to here */
+
+/* compat_callk: lua_call, which a coroutine may leave where COMPAT_RESUMES: k(L, status, context) is then its end. */
 
 /* What compat_to_int found. */
 typedef enum compat_int { COMPAT_INT, COMPAT_NOT_INT, COMPAT_INT_RANGE } compat_int;
@@ -45,6 +48,9 @@ static void compat_push_int(lua_State *L, int64_t i);
 
 #if LUA_VERSION_NUM >= 504
 
+#define COMPAT_RESUMES 1
+typedef lua_KContext compat_context;
+#define compat_callk lua_callk
 #define compat_new_userdata(L, size) lua_newuserdatauv(L, size, 0)
 #define compat_raw_length(L, index) ((size_t)lua_rawlen(L, index))
 
@@ -82,6 +88,9 @@ static inline void compat_push_int(lua_State *L, int64_t i) {
 #define COMPAT_TCDATA 10 /* what lua_type answers for LuaJIT's cdata */
 #define COMPAT_INT64 "kevy.int64"
 
+#define COMPAT_RESUMES 0
+typedef ptrdiff_t compat_context;
+#define compat_callk(L, arguments, results, context, k) ((void)(k), lua_call(L, arguments, results))
 #define compat_new_userdata(L, size) lua_newuserdata(L, size)
 #define compat_raw_length(L, index) ((size_t)lua_objlen(L, index))
 

@@ -21,6 +21,7 @@ end
 local door = require("kevy." .. choose())
 local face = require "kevy.cdef"
 local common = require "kevy.views.common"
+local waiting = require "kevy.waiting"
 
 -- What the doors' own methods of a view leave to do is the same for both.
 for name, methods in pairs(door.classes) do
@@ -122,6 +123,12 @@ function kevy.load(path, options)
   if ok then return s end
   s:close()
   return nil, reason
+end
+
+-- wait_with(sleep): a command that waits calls sleep(seconds) again and again until it is served, so that a scheduler of
+-- coroutines lets others run; with nil it blocks its thread. In nginx it is ngx.sleep without being told.
+function kevy.wait_with(sleep)
+  waiting.sleep = sleep
 end
 
 return kevy

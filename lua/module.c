@@ -147,6 +147,7 @@ int luaopen_kevy_core(lua_State *L) {
   new_store_class(L, 1);
   new_class(L, ITER_CLASS, iter_metamethods);
   new_class(L, REPLY_CLASS, reply_metamethods);
+  new_class(L, WAIT_CLASS, wait_metamethods);
   for (int i = 1; i <= CLASS_UPVALUES; i++) lua_pushvalue(L, i);
   lua_pushcclosure(L, module_open, CLASS_UPVALUES);
   lua_setfield(L, -2, "open");

@@ -25,6 +25,7 @@ typedef struct lua_store {
 #define STORE_CLASS "kevy.Store"
 #define ITER_CLASS "kevy.Iterator"
 #define REPLY_CLASS "kevy.Reply"
+#define WAIT_CLASS "kevy.Wait"
 
 /* The userdata of a view: a key of a store, which it owns and so keeps alive. */
 typedef struct lua_view {
@@ -43,7 +44,7 @@ typedef struct lua_view {
 
 /* The methods, one list per file. */
 extern const luaL_Reg store_methods[], string_methods[], key_methods[], command_methods[];
-extern const luaL_Reg scan_methods[], store_metamethods[], iter_metamethods[], reply_metamethods[];
+extern const luaL_Reg scan_methods[], store_metamethods[], iter_metamethods[], reply_metamethods[], wait_metamethods[];
 extern const luaL_Reg view_methods[], hash_methods[], list_methods[], set_methods[], zset_methods[];
 
 /* Pushes a new, closed store, to be filled by the caller. The metatable is at index meta. */
@@ -150,6 +151,16 @@ int push_no(lua_State *L, const char *reason); /* nil, reason */
 int push_bool(lua_State *L, bool b);
 int push_missing(lua_State *L); /* nil, "no such key" */
 int push_bad_ttl(lua_State *L); /* nil, what KEVY_EEXPIRE says */
+
+/* ---- Commands (command.c, wait.c) ---------------------------------------------------------------- */
+
+/* The whole reply: a nil is nil and an error is nil, message, as only inside a table they cannot be. A bare message
+ * is without "ERR ", which is for who speaks in commands. */
+int reply_push_all(lua_State *L, kevy_reply *reply, bool bare);
+
+/* Waits for a command that was kept, in a way of kevy.waiting's, and answers as reply_push_all does. wait and reply are its
+ * own from now on. To be returned: a coroutine may be left meanwhile. */
+int wait_for(lua_State *L, lua_store *store, kevy_wait *wait, kevy_reply *reply, bool bare);
 
 /* ---- Views (views.c) and iterators (scan.c) ------------------------------------------------------ */
 

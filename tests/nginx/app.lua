@@ -2,6 +2,7 @@
 --
 --   PUT /KEY?ttl=S   GET /KEY   DELETE /KEY   POST /KEY (incr)   GET /KEY?ttl   and /pid, /door, /stats, /hot
 --   POST /board/NAME?by=N (the new rank)   GET /board (the first ten)   GET /board/NAME (rank and score)
+--   PUT /jobs/NAME (how many there are)   GET /jobs/NAME?wait=S (one, when there is one)   GET /filtered/NAME (waits too late)
 --   PUT /user/ID?FIELD=VALUE&... (new fields)   GET /user/ID?field=F   GET /user/ID (all, sorted)
 
 local kevy = require "kevy"
@@ -83,6 +84,22 @@ local function user(id)
   return #lines > 0 and table.concat(lines, " ") or nil
 end
 
+local function jobs(name)
+  local queue = store:List("jobs:" .. name)
+  if ngx.req.get_method() == "PUT" then
+    ngx.req.read_body()
+    return queue:push(ngx.req.get_body_data())
+  end
+  return queue:wait_popleft(tonumber(ngx.var.arg_wait))
+end
+
+-- A filter of headers is a phase that cannot wait: its command answers at once.
+function app.filter()
+  if ngx.var.uri:find("^/filtered/") then
+    ngx.header["X-Job"] = tostring(store:command("BLPOP", "jobs:nothing", 0))
+  end
+end
+
 local methods = {
   GET = function(key)
     if ngx.var.arg_ttl then return store:ttl(key) end
@@ -103,6 +120,8 @@ function app.handle()
   local place, rest = key:match "^(%l+)/(.*)$"
   if key == "board" then return answer(board "") end
   if place == "board" then return answer(board(rest)) end
+  if place == "jobs" then return answer(jobs(rest)) end
+  if place == "filtered" then return answer "filtered" end
   if place == "user" then return answer(user(rest)) end
   return answer(methods[ngx.req.get_method()](key))
 end

@@ -39,7 +39,10 @@ http {{
   init_worker_by_lua_block {{ require("app").init_worker() }}
   server {{
     listen 127.0.0.1:{port} reuseport;
-    location / {{ content_by_lua_block {{ require("app").handle() }} }}
+    location / {{
+      content_by_lua_block {{ require("app").handle() }}
+      header_filter_by_lua_block {{ require("app").filter() }}
+    }}
   }}
 }}
 """

@@ -118,6 +118,30 @@ def test_the_hot_path_compiled(server):
     assert server.request("GET", "/hot_views") == (200, "100 20 3000")
 
 
+def test_requests_wait_for_what_others_write(server):
+    answers = {}
+
+    def take(i):
+        answers[i] = server.request("GET", "/jobs/q?wait=20")
+
+    threads = [threading.Thread(target=take, args=(i,)) for i in range(5)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.2)
+    assert not answers  # all of them wait, and the one worker still answers others
+    assert server.request("GET", "/name")[0] == 404
+    for i in range(5):
+        assert server.request("PUT", "/jobs/q", f"job{i}") == (200, "1")
+    for thread in threads:
+        thread.join()
+    assert sorted(answers.values()) == [(200, f"job{i}") for i in range(5)]
+    assert server.request("GET", "/jobs/q?wait=0.05") == (404, "no such key")
+
+
+def test_where_nobody_can_wait_a_command_answers_at_once(server):
+    assert server.request("GET", "/filtered/q") == (200, "filtered")
+
+
 def test_the_c_module_instead(start):
     server = start(env={"KEVY_LUA_DOOR": "core"})
     assert server.request("GET", "/door") == (200, "core")
@@ -126,3 +150,4 @@ def test_the_c_module_instead(start):
     assert server.request("GET", "/hot")[0] == 200
     assert server.request("GET", "/hot_views") == (200, "100 20 1000")
     assert server.request("POST", "/board/ann?by=2.5") == (200, "1 2.5")
+    assert server.request("GET", "/jobs/q?wait=20")[0] == 404  # it cannot be left in the middle, so it does not wait

@@ -9,11 +9,13 @@ local face = require "kevy.cdef"
 local handle = require "kevy.ffi.handle"
 local values = require "kevy.ffi.values"
 local options = require "kevy.options"
+local waiting = require "kevy.waiting"
 
 local K = face.constants
 local ECOMMAND = K.KEVY_ECOMMAND
 local NIL, VALUE, STATUS, ERROR = K.KEVY_REPLY_NIL, K.KEVY_REPLY_VALUE, K.KEVY_REPLY_STATUS, K.KEVY_REPLY_ERROR
 local ARRAY, SET, MAP, BOOL = K.KEVY_REPLY_ARRAY, K.KEVY_REPLY_SET, K.KEVY_REPLY_MAP, K.KEVY_REPLY_BOOL
+local UNMET = K.KEVY_UNMET
 local enter, leave, fail = handle.enter, handle.leave, handle.fail
 local scalar, kind_of = values.scalar, values.kind_of
 
@@ -85,13 +87,55 @@ local function replied(s, status, list, bare)
   return reply
 end
 
+-- ---- Commands that wait -------------------------------------------------------------------------
+
+local kevy_wait_close, kevy_reply_free = C.kevy_wait_close, C.kevy_reply_free -- looked up now, for the finalizer
+
+local wait_t = ffi.typeof "struct { kevy_wait *wait; kevy_reply *reply; }"
+
+ffi.metatype(wait_t, {
+  __index = {
+    over = function(self, ms) return C.kevy_wait_poll(self.wait, ms) == K.KEVY_OK end,
+    left = function(self)
+      local left = C.kevy_wait_left(self.wait)
+      if left == K.KEVY_NO_TTL then return nil end
+      return tonumber(left) / 1000
+    end,
+    close = function(self) C.kevy_wait_end(self.wait) end,
+  },
+  __gc = function(self)
+    kevy_wait_close(self.wait)
+    kevy_reply_free(self.reply)
+  end,
+})
+
+-- Passes the time of a command that s keeps; the store's object to read the reply from, and the status.
+local function wait_for(self, s, list)
+  local w = ffi.new(wait_t)
+  w.wait, w.reply, s.reply = s.wait_out[0], s.reply, nil
+  leave(s, list)
+  waiting.pass(w, true)
+  local status = C.kevy_wait_end(w.wait)
+  s = enter(self)
+  w.reply, s.reply = s.reply, w.reply
+  return s, status
+end
+
+-- Runs a command, waiting where it waits: its reply, as replied answers it.
+local function run(self, flags, n, argv, list, bare)
+  local s = enter_with_reply(self)
+  local status = C.kevy_wait_call(s.handle, n, argv, flags, s.reply, s.wait_out)
+  if status == UNMET then s, status = wait_for(self, s, list) end
+  return replied(s, status, list, bare)
+end
+
 -- command(name, ...): the reply; nil, message when it is an error.
 function command:command(...)
   local list, n = { ... }, select("#", ...)
-  local argv = arguments(list, n, "command")
-  local s = enter_with_reply(self)
-  return replied(s, C.kevy_call(s.handle, n, argv, s.reply), list)
+  return run(self, 0, n, arguments(list, n, "command"), list)
 end
+
+-- ---- Others --------------------------------------------------------------------------------------
 
 -- random_key(): any key, or nil when there is none. The command answers memory of its own; kevy_random_key lends.
 function command:random_key()
@@ -110,4 +154,4 @@ function command:command_resp(...)
   return bytes
 end
 
-return { null = null, methods = command, enter = enter_with_reply, replied = replied }
+return { null = null, methods = command, enter = enter_with_reply, replied = replied, run = run }

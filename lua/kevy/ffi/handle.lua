@@ -57,6 +57,7 @@ local store_t = ffi.typeof([[struct {
   size_t length_out[1];
   kevy_store *store_out[1];
   kevy_pin *pin_out[1];
+  kevy_wait *wait_out[1];
   char buffer[]] .. CAPACITY .. [[];
 }]])
 

@@ -15,7 +15,7 @@ local values = require "kevy.ffi.values"
 local options = require "kevy.options"
 
 local K = face.constants
-local TEXT, CAPACITY = K.KEVY_TEXT, handle.CAPACITY
+local TEXT, TYPED, CAPACITY = K.KEVY_TEXT, K.KEVY_TYPED, handle.CAPACITY
 local enter, leave, fail = handle.enter, handle.leave, handle.fail
 local held, fill, array, kind_of = values.held, values.fill, values.array, values.kind_of
 local ffi_new, ffi_istype, ffi_string, select = ffi.new, ffi.istype, ffi.string, select
@@ -169,8 +169,7 @@ function every:_call(list)
     end
   end
   local argv = array(list, n, kind_of, "_call", 1)
-  local s = command.enter(store)
-  return command.replied(s, C.kevy_call_typed(s.handle, n, argv, s.reply), list, true)
+  return command.run(store, TYPED, n, argv, list, true)
 end
 
 -- ---- Types ---------------------------------------------------------------------------------------

@@ -27,6 +27,18 @@ end
 list._pop_many = pop_many "RPOP"
 list._popleft_many = pop_many "LPOP"
 
+-- wait_pop(seconds), wait_popleft(seconds): the element from that end; where there is none it waits, for at most that long
+-- (nil: without limit), until there is one; or nil. Who waits first is served first.
+local function wait_pop(name)
+  return function(self, seconds)
+    local pair, message = self:_call { name, self, seconds or 0 }
+    if not pair then return nil, message end
+    return pair[2]
+  end
+end
+list.wait_pop = wait_pop "BRPOP"
+list.wait_popleft = wait_pop "BLPOP"
+
 -- range(i = 1, j = -1): a table of the elements i to j, counted as string.sub counts.
 function list:range(i, j)
   local first, last = common.positions(i, j, "range")

@@ -82,11 +82,23 @@ function stream:range(first, last, given)
   return entries_of(self:_call(command))
 end
 
--- read(after = "0", {count=}): a list of the entries behind that id.
-function stream:read(after, given)
-  given = check_options(given, { count = true }, "read")
-  local command = { "XREAD" }
+local function ms_of(seconds, method)
+  if type(seconds) ~= "number" then common.misuse(method, "a number of seconds", seconds) end
+  return floor(seconds * 1000)
+end
+
+-- COUNT and BLOCK of a command that reads; wait is seconds, or true for no limit.
+local function append_read(command, given)
   if given.count then append(command, "COUNT", given.count) end
+  if given.wait then append(command, "BLOCK", given.wait == true and 0 or math.max(ms_of(given.wait, "read"), 1)) end
+  return command
+end
+
+-- read(after = "0", {count=, wait=}): a list of the entries behind that id ("$": behind the last one there is). Where there
+-- are none it waits so many seconds for one, with true without limit.
+function stream:read(after, given)
+  given = check_options(given, { count = true, wait = true }, "read")
+  local command = append_read({ "XREAD" }, given)
   return read_of(self:_call(append(command, "STREAMS", self, after or "0")))
 end
 
@@ -173,11 +185,6 @@ local function whether(count, message)
   return count ~= 0
 end
 
-local function ms_of(seconds, method)
-  if type(seconds) ~= "number" then common.misuse(method, "a number of seconds", seconds) end
-  return floor(seconds * 1000)
-end
-
 -- create(id = "$", {mkstream = true}): true; the group is to be given the entries behind that id. A stream is made
 -- where there is none, unless mkstream is false. nil, message when there is such a group.
 function group:create(id, given)
@@ -195,12 +202,11 @@ function group:set_id(id) return done(call(self, "XGROUP", "SETID", self.stream,
 -- delete_consumer(name): how many entries were pending for it.
 function group:delete_consumer(name) return call(self, "XGROUP", "DELCONSUMER", self.stream, self.name, name) end
 
--- read(consumer, {count=, id = ">", noack=}): a list of entries that no consumer was given yet; with another id of
--- those that are pending for this one, behind that id.
+-- read(consumer, {count=, id = ">", noack=, wait=}): a list of entries that no consumer was given yet, as a stream's read
+-- waits; with another id of those that are pending for this one, behind that id.
 function group:read(consumer, given)
-  given = check_options(given, { count = true, id = true, noack = true }, "read")
-  local command = { "XREADGROUP", "GROUP", self.name, consumer }
-  if given.count then append(command, "COUNT", given.count) end
+  given = check_options(given, { count = true, id = true, noack = true, wait = true }, "read")
+  local command = append_read({ "XREADGROUP", "GROUP", self.name, consumer }, given)
   if given.noack then append(command, "NOACK") end
   return read_of(self.stream:_call(append(command, "STREAMS", self.stream, given.id or ">")))
 end

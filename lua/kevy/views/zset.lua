@@ -89,6 +89,18 @@ end
 zset.pop_min = pop "ZPOPMIN"
 zset.pop_max = pop "ZPOPMAX"
 
+-- wait_pop_min(seconds), wait_pop_max(seconds): the same of one; where there is none it waits, for at most that long
+-- (nil: without limit), until there is one.
+local function wait_pop(name)
+  return function(self, seconds)
+    local found, message = self:_call { name, self, seconds or 0 }
+    if not found then return nil, message end
+    return found[2], tonumber(found[3])
+  end
+end
+zset.wait_pop_min = wait_pop "BZPOPMIN"
+zset.wait_pop_max = wait_pop "BZPOPMAX"
+
 -- random(): any member, or nil; random(n): a list of n different ones, or of all.
 function zset:random(n) return self:_call { "ZRANDMEMBER", self, n } end
 
