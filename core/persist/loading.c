@@ -65,7 +65,7 @@ kevy_status loading_path(kevy_store *s, const char *path, const rdb_load *load, 
     error = errno;
     if (status != KEVY_OK) loading_explain(s, status, rdb_file_source(l->file)->why, path);
   }
-  *out = l;
+  *out = status == KEVY_OK ? l : NULL;
   if (status == KEVY_OK) return status;
   loading_close(l);
   errno = error;
