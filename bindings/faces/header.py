@@ -478,6 +478,7 @@ class Reader:
 #   count             how many values follow in the next parameters' arrays
 #   value values      kevy_value in: one, or count of them        value_out values_out: received
 #   struct struct_out another struct, in or received
+#   struct_both       one that is both: its comment says what it is "in:"
 #   number number_out an integer or a double, in or received
 #   numbers           doubles in: count of them
 
@@ -532,6 +533,8 @@ def roles(description: Description):
                 raise HeaderError(f"{f.name}: no door knows what to do with {p.type.c(p.name)!r}")
             counted = counted or p.role == "count"
             p.optional = may_be_null(f, p)
+            if p.role == "struct_out" and re.search(rf"\*{p.name} in:", f.doc):
+                p.role = "struct_both"
 
 
 def releaser(f: Function) -> bool:

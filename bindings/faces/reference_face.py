@@ -100,7 +100,7 @@ LUA = """## Lua: kevy.abi
 
 `require "kevy.abi"` gives plain Lua 5.4 every function and constant of the C ABI, through libffi. One
 argument stands for what C takes apart: a string for its pointer and length, a table for an array and its
-count, a table of fields for a struct. A scalar is a string (bytes), an integer, a float, or a table that
+count, a table of fields for a struct (one that C also writes to is a result, too; in it -1 is UINT64_MAX). A scalar is a string (bytes), an integer, a float, or a table that
 names the kind: `{text = "..."}`, `{bytes = "..."}`, `{int = 5}`, `{float = 5}`. Out-parameters are extra
 results, in their order, and the kinds of scalars come last; one that C may leave out is asked for by
 `true`. A negative status comes alone. Handles are closed by their function, by `<close>` or by the
@@ -113,7 +113,7 @@ def lua_results(f: Function):
     """The names of what a call returns."""
     own = {"kevy_status": "status", "char": "text", "void": None}.get(
         f.result.base, f.result.base.replace("kevy_", "") if f.result.stars else f.name[5:])
-    outs = [p for p in f.params if p.role.endswith("_out") and p.role != "length_out"]
+    outs = [p for p in f.params if p.role.endswith(("_out", "_both")) and p.role != "length_out"]
     kinds = ["kind" if len(outs) == 1 else f"{p.name}_kind"
              for p in outs if p.role in ("value_out", "values_out")]
     return [own] * (own is not None) + [

@@ -49,6 +49,7 @@ typedef enum abi_role {
   ABI_ROLE_VALUE_OUT,
   ABI_ROLE_VALUES_OUT,
   ABI_ROLE_STRUCT_OUT,
+  ABI_ROLE_STRUCT_BOTH, /* given and received */
   ABI_ROLE_NUMBER_OUT /* type is that of the number */
 } abi_role;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static bool is_out(abi_role role) {
-  return role >= ABI_ROLE_HANDLE_OUT;
+  return role >= ABI_ROLE_HANDLE_OUT && role != ABI_ROLE_STRUCT_BOTH;
 }
 
 /* Whether a parameter is decided by a Lua argument of its own. */
@@ -163,12 +163,15 @@ static const abi_field *find_field(const abi_struct *type, const char *name) {
   return NULL;
 }
 
-/* The field at the top of the stack under its key, as lua_next left them. */
-static void read_field(lua_State *L, const abi_struct *type, char *block, int argument) {
+/* The field at the top of the stack under its key, as lua_next left them. both: the call writes the struct, too, and a
+ * uint64_t is given as it is answered: by its bits. */
+static void read_field(lua_State *L, const abi_struct *type, char *block, int argument, bool both) {
   const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
   const abi_field *f = find_field(type, name);
   if (!f || strcmp(name, "size") == 0)
     luaL_argerror(L, argument, lua_pushfstring(L, "%s has no field '%s'", type->name, name));
+  else if (both && f->type == ABI_UINT64)
+    write_number(f, block + f->offset, (abi_slot){.i = integer(L, -1, argument)});
   else if (f->what == ABI_WHAT_NUMBER)
     write_number(f, block + f->offset, read_number(L, -1, argument, f->type));
   else if (f->what == ABI_WHAT_TEXT)
@@ -186,7 +189,7 @@ static void read_struct(lua_State *L, frame *fr, size_t i, int argument) {
   char *block = frame_block(L, fr, i, 1, type->size);
   const abi_field *size = find_field(type, "size");
   if (size) write_number(size, block + size->offset, (abi_slot){.u = type->size});
-  for (lua_pushnil(L); lua_next(L, argument); lua_pop(L, 1)) read_field(L, type, block, argument);
+  for (lua_pushnil(L); lua_next(L, argument); lua_pop(L, 1)) read_field(L, type, block, argument, p->role == ABI_ROLE_STRUCT_BOTH);
   fr->slots[i].p = block;
 }
 
@@ -224,7 +227,8 @@ static void read_in(lua_State *L, frame *fr, size_t i, int argument) {
   case ABI_ROLE_CAPACITY: read_capacity(L, fr, i, argument); break;
   case ABI_ROLE_VALUES: read_values(L, fr, i, argument); break;
   case ABI_ROLE_NUMBERS: read_numbers(L, fr, i, argument); break;
-  case ABI_ROLE_STRUCT: read_struct(L, fr, i, argument); break;
+  case ABI_ROLE_STRUCT:
+  case ABI_ROLE_STRUCT_BOTH: read_struct(L, fr, i, argument); break;
   case ABI_ROLE_NUMBER: fr->slots[i] = read_number(L, argument, argument, p->type); break;
   case ABI_ROLE_TEXT: fr->slots[i].p = (void *)(uintptr_t)text(L, argument, argument); break;
   case ABI_ROLE_VALUE:

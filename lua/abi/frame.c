@@ -86,7 +86,7 @@ static void keep_param(keeper *k, frame *fr, size_t i) {
     if (fr->cells[i].text) keep_bytes(k, &fr->cells[i].text, fr->cells[i + 1].size);
   } else if (p->role == ABI_ROLE_TEXT_OUT) {
     keep_text(k, &fr->cells[i].text);
-  } else if (p->role == ABI_ROLE_STRUCT_OUT) {
+  } else if (p->role == ABI_ROLE_STRUCT_OUT || p->role == ABI_ROLE_STRUCT_BOTH) {
     keep_struct(k, p, fr->blocks[i]);
   }
 }

@@ -118,7 +118,8 @@ static void push_out(lua_State *L, const frame *fr, size_t i, int handle_index) 
     break;
   case ABI_ROLE_VALUE_OUT: push_value(L, &fr->cells[i].value); break;
   case ABI_ROLE_VALUES_OUT: push_values(L, fr->blocks[i], fr->count, false); break;
-  case ABI_ROLE_STRUCT_OUT: push_struct(L, p->of, fr->blocks[i]); break;
+  case ABI_ROLE_STRUCT_OUT:
+  case ABI_ROLE_STRUCT_BOTH: push_struct(L, p->of, fr->blocks[i]); break;
   case ABI_ROLE_TEXT_OUT: push_text(L, fr->cells[i].text); break;
   case ABI_ROLE_BYTES_OUT:
     if (fr->cells[i].text)

@@ -46,7 +46,7 @@ static void test_table(void) {
     CHECK(f[i].count <= ABI_MOST_PARAMS);
     for (size_t p = 0; p < f[i].count; p++) {
       abi_role role = f[i].params[p].role;
-      bool described = role == ABI_ROLE_STRUCT || role == ABI_ROLE_STRUCT_OUT;
+      bool described = role == ABI_ROLE_STRUCT || role == ABI_ROLE_STRUCT_OUT || role == ABI_ROLE_STRUCT_BOTH;
       CHECK(!described || abi_find_struct(f[i].params[p].of));
     }
   }
