@@ -36,6 +36,7 @@ typedef struct rdb_writer {
   const space *sp;
   int64_t now;
   rdb_kinds state; /* in force */
+  uint8_t plain;   /* entry.kinds of a string under a key, neither of which looks like a number, that the state suits */
   rdb_runs runs;
   rdb_deadlines deadlines;
   rdb_item key, value;
@@ -88,10 +89,16 @@ static void rdb_deadlines_add(writer *w, rdb_deadlines *d, int64_t deadline) {
   d->last = deadline;
 }
 
+static void rdb_set_state(rdb_writer *rw, rdb_kinds state) {
+  unsigned key = state >> rdb_kinds_shift(RDB_KEY, RDB_OTHER) & 3u;
+  rw->state = state;
+  rw->plain = (uint8_t)(key << 4 | (state >> rdb_kinds_shift(RDB_VALUE, RDB_OTHER) & 3u));
+}
+
 static void rdb_aux_state(rdb_writer *rw, rdb_kinds state) {
   const char value[] = {RDB_AUX_KINDS, (char)state, (char)(state >> 8)};
   rdb_aux(rw->w, RDB_AUX, value, sizeof value);
-  rw->state = state;
+  rdb_set_state(rw, state);
 }
 
 /* ---- kinds ---- */
@@ -592,10 +599,38 @@ static void rdb_write_collection(rdb_writer *rw, const entry *e) {
   rdb_put_value(rw, e, rdb_type_of(e, &s), &s);
 }
 
-static void rdb_write_entry(rdb_writer *rw, const entry *e) {
-  if (entry_has_deadline(e) && entry_deadline(e) <= rw->now) return;
+/* Integers and floats begin with a digit, '-' or "inf". */
+static FLAT bool rdb_is_word(const char *ptr, size_t len) {
+  return len == 0 || ((unsigned char)(*ptr - '0') > 9 && *ptr != '-' && *ptr != 'i');
+}
+
+/* The commonest key there is: a short string of the state's kind, in the entry itself. False: take the long way. */
+static FLAT bool rdb_write_quick(rdb_writer *rw, const entry *e) {
+  uint32_t flags = entry_flags(e);
+  if ((flags & (ENTRY_TYPE | ENTRY_CONTENT | ENTRY_WIDE)) != ENTRY_PLAIN || e->kinds != rw->plain) return false;
+  const char *key = (const char *)(e + 1) + (flags & ENTRY_TTL ? ENTRY_TTL_BYTES : 0), *value = key + e->klen;
+  size_t klen = e->klen, vlen = e->vlen;
+  if (vlen > WRITER_ROOM / 2 || !rdb_is_word(key, klen) || !rdb_is_word(value, vlen)) return false;
+  char *to = writer_room(rw->w);
+  if (flags & ENTRY_TTL) {
+    *to++ = (char)RDB_OP_EXPIRETIME_MS;
+    store64(to, load64(e + 1));
+    to += 8;
+  }
+  *to++ = RDB_STRING;
+  to = rdb_length_put(to, klen);
+  bytes_move(to, key, klen);
+  to = rdb_length_put(to + klen, vlen);
+  bytes_move(to, value, vlen);
+  writer_commit(rw->w, to + vlen);
+  return true;
+}
+
+static FLAT void rdb_write_entry(rdb_writer *rw, const entry *e) {
+  if (UNLIKELY(entry_has_deadline(e)) && entry_deadline(e) <= rw->now) return;
+  if (LIKELY(rdb_write_quick(rw, e))) return;
   int32_t type = entry_type(e);
-  if (LIKELY(type == KEVY_TYPE_STRING)) rdb_write_string(rw, e);
+  if (type == KEVY_TYPE_STRING) rdb_write_string(rw, e);
   else if (type == KEVY_TYPE_STREAM) rdb_write_stream(rw, e);
   else rdb_write_collection(rw, e);
 }
@@ -606,7 +641,7 @@ static void rdb_writer_open(rdb_writer *rw, writer *w, const space *sp, int64_t 
   rw->w = w;
   rw->sp = sp;
   rw->now = now;
-  rw->state = 0;
+  rdb_set_state(rw, 0);
   rw->runs.count = 0;
   rw->runs.kind = 0;
   rdb_part_open(&rw->runs.part, RDB_AUX_ELEMENTS);
