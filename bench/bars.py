@@ -53,6 +53,10 @@ BARS = {
     "snapshot time": at_most(1, " ms"),
     "snapshot memory": at_most(2, " MB"),
     "drop": at_most(50, " ms"),
+    # Files: times faster than redis-server 7.0; who writes during a background save.
+    "save": at_least(1.5),
+    "save slowdown": at_most(1.15),
+    "save worst": at_most(500, " µs"),
     # Python.
     "python floor": at_most(1.5),
     "python dict hot": at_most(2.0),

@@ -148,10 +148,15 @@ void node_retire(space *sp, ref r) {
   else node_dead_push(sp, &sp->moments->dead, r | DEAD_NODE);
 }
 
+/* Whether the newest moment sees an entry that is not fresh. Its segment was copied after the last moment was opened, and then held
+ * what that one sees; it is asked only where it is no longer the newest. */
+static inline bool newest_sees(const space *sp, ref r, uint64_t hash) {
+  return LIKELY(sp->newest == sp->epoch - 1) ||
+         table_find_ref(sp->mem.base, &sp->moments->keys, hash, r) != NULL;
+}
+
 void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh) {
-  if (LIKELY(sp->newest == 0) || fresh ||
-      table_find_ref(sp->mem.base, &sp->moments->keys, hash, r) == NULL)
-    node_free_entry(sp, r);
+  if (LIKELY(sp->newest == 0) || fresh || !newest_sees(sp, r, hash)) node_free_entry(sp, r);
   else
     node_dead_push(sp, &sp->moments->dead, r);
 }

@@ -8,6 +8,7 @@
 #include "file.h"
 
 #define WRITER_FILE ((size_t)256 * 1024) /* of the buffer; and a piece small enough to stay in the cache */
+#define WRITER_SYNC ((uint64_t)8 << 20)  /* bytes after which the disk may begin */
 #define WRITER_MEMORY ((size_t)2 * WRITER_ROOM)
 
 bool writer_open(writer *w, int fd) {
@@ -29,6 +30,9 @@ static void writer_send(writer *w, const void *bytes, size_t len) {
   w->crc = crc64(w->crc, bytes, len);
   w->error = file_write(w->fd, bytes, len);
   w->done += len;
+  if (w->done - w->begun < WRITER_SYNC) return;
+  file_begin_sync(w->fd, w->begun, w->done - w->begun);
+  w->begun = w->done;
 }
 
 void writer_flush(writer *w) {

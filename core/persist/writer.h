@@ -15,6 +15,7 @@ typedef struct writer {
   int fd;        /* -1: memory */
   int error;     /* errno of the first failure; 0 */
   uint64_t done; /* bytes that left the buffer */
+  uint64_t begun; /* of these, on their way to the disk */
   uint64_t crc;  /* of them */
 } writer;
 
