@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "check.h"
+#include "failing.h"
 
 static kevy_store *open_store(uint32_t flags) {
   kevy_options o = KEVY_OPTIONS_INIT;
@@ -299,6 +300,38 @@ static void test_short_writes(void) {
   kevy_close(s);
 }
 
+/* Every allocation of a save fails in turn; then those of a payload. */
+static void test_no_memory(void) {
+  kevy_store *s = some_store();
+  const char *path = in_directory("dump.rdb");
+  kevy_value v;
+  unsigned long n = 1;
+  for (bool failed = true; failed; n++) {
+    fail_malloc_in = n;
+    kevy_status status = kevy_save(s, path, 0);
+    failed = fail_malloc_in == 0;
+    fail_malloc_in = 0;
+    CHECK(status == (failed ? KEVY_EOOM : KEVY_OK));
+    CHECK(files_there() == (failed ? 0 : 1));
+  }
+  CHECK(n > 4);
+  unlink(path);
+  for (n = 1; n < 4; n++) {
+    kevy_job *j = NULL;
+    fail_malloc_in = n;
+    CHECK(kevy_save_start(s, path, 0, &j) == KEVY_EOOM && j == NULL);
+    fail_malloc_in = 0;
+  }
+  fail_malloc_in = 1;
+  CHECK(kevy_dump(s, "key:1", 5, &v) == KEVY_EOOM);
+  fail_malloc_in = 0;
+  fail_realloc_from = 100000;
+  CHECK(kevy_dump(s, "key:0", 5, &v) == KEVY_EOOM);
+  fail_realloc_from = 0;
+  CHECK(kevy_dump(s, "key:0", 5, &v) == KEVY_OK && files_there() == 0);
+  kevy_close(s);
+}
+
 static void test_misuse(void) {
   kevy_store *s = open_store(0);
   kevy_job *j = NULL;
@@ -408,6 +441,7 @@ int main(void) {
   test_minimal_file();
   test_every_call_fails();
   test_short_writes();
+  test_no_memory();
   test_misuse();
   test_jobs();
   test_forked_job();
