@@ -141,6 +141,15 @@ bool pyargs_by(PyObject *object, kevy_value *by);
 /* A TTL in seconds (int, float, timedelta) as milliseconds, rounded up; None (or NULL) is KEVY_NO_TTL. */
 bool pyargs_ttl(PyObject *object, int64_t *ms);
 
+/* The short form: a float, exactly, of whole milliseconds. */
+static inline bool pyargs_quick_ttl(PyObject *object, int64_t *ms) {
+  if (!PyFloat_CheckExact(object)) return false;
+  double exact = PyFloat_AS_DOUBLE(object) * 1000.0;
+  if (!(exact >= 1 && exact < 1e15)) return false;
+  *ms = (int64_t)exact;
+  return (double)*ms == exact;
+}
+
 /* A moment (Unix seconds, or an aware datetime) as Unix ms, rounded up. */
 bool pyargs_deadline(PyObject *object, int64_t *ms);
 

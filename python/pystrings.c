@@ -170,7 +170,19 @@ static kevy_status set_key(kevy_store *s, const Key *key, const kevy_value *valu
   return kevy_set(s, key->ptr, key->len, value, ttl, flags, NULL);
 }
 
+/* The commonest of all writes, in a straight line. False: take the long way, which also raises what there is to
+ * raise. */
+static inline bool set_quick(Store *self, PyObject *object, PyObject *value_object, int64_t ttl) {
+  const char *ptr;
+  size_t len;
+  kevy_value value;
+  return LIKELY(quick_key(self, object, &ptr, &len)) &&
+         LIKELY(pyargs_quick_value(value_object, &value)) &&
+         LIKELY(kevy_set(self->alone, ptr, len, &value, ttl, KEVY_TEXT_KEY, NULL) == KEVY_OK);
+}
+
 int pystore_assign(Store *self, PyObject *object, PyObject *value_object) {
+  if (set_quick(self, object, value_object, KEVY_NO_TTL)) return 0;
   if (pylive_is_collection(self->state, value_object))
     return pylive_assign(self, object, value_object, false);
   Key key;
@@ -215,9 +227,12 @@ PyObject *pystore_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs, P
   static const Signature sig = {
       "set", 2, 3, 2, {"key", "value", "ttl", "nx", "xx", "keepttl", "get", NULL}};
   PyObject *given[PYARGS_MAX];
+  int64_t ttl = KEVY_NO_TTL;
+  if (LIKELY(!kwnames && (nargs == 2 || (nargs == 3 && pyargs_quick_ttl(args[2], &ttl)))) &&
+      set_quick((Store *)self, args[0], args[1], ttl))
+    Py_RETURN_TRUE;
   if (!pyargs_parse(&sig, args, nargs, kwnames, given)) return NULL;
   uint32_t flags = 0, get = 0;
-  int64_t ttl;
   if (!pyargs_ttl(given[2], &ttl) || !pyargs_flag(given[3], KEVY_NX, &flags) ||
       !pyargs_flag(given[4], KEVY_XX, &flags) || !pyargs_flag(given[5], KEVY_KEEPTTL, &flags) ||
       !pyargs_flag(given[6], 1, &get))
