@@ -13,6 +13,7 @@
 #include "../core/expire.h"
 #include "../core/glob.h"
 #include "../core/keyspace.h"
+#include "../core/persist/directory.h"
 #include "../core/number.h"
 #include "../core/probe.h"
 #include "../core/registry.h"
@@ -51,7 +52,7 @@ const char *kevy_strerror(kevy_status status) {
   }
 }
 
-static __thread char open_message[160];
+static __thread char open_message[320];
 
 const char *kevy_errmsg(kevy_store *s) {
   if (s == NULL) return open_message;
@@ -94,8 +95,9 @@ static FLAT kevy_status copied_into(kevy_status status, char *buf, size_t cap, k
   return KEVY_OK;
 }
 
-#define ENTER(s)                                                                                   \
-  if (UNLIKELY(!store_enter(s))) return KEVY_ECLOSED
+#define ENTER_OR(s, answer)                                                                        \
+  if (UNLIKELY(!store_enter(s))) return answer
+#define ENTER(s) ENTER_OR(s, KEVY_ECLOSED)
 
 /* Turns a ttl into a deadline. */
 static FLAT kevy_status deadline_of(kevy_store *s, int64_t ttl, uint32_t flags,
@@ -112,6 +114,9 @@ static inline bool flags_allowed(uint32_t flags, uint32_t allowed) {
 }
 
 /* ---- stores ---- */
+
+/* A new store with what a directory holds, and its log (abi_directory.c). */
+kevy_status directory_fill(kevy_store *s, const char *path, const directory_options *options, char *message, size_t room);
 
 static kevy_status open_fail(kevy_status status, const char *format, const char *detail) {
   snprintf(open_message, sizeof open_message, format, detail);
@@ -144,14 +149,49 @@ static kevy_status policy_fail(const char *policy) {
 typedef struct open_request {
   uint64_t maxmemory;
   uint32_t flags;
+  const char *directory; /* NULL: a store in memory */
+  directory_options kept;
+  kevy_status status;    /* why there is none */
 } open_request;
 
 static kevy_store *make_store(void *context) {
-  const open_request *r = context;
+  open_request *r = context;
   kevy_store *s = store_new(r->maxmemory, r->flags);
-  if (s == NULL || !(r->flags & KEVY_BACKGROUND) || background_start(s)) return s;
+  r->status = KEVY_EOOM;
+  if (s == NULL) return NULL;
+  r->status = KEVY_OK;
+  if (r->directory != NULL)
+    r->status = directory_fill(s, r->directory, &r->kept, open_message, sizeof open_message);
+  if (r->status == KEVY_OK && (r->flags & KEVY_BACKGROUND) && !background_start(s)) r->status = KEVY_EOOM;
+  if (r->status == KEVY_OK) return s;
+  if (effect_kept(s)) (void)directory_close(s);
   store_free(s);
   return NULL;
+}
+
+static bool fsync_known(const char *word, log_fsync *out) {
+  static const char *const words[] = {"always", "everysec", "no"};
+  *out = LOG_EVERYSEC;
+  for (unsigned i = 0; word != NULL && i < 3; i++) {
+    if (strcmp(word, words[i]) != 0) continue;
+    *out = (log_fsync)i;
+    return true;
+  }
+  return word == NULL;
+}
+
+/* Where the store is: in memory, perhaps under a name, or in a directory. */
+static kevy_status open_where(const kevy_options *o, open_request *r, const char **name) {
+  if (o->url == NULL) return KEVY_OK;
+  if (strncmp(o->url, "file://", 7) == 0) {
+    r->directory = o->url + 7;
+    return r->directory[0] != '\0' ? KEVY_OK : open_fail(KEVY_EARG, "\"%s\" names no directory", o->url);
+  }
+  if (strncmp(o->url, "mem://", 6) != 0)
+    return open_fail(KEVY_EUNSUPPORTED, "cannot open \"%s\": the schemes that work are mem://, "
+                     "mem://name and file://directory", o->url);
+  if (o->url[6] != '\0') *name = o->url + 6;
+  return KEVY_OK;
 }
 
 kevy_status kevy_open(const kevy_options *options, kevy_store **out) {
@@ -161,20 +201,24 @@ kevy_status kevy_open(const kevy_options *options, kevy_store **out) {
       return open_fail(KEVY_EARG, "kevy_options.size is not set%s", "");
     memcpy(&o, options, options->size < sizeof o ? options->size : sizeof o);
   }
-  if (o.flags & ~(KEVY_THREADS | KEVY_BACKGROUND))
+  if (o.flags & ~(KEVY_THREADS | KEVY_BACKGROUND | KEVY_FAIL_FAST | KEVY_SALVAGE))
     return open_fail(KEVY_EARG, "unknown flag in kevy_options.flags%s", "");
   if (o.policy != NULL && !policy_known(o.policy))
     return policy_fail(o.policy);
   const char *name = NULL;
-  if (o.url != NULL) {
-    if (strncmp(o.url, "mem://", 6) != 0)
-      return open_fail(KEVY_EUNSUPPORTED, "cannot open \"%s\": the schemes that work are mem:// "
-                       "and mem://name", o.url);
-    if (o.url[6] != '\0') name = o.url + 6;
-  }
-  open_request r = {o.maxmemory, o.flags};
+  open_request r = {.maxmemory = o.maxmemory, .flags = o.flags & (KEVY_THREADS | KEVY_BACKGROUND)};
+  if (!fsync_known(o.fsync, &r.kept.fsync))
+    return open_fail(KEVY_EARG, "fsync \"%.40s\" is not one of: always everysec no", o.fsync);
+  r.kept.queue = o.log_queue;
+  r.kept.rewrite_at = o.rewrite_at;
+  r.kept.fail_fast = (o.flags & KEVY_FAIL_FAST) != 0;
+  r.kept.salvage = (o.flags & KEVY_SALVAGE) != 0;
+  kevy_status where = open_where(&o, &r, &name);
+  if (where != KEVY_OK) return where;
   if (name != NULL || (r.flags & KEVY_BACKGROUND)) r.flags |= KEVY_THREADS;
-  kevy_store *s = r.flags & KEVY_THREADS ? registry_open(name, make_store, &r) : make_store(&r);
+  bool known = (r.flags & KEVY_THREADS) || r.directory != NULL;
+  kevy_store *s = known ? registry_open(name, make_store, &r) : make_store(&r);
+  if (s == NULL && r.status != KEVY_OK && r.status != KEVY_EOOM) return r.status;
   if (s == NULL) return open_fail(KEVY_EOOM, "no memory for a store%s", "");
   *out = s;
   return KEVY_OK;
@@ -182,11 +226,12 @@ kevy_status kevy_open(const kevy_options *options, kevy_store **out) {
 
 void kevy_close(kevy_store *s) {
   if (s == NULL) return;
-  if (s->locked) {
+  if (s->registered) {
     if (!registry_close(s)) return;
     background_stop(s);
   }
   blocking_close(s);
+  if (effect_kept(s)) (void)directory_close(s);
   store_free(s);
 }
 
@@ -199,6 +244,7 @@ kevy_status kevy_tick(kevy_store *s, uint64_t budget_us, uint64_t *reclaimed) {
   if (budget_us == 0) budget_us = 100;
   uint64_t count = 0, start = clock_ticks();
   bool done = false;
+  if (effect_kept(s)) s->noted = true; /* a rewrite may be waiting for its owner */
   while (!done) {
     done = store_upkeep(s, 32, &count);
     if ((clock_ticks() - start) / 1000 >= budget_us) break;
@@ -270,7 +316,8 @@ kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_val
 
 kevy_status kevy_getdel(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
   ENTER(s);
-  return lending(s, string_getdel(s, key, klen, out));
+  if (effect_kept(s)) effect_begin(s);
+  return settled_lending(s, string_getdel(s, key, klen, out));
 }
 
 kevy_status kevy_getex(kevy_store *s, const char *key, size_t klen, int64_t ttl, uint32_t flags,
@@ -355,6 +402,7 @@ kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys, const kev
 
 kevy_status kevy_delete(kevy_store *s, const char *key, size_t klen) {
   ENTER(s);
+  if (effect_kept(s)) effect_begin(s);
   return settled(s, keyspace_delete(s, key, klen));
 }
 
@@ -408,6 +456,7 @@ kevy_status kevy_random_key(kevy_store *s, kevy_value *key) {
 
 kevy_status kevy_clear(kevy_store *s) {
   ENTER(s);
+  if (effect_kept(s)) effect_begin(s);
   return settled(s, keyspace_clear(s));
 }
 

@@ -60,22 +60,33 @@ typedef struct kevy_store kevy_store;
 typedef struct kevy_options {
   size_t size;        /* sizeof(kevy_options); fields beyond it take their defaults */
   const char *url;    /* "mem://": a store of its own (also NULL); "mem://name": one store per name
-                         in the process. NUL-terminated. */
+                         in the process; "file://DIR": the store in this directory, relative or absolute, which is
+                         made if need be. NUL-terminated. */
   const char *policy; /* what to evict at maxmemory; NULL is "noeviction" */
   uint64_t maxmemory; /* bytes; 0 is no limit */
   uint32_t flags;     /* KEVY_THREADS: any thread may call, the store carries a lock;
                          KEVY_BACKGROUND: a thread of kevy's own reclaims what expired
-                         (implies KEVY_THREADS) */
+                         (implies KEVY_THREADS); of a directory, KEVY_FAIL_FAST: a write is refused, not
+                         delayed, while the disk is behind; KEVY_SALVAGE: a corrupt log is cut where that begins */
   uint32_t reserved;
+  const char *fsync;  /* of a directory: "always": a write returns when it is on the disk; "everysec": it is within a second or two;
+                         "no": when the system writes it; NULL is "everysec" */
+  uint64_t log_queue; /* bytes of writes that may wait for the disk; 0: 64 MiB */
+  uint64_t rewrite_at; /* bytes of log from which on it is rewritten, once it is as large as its base, too; 0: 64 MiB */
 } kevy_options;
 
 #define KEVY_OPTIONS_INIT                                                                          \
-  { sizeof(kevy_options), NULL, NULL, 0, 0, 0 }
+  { sizeof(kevy_options), NULL, NULL, 0, 0, 0, NULL, 0, 0 }
 
 /* Opens a store. options may be NULL. *out is released by kevy_close. A second open of one
  * "mem://name" gives the same store, which lives until the last close; it always has KEVY_THREADS,
  * and the first open decides the other options.
- * Errors: KEVY_EARG (an unknown policy or flag, a size that is too small), KEVY_EUNSUPPORTED (a
+ * A directory belongs to one store of one process. It is Redis's: redis-server 7.0 started there with --appendonly yes finds the
+ * data, and the other way round. Every write is appended to its log; a log that has grown is rewritten in the background, when calls
+ * come. The store is read-only (KEVY_EREFUSED) while the log cannot be written, and mends it when the disk lets it, at later calls.
+ * After a fork it is closed in the child. Errors: KEVY_ECORRUPT (the message has file and offset), KEVY_EDURABILITY (the directory is in use
+ * elsewhere, or cannot be read or written: errno says why).
+ * Errors: KEVY_EARG (an unknown policy, fsync or flag, a size that is too small), KEVY_EUNSUPPORTED (a
  * scheme that is unknown or not built; the message names those that work), KEVY_EOOM.
  * kevy_errmsg(NULL) explains, on the calling thread. O(1). Since 0.1. */
 KEVY_API kevy_status kevy_open(const kevy_options *options, kevy_store **out);
@@ -88,6 +99,26 @@ KEVY_API void kevy_close(kevy_store *s);
 /* What went wrong in the last failed call on this store, with detail; NULL asks for the last
  * failed kevy_open of this thread. Borrowed until the next call; never NULL. Since 0.1. */
 KEVY_API const char *kevy_errmsg(kevy_store *s);
+
+/* Waits until everything written to a store in a directory is on its disk, whatever its fsync says. KEVY_OK at once for others.
+ * KEVY_EDURABILITY: it could not be written. Since 0.1. */
+KEVY_API kevy_status kevy_sync(kevy_store *s);
+
+/* BGREWRITEAOF, and waits for its end: the log of a store in a directory begins anew with a file of this moment. Others go on
+ * writing meanwhile. KEVY_EDURABILITY (kevy_errmsg says why; errno): the log is what it was. KEVY_EUNSUPPORTED: not a
+ * directory's. O(n), in a thread of kevy's. Since 0.1. */
+KEVY_API kevy_status kevy_rewrite(kevy_store *s);
+
+/* "memory", "snapshot" or "directory". Static. Since 0.1. */
+KEVY_API const char *kevy_mode(kevy_store *s);
+
+/* How lasting a write is when it returns: "none", "always", "everysec", "no", or "refused: " and why, while the log cannot be written.
+ * Borrowed until the thread's next call. Since 0.1. */
+KEVY_API const char *kevy_durability(kevy_store *s);
+
+/* What opening the directory found: how many records it did again, and what was cut off a torn file and where that is kept; ""
+ * for other stores. Borrowed until the thread's next call. Since 0.1. */
+KEVY_API const char *kevy_recovery(kevy_store *s);
 
 /* Enters and leaves the store's lock (KEVY_THREADS), so that several calls and the reading of what
  * they lend happen as one. Calls inside need not be told: the lock may be entered again by its

@@ -181,13 +181,14 @@ bool effect_describe(kevy_store *s, effect_after after, size_t argc, const kevy_
 
 static void effect_settled(kevy_store *s) {
   effects *e = s->effects;
-  if (e->len == 0 && !e->lost) return;
-  s->noted = true;
+  if (e->len != 0 || e->lost || store_writable(s) != KEVY_OK) s->noted = true;
 }
 
 void effect_end(kevy_store *s, kevy_status status) {
   effects *e = s->effects;
   bool stands = status == KEVY_OK && s->touched;
+  e->said |= stands;
+  s->touched = false;
   effect_after after = e->after;
   e->after = NULL;
   if (!stands) e->len = e->staged;

@@ -38,6 +38,7 @@ typedef struct effects {
   size_t staged;           /* where the staged records begin; len: there are none */
   uint64_t records;        /* that stand */
   uint64_t staged_records;
+  bool said;               /* what stands is what a caller wrote, who waits for it; else only what went by itself */
   bool lost;
   bool stopped;            /* the store's clock */
   bool plain;              /* what is staged is bytes, whatever its kind */
@@ -48,7 +49,8 @@ typedef struct effects {
   kevy_value *argv;        /* one block with what it points at */
   kevy_status (*publish)(kevy_store *s, uint64_t *ticket); /* hands over what stands; store_leave */
   kevy_status (*wait)(kevy_store *s, uint64_t ticket);     /* until it is as durable as asked for; without the lock */
-  struct log *log;
+  struct logfile *log;
+  struct directory *directory;
 } effects;
 
 /* Effects that nobody publishes yet. NULL: no memory. */

@@ -104,6 +104,9 @@ typedef struct kevy_stream_id {
 #define KEVY_THREADS 0x1u    /* any thread may call; the store carries a lock */
 #define KEVY_BACKGROUND 0x2u /* a thread of kevy's own reclaims what expired; implies KEVY_THREADS */
 
+#define KEVY_FAIL_FAST 0x4u  /* of a directory: a write is refused, not delayed, while the disk is behind */
+#define KEVY_SALVAGE 0x8u    /* of a directory: a corrupt log is cut where that begins */
+
 /* Limits. */
 #define KEVY_MAX_LEN ((size_t)512 * 1024 * 1024) /* longest key and longest string, bytes */
 

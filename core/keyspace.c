@@ -12,7 +12,7 @@
 /* A hash all of whose fields are due is no key: the one that was found sheds them. The caller's key, which may have
  * been lent by what goes, is not read any more. */
 static void wake_found(kevy_store *s, probe *p) {
-  if (LIKELY(s->sp->timers.count == 0) || s->frozen != NULL) return;
+  if (LIKELY(s->sp->timers.count == 0) || s->frozen != NULL || s->clock.still) return;
   if (p->live == NULL || entry_type(p->live) != KEVY_TYPE_HASH) return;
   uint32_t items = WAKE_ITEMS;
   (void)hash_shed(s, p, store_now(s), &items);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "background.h"
+#include "effect.h"
+#include "persist/directory.h"
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static kevy_store *registry_stores;
@@ -16,9 +18,17 @@ static void after_fork_parent(void) {
   for (kevy_store *s = registry_stores; s != NULL; s = s->next_threaded) store_leave(s);
   pthread_mutex_unlock(&registry_lock);
 }
+/* The directory is the parent's. */
+static void close_directory(kevy_store *s) {
+  directory_abandon(s);
+  s->noted = false;
+  s->closed = true;
+}
+
 static void after_fork_child(void) {
   for (kevy_store *s = registry_stores; s != NULL; s = s->next_threaded) {
     background_forked(s);
+    if (effect_kept(s)) close_directory(s);
     store_leave(s);
   }
   pthread_mutex_unlock(&registry_lock);
@@ -45,6 +55,7 @@ static kevy_store *add_new(const char *name, kevy_store *(*make)(void *), void *
     return NULL;
   }
   s->name = copy;
+  s->registered = true;
   s->next_threaded = registry_stores;
   registry_stores = s;
   return s;

@@ -1,4 +1,4 @@
-/* registry: the process's stores that threads share: found by name, and kept whole across fork.
+/* registry: the process's stores that threads share or that live in a directory: found by name, and kept whole across fork.
  *
  * At a fork every lock is taken first, so that the child finds no store half-changed by a thread it
  * does not have. */

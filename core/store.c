@@ -10,6 +10,7 @@
 #include "blob.h"
 #include "effect.h"
 #include "expire.h"
+#include "persist/directory.h"
 #include "snapshot.h"
 #include "store_open.h"
 #include "timers.h"
@@ -68,7 +69,7 @@ static inline void lock_give(store_lock *l) {
 
 /* Not COLD: gcc would take every function that enters a store for cold, too, and build it for size. */
 __attribute__((noinline)) bool store_enter_guarded(kevy_store *s) {
-  if (s->closed) return false;
+  if (s->closed || !s->locked) return !s->closed;
   lock_take(&s->lock);
   if (!s->closed) return true;
   lock_give(&s->lock);

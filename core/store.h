@@ -55,6 +55,7 @@ typedef struct kevy_store {
   char message[160]; /* detail of the last error, "" for none */
   char *name;        /* of a named store */
   uint64_t opens;    /* of a named store */
+  bool registered;                  /* in the registry */
   struct kevy_store *next_threaded; /* the registry's list */
   struct background *background;
   void (*serve)(struct kevy_store *s); /* gives what was written to who waits for it; NULL: nobody does */

@@ -67,32 +67,36 @@ local function read_flags(options)
 end
 
 -- The engine reads these names up to a zero byte.
-local function open(url, bytes, policy, flags)
-  if (url and url:find("\0", 1, true)) or (policy and policy:find("\0", 1, true)) then
-    return nil, "a zero byte in a url or policy"
+local function open(url, bytes, policy, flags, fsync, queue, rewrite)
+  for _, name in pairs { url, policy, fsync } do
+    if name:find("\0", 1, true) then return nil, "a zero byte in a url, policy or fsync" end
   end
-  return door.open(url, bytes, policy, flags)
+  return door.open(url, bytes, policy, flags, fsync, queue, rewrite)
 end
 
 local kevy = { null = door.null, version = door.version, door = door.door, exclusive = common.exclusive }
 
 -- Opens a store: of its own, or the one that a url ("mem://name") names. options is a url or a table
--- {url=, path=, maxmemory=, policy=, threads=, background=}. A store; nil and why not.
+-- {url=, path=, maxmemory=, policy=, threads=, background=}, and for a directory (path=) {fsync=, log_queue=, rewrite_at=,
+-- fail_fast=, salvage=}. A store; nil and why not.
 function kevy.open(options)
   if options == nil or type(options) == "string" then return open(options) end
   if type(options) ~= "table" then
     error("bad argument #1 to 'open' (a url or a table of options expected, not " .. type(options) .. ")", 2)
   end
   check(options)
-  local bytes
-  if options.maxmemory ~= nil then
-    bytes = read_bytes(options.maxmemory)
-    if not bytes then
-      return nil, "maxmemory is a number of bytes, or one with a unit, such as '64mb'"
+  local bytes = {}
+  for name, kind in pairs(face.options) do
+    if kind == "bytes" and options[name] ~= nil then
+      bytes[name] = read_bytes(options[name])
+      if not bytes[name] then
+        return nil, name .. " is a number of bytes, or one with a unit, such as '64mb'"
+      end
     end
   end
   local url = options.url or options.path and "file://" .. options.path
-  return open(url, bytes, options.policy, read_flags(options))
+  return open(url, bytes.maxmemory, options.policy, read_flags(options), options.fsync, bytes.log_queue,
+    bytes.rewrite_at)
 end
 
 local LOAD = { db = "number", skip_modules = "boolean", progress = "function" }

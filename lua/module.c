@@ -7,7 +7,7 @@
 
 #include "module.h"
 
-/* open(url, maxmemory, policy, flags), each of them or nil: a store; nil, why not. */
+/* open(url, maxmemory, policy, flags, fsync, log_queue, rewrite_at), each of them or nil: a store; nil, why not. */
 static int module_open(lua_State *L) {
   kevy_options options = KEVY_OPTIONS_INIT;
   options.url = luaL_optstring(L, 1, NULL);
@@ -16,6 +16,9 @@ static int module_open(lua_State *L) {
   options.maxmemory = (uint64_t)maxmemory;
   options.policy = luaL_optstring(L, 3, NULL);
   options.flags = (uint32_t)arg_int_or(L, 4, 0);
+  options.fsync = luaL_optstring(L, 5, NULL);
+  options.log_queue = (uint64_t)arg_int_or(L, 6, 0);
+  options.rewrite_at = (uint64_t)arg_int_or(L, 7, 0);
   lua_store *self = store_new(L, CLASS_META);
   kevy_status status = kevy_open(&options, &self->handle);
   if (status == KEVY_OK) return 1;

@@ -33,18 +33,36 @@ typedef struct {
   kevy_options options;
 } Opening;
 
-static bool opening_read(Opening *opening, PyObject *maxmemory, PyObject *policy) {
-  kevy_options defaults = KEVY_OPTIONS_INIT;
-  opening->options = defaults;
-  if (maxmemory && !pyargs_memory(maxmemory, &opening->options.maxmemory)) return false;
-  if (policy) {
-    if (!PyUnicode_Check(policy)) {
-      PyErr_Format(PyExc_TypeError, "policy is a str, not %.200s", Py_TYPE(policy)->tp_name);
-      return false;
-    }
-    opening->options.policy = PyUnicode_AsUTF8(policy);
-    if (!opening->options.policy) return false;
+/* An option that is a word, or NULL. */
+static bool opening_word(PyObject *word, const char *name, const char **out) {
+  if (!word) return true;
+  if (!PyUnicode_Check(word)) {
+    PyErr_Format(PyExc_TypeError, "%s is a str, not %.200s", name, Py_TYPE(word)->tp_name);
+    return false;
   }
+  *out = PyUnicode_AsUTF8(word);
+  return *out != NULL;
+}
+
+static bool opening_flag(PyObject *value, uint32_t flag, kevy_options *options) {
+  int set = value ? PyObject_IsTrue(value) : 0;
+  if (set > 0) options->flags |= flag;
+  return set >= 0;
+}
+
+/* What Store() and open() take beside the place, by keyword. */
+#define OPENING_WORDS "maxmemory", "policy", "fsync", "log_queue", "rewrite_at", "fail_fast", "salvage"
+#define OPENING_COUNT 7
+
+static bool opening_read(Opening *opening, PyObject *const given[OPENING_COUNT]) {
+  kevy_options defaults = KEVY_OPTIONS_INIT, *options = &opening->options;
+  *options = defaults;
+  if ((given[0] && !pyargs_memory(given[0], &options->maxmemory)) ||
+      !opening_word(given[1], "policy", &options->policy) || !opening_word(given[2], "fsync", &options->fsync) ||
+      (given[3] && !pyargs_memory(given[3], &options->log_queue)) ||
+      (given[4] && !pyargs_memory(given[4], &options->rewrite_at)) ||
+      !opening_flag(given[5], KEVY_FAIL_FAST, options) || !opening_flag(given[6], KEVY_SALVAGE, options))
+    return false;
   Py_ssize_t size;
   opening->options.url = PyUnicode_AsUTF8AndSize(opening->url, &size);
   if (!opening->options.url) return false;
@@ -65,8 +83,9 @@ static kevy_store *open_handle(State *state, const kevy_options *options) {
   return NULL;
 }
 
-static bool is_shared(PyObject *url) {
-  return PyUnicode_CompareWithASCIIString(url, "mem://") != 0;
+/* Whether another interpreter, or C, may have the same store open: a named one. */
+static bool is_shared(const kevy_options *options) {
+  return strncmp(options->url, "mem://", 6) == 0 && options->url[6] != '\0';
 }
 
 PyObject *pystore_wrap(State *state, kevy_store *handle, bool shared, bool frozen, PyObject *name) {
@@ -85,7 +104,7 @@ PyObject *pystore_wrap(State *state, kevy_store *handle, bool shared, bool froze
 
 PyObject *pystore_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames) {
-  static const Signature sig = {"open", 1, 1, 1, {"url", "maxmemory", "policy", NULL}};
+  static const Signature sig = {"open", 1, 1, 1, {"url", OPENING_WORDS, NULL}};
   PyObject *given[PYARGS_MAX];
   if (!pyargs_parse(&sig, args, nargs, kwnames, given)) return NULL;
   if (!PyUnicode_Check(given[0])) {
@@ -94,10 +113,10 @@ PyObject *pystore_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs
   }
   State *state = PyModule_GetState(module);
   Opening opening = {.url = given[0]};
-  if (!opening_read(&opening, given[1], given[2])) return NULL;
+  if (!opening_read(&opening, given + 1)) return NULL;
   kevy_store *handle = open_handle(state, &opening.options);
   if (!handle) return NULL;
-  return pystore_wrap(state, handle, is_shared(given[0]), false, Py_NewRef(given[0]));
+  return pystore_wrap(state, handle, is_shared(&opening.options), false, Py_NewRef(given[0]));
 }
 
 static PyObject *store_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
@@ -123,7 +142,7 @@ static PyObject *url_of_path(PyObject *path) {
 
 /* Gives a handle back. No lock, and nothing of the object's, is in use here. */
 static void let_go(kevy_store *handle) {
-  if (kevy_used_memory(handle) < BIG) {
+  if (kevy_used_memory(handle) < BIG && strcmp(kevy_mode(handle), "directory") != 0) {
     kevy_close(handle);
     return;
   }
@@ -158,26 +177,28 @@ void pystore_replace(Store *self, kevy_store *handle, PyObject *name) { replace(
 kevy_store *pystore_open_own(State *state, PyObject *maxmemory, PyObject *policy) {
   Opening opening = {.url = url_of_path(NULL)};
   kevy_store *handle = NULL;
-  if (opening.url && opening_read(&opening, maxmemory, policy)) handle = open_handle(state, &opening.options);
+  PyObject *given[OPENING_COUNT] = {maxmemory, policy};
+  if (opening.url && opening_read(&opening, given)) handle = open_handle(state, &opening.options);
   Py_XDECREF(opening.url);
   return handle;
 }
 
 static int store_init(PyObject *object, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"path", "maxmemory", "policy", NULL};
+  static char *names[] = {"path", OPENING_WORDS, NULL};
   Store *self = (Store *)object;
-  PyObject *path = NULL, *maxmemory = NULL, *policy = NULL;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OO:Store", names, &path, &maxmemory, &policy))
+  PyObject *path = NULL, *given[OPENING_COUNT] = {NULL};
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OOOOOOO:Store", names, &path, &given[0], &given[1], &given[2],
+                                   &given[3], &given[4], &given[5], &given[6]))
     return -1;
   Opening opening = {.url = url_of_path(path)};
   if (!opening.url) return -1;
   kevy_store *handle = NULL;
-  if (opening_read(&opening, maxmemory, policy)) handle = open_handle(self->state, &opening.options);
+  if (opening_read(&opening, given)) handle = open_handle(self->state, &opening.options);
   if (!handle) {
     Py_DECREF(opening.url);
     return -1;
   }
-  replace(self, handle, is_shared(opening.url), opening.url);
+  replace(self, handle, is_shared(&opening.options), opening.url);
   return 0;
 }
 
@@ -265,6 +286,51 @@ PyObject *pystore_reduce(PyObject *object, PyObject *unused) {
 PyObject *pystore_get_closed(PyObject *object, void *unused) {
   (void)unused;
   return PyBool_FromLong(((Store *)object)->handle == NULL);
+}
+
+/* What the engine says of the store in a word or a line. */
+static PyObject *pystore_word(PyObject *object, const char *(*ask)(kevy_store *s)) {
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, (Store *)object);
+  if (!s) return NULL;
+  const char *said = ask(s);
+  PyObject *text = PyUnicode_DecodeUTF8(said, (Py_ssize_t)strlen(said), "replace");
+  turn_end(&turn);
+  return text;
+}
+
+PyObject *pystore_get_mode(PyObject *object, void *unused) {
+  (void)unused;
+  return pystore_word(object, kevy_mode);
+}
+PyObject *pystore_get_durability(PyObject *object, void *unused) {
+  (void)unused;
+  return pystore_word(object, kevy_durability);
+}
+PyObject *pystore_get_recovery(PyObject *object, void *unused) {
+  (void)unused;
+  return pystore_word(object, kevy_recovery);
+}
+
+/* sync() and rewrite(): the store, and so the GIL, is kept meanwhile. */
+static PyObject *pystore_wait_for(PyObject *object, kevy_status (*act)(kevy_store *s)) {
+  Store *self = (Store *)object;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, self);
+  if (!s) return NULL;
+  kevy_status status = act(s);
+  if (status < 0) return turn_fail(&turn, status);
+  turn_end(&turn);
+  Py_RETURN_NONE;
+}
+
+PyObject *pystore_sync(PyObject *object, PyObject *unused) {
+  (void)unused;
+  return pystore_wait_for(object, kevy_sync);
+}
+PyObject *pystore_rewrite(PyObject *object, PyObject *unused) {
+  (void)unused;
+  return pystore_wait_for(object, kevy_rewrite);
 }
 
 PyObject *pystore_get_used_memory(PyObject *object, void *unused) {
@@ -361,12 +427,17 @@ static PyMemberDef members[] = {
     {NULL, 0, 0, 0, NULL}};
 
 static const char doc[] =
-    "Store(path=None, *, maxmemory=0, policy='noeviction')\n--\n\n"
+    "Store(path=None, *, maxmemory=0, policy='noeviction', fsync='everysec', log_queue=0, rewrite_at=0,\n"
+    "      fail_fast=False, salvage=False)\n--\n\n"
     "A mapping of keys to values, held by kevy's engine inside this process.\n\n"
     "Keys are str or bytes, and 'a' and b'a' are one key. Values are str, bytes, int (64 bits) and\n"
     "float, and read back as what they were; a dict, list, tuple or set is stored whole, as a hash,\n"
     "list or set, and reads back as a live view. Keys may have a time to live. maxmemory is a number\n"
     "of bytes, or a str such as '256mb'; policy says what to evict when a write would exceed it.\n\n"
+    "With a path the store lives in that directory, as Redis's append-only files: what is written is logged, and is there\n"
+    "when it is opened again. fsync says when it is safe on the disk: 'always' when a write returns, 'everysec' within\n"
+    "a second or two, 'no' when the system sees fit. A log that has grown past rewrite_at bytes is rewritten in the\n"
+    "background. salvage=True opens a corrupt log up to where that begins.\n\n"
     "Iterating visits the keys of the moment at which the iterator is made, whatever is written\n"
     "meanwhile. Any thread may use a store. Use it in a with statement, or close() it.";
 

@@ -57,6 +57,8 @@ KEVY_TYPED = 4096
 KEVY_RESP = 8192
 KEVY_THREADS = 1
 KEVY_BACKGROUND = 2
+KEVY_FAIL_FAST = 4
+KEVY_SALVAGE = 8
 KEVY_MAX_LEN = 536870912
 KEVY_VERSION = '0.1.0'
 KEVY_ABI = 1
@@ -110,6 +112,9 @@ class kevy_options(ctypes.Structure):
         ("maxmemory", ctypes.c_uint64),
         ("flags", ctypes.c_uint32),
         ("reserved", ctypes.c_uint32),
+        ("fsync", ctypes.c_char_p),
+        ("log_queue", ctypes.c_uint64),
+        ("rewrite_at", ctypes.c_uint64),
     ]
 
 
@@ -203,6 +208,11 @@ PROTOTYPES = (
     )),
     ("kevy_close", None, (ctypes.POINTER(kevy_store),)),
     ("kevy_errmsg", ctypes.c_char_p, (ctypes.POINTER(kevy_store),)),
+    ("kevy_sync", kevy_status, (ctypes.POINTER(kevy_store),)),
+    ("kevy_rewrite", kevy_status, (ctypes.POINTER(kevy_store),)),
+    ("kevy_mode", ctypes.c_char_p, (ctypes.POINTER(kevy_store),)),
+    ("kevy_durability", ctypes.c_char_p, (ctypes.POINTER(kevy_store),)),
+    ("kevy_recovery", ctypes.c_char_p, (ctypes.POINTER(kevy_store),)),
     ("kevy_lock", None, (ctypes.POINTER(kevy_store),)),
     ("kevy_unlock", None, (ctypes.POINTER(kevy_store),)),
     ("kevy_tick", kevy_status, (

@@ -54,6 +54,8 @@ KEVY_TYPED: Final = 4096
 KEVY_RESP: Final = 8192
 KEVY_THREADS: Final = 1
 KEVY_BACKGROUND: Final = 2
+KEVY_FAIL_FAST: Final = 4
+KEVY_SALVAGE: Final = 8
 KEVY_MAX_LEN: Final = 536870912
 KEVY_VERSION: Final = '0.1.0'
 KEVY_ABI: Final = 1
@@ -94,6 +96,9 @@ class kevy_options(ctypes.Structure):
     maxmemory: _CField[ctypes.c_uint64, int, int]
     flags: _CField[ctypes.c_uint32, int, int]
     reserved: _CField[ctypes.c_uint32, int, int]
+    fsync: _CField[ctypes.c_char_p, bytes | None, bytes | None]
+    log_queue: _CField[ctypes.c_uint64, int, int]
+    rewrite_at: _CField[ctypes.c_uint64, int, int]
 
 class kevy_iter(ctypes.Structure): ...
 

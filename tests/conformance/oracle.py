@@ -22,16 +22,17 @@ LONGEST_WAIT = 500  # ms that are really waited for
 
 
 class Redis:
-    """A redis-server of our own, and one connection to it. file: an RDB file that it begins with."""
+    """A redis-server of our own, and one connection to it. file: an RDB file that it begins with; home: a directory with
+    append-only files, which it works in."""
 
-    def __init__(self, program="redis-server", file=None):
+    def __init__(self, program="redis-server", file=None, home=None, options=()):
         self.directory = tempfile.TemporaryDirectory(prefix="kevy-oracle-")
         if file is not None:
             shutil.copyfile(file, self.directory.name + "/dump.rdb")
         path = self.directory.name + "/socket"
         self.process = subprocess.Popen(
-            [program, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no",
-             "--databases", "1", "--dir", self.directory.name, "--hz", "100"],
+            [program, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "yes" if home else "no",
+             "--databases", "1", "--dir", str(home or self.directory.name), "--hz", "100", *options],
             stdout=subprocess.DEVNULL)
         self.socket = self._connect(path)
         self.file = self.socket.makefile("rb")

@@ -30,7 +30,7 @@ static void test_open(void) {
   o.policy = "some-lru";
   CHECK(kevy_open(&o, &s) == KEVY_EARG && strstr(kevy_errmsg(NULL), "some-lru") != NULL);
   o.policy = NULL;
-  static const char *const urls[] = {"", "mem:", "mem:/", "file:///tmp/x", "valkey://h:1", "MEM://", "name"};
+  static const char *const urls[] = {"", "mem:", "mem:/", "shm://x", "valkey://h:1", "MEM://", "name"};
   for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
     o.url = urls[i];
     CHECK(kevy_open(&o, &s) == KEVY_EUNSUPPORTED && strstr(kevy_errmsg(NULL), "mem://") != NULL && s == NULL);

@@ -29,14 +29,15 @@ end
 -- Keeps strings reachable up to the call.
 local function keep() end
 
--- A url, bytes, the name of a policy (or nil each) and flags: a store; nil, why not.
-local function open(url, maxmemory, policy, flags)
+-- A url, bytes, the name of a policy (or nil each), flags, and what is for directories: a store; nil, why not.
+local function open(url, maxmemory, policy, flags, fsync, log_queue, rewrite_at)
   local options = ffi.new(options_t)
   options.size = ffi.sizeof(options_t)
   options.url, options.policy, options.maxmemory, options.flags = url, policy, maxmemory or 0, flags or 0
+  options.fsync, options.log_queue, options.rewrite_at = fsync, log_queue or 0, rewrite_at or 0
   local s, out = new()
   local status = C.kevy_open(options, out)
-  keep(url, policy)
+  keep(url, policy, fsync)
   if status < 0 then return nil, ffi.string(C.kevy_errmsg(nil)) end
   s.busy = 0
   return s

@@ -1,0 +1,92 @@
+/* abi_directory: the functions of kevy.h on stores that live in a directory. */
+#include "../core/persist/directory.h"
+#include "kevy.h"
+#include "replay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+kevy_status directory_fill(kevy_store *s, const char *path, const directory_options *options, char *message, size_t room) {
+  directory_options o = *options;
+  o.apply = replay_record;
+  replay_begin(s);
+  kevy_status status = directory_open(s, path, &o, message, room);
+  replay_end(s);
+  store_reset_stats(s);
+  s->expired = s->evicted = 0;
+  return status;
+}
+
+kevy_status kevy_sync(kevy_store *s) {
+  ENTER(s);
+  logfile *l = effect_kept(s) ? s->effects->log : NULL;
+  kevy_status status = lending(s, KEVY_OK);
+  if (l == NULL || status != KEVY_OK) return status;
+  return left(s, KEVY_OK, log_sync(l));
+}
+
+/* Goes on with what the owner has to do for a rewrite. */
+static bool directory_stepped(kevy_store *s, int *error) {
+  if (!store_enter(s)) return true;
+  directory_step(s);
+  bool done = directory_rewritten(directory_of(s), error);
+  (void)store_leave(s);
+  return done;
+}
+
+kevy_status kevy_rewrite(kevy_store *s) {
+  ENTER(s);
+  struct directory *d = directory_of(s);
+  if (d == NULL) return lending(s, KEVY_EUNSUPPORTED);
+  directory_rewrite(d);
+  (void)lending(s, KEVY_OK);
+  int error = 0;
+  while (!directory_stepped(s, &error)) nanosleep(&(struct timespec){0, 1000000}, NULL);
+  if (error == 0) return KEVY_OK;
+  ENTER(s);
+  errno = error;
+  return lending(s, store_fail(s, KEVY_EDURABILITY, "cannot rewrite the log: %s", strerror(error)));
+}
+
+const char *kevy_mode(kevy_store *s) {
+  ENTER_OR(s, "closed");
+  const char *mode = s->frozen != NULL ? "snapshot" : effect_kept(s) ? "directory" : "memory";
+  (void)lending(s, KEVY_OK);
+  return mode;
+}
+
+static __thread char directory_text[320];
+
+const char *kevy_durability(kevy_store *s) {
+  static const char *const words[] = {"always", "everysec", "no"};
+  ENTER_OR(s, "none");
+  struct directory *d = directory_of(s);
+  const char *step, *answer = "none";
+  if (d != NULL) {
+    int error = log_broken(directory_log(d), &step);
+    answer = words[directory_fsync(d)];
+    if (error != 0) {
+      snprintf(directory_text, sizeof directory_text, "refused: cannot %s: %s", step, strerror(error));
+      answer = directory_text;
+    }
+  }
+  (void)lending(s, KEVY_OK);
+  return answer;
+}
+
+const char *kevy_recovery(kevy_store *s) {
+  ENTER_OR(s, "");
+  struct directory *d = directory_of(s);
+  directory_text[0] = '\0';
+  if (d != NULL) {
+    const directory_report *r = directory_reported(d);
+    int n = snprintf(directory_text, sizeof directory_text, "%llu records done again", (unsigned long long)r->records);
+    if (r->cut != 0)
+      snprintf(directory_text + n, sizeof directory_text - (size_t)n,
+               "; %llu bytes cut off %s at offset %llu, kept in %s.torn-%llu", (unsigned long long)r->cut, r->file,
+               (unsigned long long)r->offset, r->file, (unsigned long long)r->offset);
+  }
+  (void)lending(s, KEVY_OK);
+  return directory_text;
+}

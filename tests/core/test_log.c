@@ -1,0 +1,449 @@
+/* Stores in a directory: what is written is there after a close, after a kill at any moment, behind a torn or corrupt end, and when
+ * the disk fails at any call. */
+#include "internals.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "../../core/persist/directory.h"
+#include "../../core/persist/file.h"
+
+#include "check.h"
+#include "writes.h"
+
+static char home[64], url[96];
+static const char *const policies[] = {"always", "everysec", "no"};
+
+static void clear_home(void) {
+  char line_of_shell[128];
+  snprintf(line_of_shell, sizeof line_of_shell, "rm -rf %s/*", home);
+  if (system(line_of_shell) != 0) FAIL("rm");
+}
+
+static kevy_status try_open(const char *fsync, uint64_t rewrite_at, uint32_t flags) {
+  kevy_options o = KEVY_OPTIONS_INIT;
+  o.url = url;
+  o.fsync = fsync;
+  o.rewrite_at = rewrite_at;
+  o.flags = flags;
+  a = NULL;
+  return kevy_open(&o, &a);
+}
+
+static void open_home(const char *fsync, uint64_t rewrite_at) {
+  kevy_status status = try_open(fsync, rewrite_at, 0);
+  if (status != KEVY_OK) fprintf(stderr, "open: %s\n", kevy_errmsg(NULL));
+  REQUIRE(status == KEVY_OK);
+}
+
+static void in_home(char path[256], const char *name) { snprintf(path, 256, "%s/appendonlydir/%s", home, name); }
+
+/* ---- random writes that a second run repeats ---- */
+
+static void begin_run(uint64_t seed) {
+  check.state = seed;
+  entries = 1;
+  now = EPOCH;
+  kevy_debug_clock(a, now);
+}
+
+/* Everything but what is drawn from the store's own chance. */
+static void one_write(void) {
+  if (below(4) == 0) kevy_debug_clock(a, now += (int64_t)below(12));
+  if (below(3) == 0) {
+    run_function();
+    return;
+  }
+  const char *template;
+  do template = templates[below(TEMPLATES)];
+  while (strncmp(template, "SPOP", 4) == 0 || (strncmp(template, "FLUSH", 5) == 0 && below(20) != 0));
+  run_command(template);
+}
+
+static bool alike(const text *x, const text *y) { return x->len == y->len && (x->len == 0 || memcmp(x->bytes, y->bytes, x->len) == 0); }
+
+static void tell_difference(const text *x, const text *y) {
+  size_t at = 0;
+  while (at < x->len && at < y->len && x->bytes[at] == y->bytes[at]) at++;
+  size_t from = at > 200 ? at - 200 : 0;
+  fprintf(stderr, "--- expected\n%.*s\n--- found\n%.*s\n", (int)(x->len - from < 500 ? x->len - from : 500), x->bytes + from,
+          (int)(y->len - from < 500 ? y->len - from : 500), y->bytes + from);
+}
+
+/* Closes, opens again, and expects the same. */
+static bool comes_back(const char *fsync) {
+  text before = text_of(a);
+  kevy_close(a);
+  open_home(fsync, UINT64_MAX);
+  kevy_debug_clock(a, now);
+  text after = text_of(a);
+  bool fine = CHECK(alike(&before, &after));
+  if (!fine) tell_difference(&before, &after);
+  free(before.bytes);
+  free(after.bytes);
+  return fine;
+}
+
+/* ---- opening and closing ---- */
+
+static void test_reopen(void) {
+  for (unsigned p = 0; p < 3; p++) {
+    clear_home();
+    open_home(policies[p], UINT64_MAX);
+    CHECK(strcmp(kevy_mode(a), "directory") == 0 && strcmp(kevy_durability(a), policies[p]) == 0);
+    begin_run(check.seed + p);
+    size_t steps = scaled(p == 0 ? 200 : 1500, 50);
+    for (unsigned round = 0; round < 4; round++) {
+      for (size_t i = 0; i < steps; i++) one_write();
+      if (round % 2 == 1) CHECK(kevy_rewrite(a) == KEVY_OK);
+      if (round == 3)
+        for (size_t i = 0; i < steps; i++) one_write();
+      CHECK(kevy_sync(a) == KEVY_OK);
+      if (!comes_back(policies[p])) return;
+    }
+    kevy_close(a);
+  }
+}
+
+/* Rewrites while writing, by growth. */
+static void test_growth(void) {
+  clear_home();
+  open_home("no", 30000);
+  begin_run(check.seed);
+  size_t steps = scaled(6000, 4000);
+  uint64_t most = 0;
+  const char *name;
+  kevy_value v;
+  for (size_t i = 0; i < steps; i++) {
+    one_write();
+    if (i % 64 == 0) nanosleep(&(struct timespec){0, 200000}, NULL);
+    REQUIRE(kevy_info(a, 20, &name, &v) == KEVY_OK && strcmp(name, "log_bytes") == 0);
+    if ((uint64_t)v.as.i > most) most = (uint64_t)v.as.i;
+  }
+  CHECK(most > 0);
+  char path[256];
+  in_home(path, "appendonly.aof.1.incr.aof");
+  for (unsigned i = 0; i < 2000 && access(path, F_OK) == 0; i++) {
+    kevy_tick(a, 0, NULL); /* a rewrite that is under way goes on with the owner's calls */
+    nanosleep(&(struct timespec){0, 1000000}, NULL);
+  }
+  CHECK(access(path, F_OK) != 0); /* rewritten once at least */
+  comes_back("no");
+  kevy_close(a);
+}
+
+static void test_lock(void) {
+  clear_home();
+  open_home("no", 0);
+  kevy_store *first = a;
+  CHECK(try_open("no", 0, 0) == KEVY_EDURABILITY && strstr(kevy_errmsg(NULL), "has") != NULL);
+  a = first;
+  CHECK(kevy_set(a, "k", 1, &(kevy_value){KEVY_INT, 0, 0, {.i = 1}}, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
+  pid_t child = fork();
+  if (child == 0) {
+    kevy_value v;
+    bool fine = kevy_get(a, "k", 1, &v) == KEVY_ECLOSED;
+    kevy_close(a);
+    _exit(fine ? 0 : 1);
+  }
+  int status;
+  CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  CHECK(try_open("no", 0, 0) == KEVY_EDURABILITY); /* the child did not unlock it */
+  a = first;
+  CHECK(kevy_set(a, "l", 1, &(kevy_value){KEVY_INT, 0, 0, {.i = 2}}, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
+  now = EPOCH;
+  comes_back("no");
+  kevy_close(a);
+  CHECK(try_open("sometimes", 0, 0) == KEVY_EARG);
+}
+
+/* ---- torn and corrupt files ---- */
+
+static size_t read_log(char *bytes, size_t room) {
+  char path[256];
+  in_home(path, "appendonly.aof.1.incr.aof");
+  FILE *f = fopen(path, "rb");
+  REQUIRE(f != NULL);
+  size_t len = fread(bytes, 1, room, f);
+  fclose(f);
+  return len;
+}
+
+static void write_log(const char *bytes, size_t len) {
+  char path[256];
+  in_home(path, "appendonly.aof.1.incr.aof");
+  FILE *f = fopen(path, "wb");
+  REQUIRE(f != NULL && fwrite(bytes, 1, len, f) == len);
+  fclose(f);
+}
+
+static int64_t count_keys(void) {
+  uint64_t n;
+  CHECK(kevy_len(a, &n) == KEVY_OK);
+  return (int64_t)n;
+}
+
+/* Six writes, the last two keys as one, and a hidden record; the file cut at each of its bytes. */
+static void test_torn(void) {
+  static char bytes[8192];
+  kevy_value keys[] = {kevy_text("e", 1), kevy_text("f", 1)}, values[] = {kevy_int(5), kevy_int(6)}, f = kevy_text("f", 1);
+  clear_home();
+  open_home("no", 0);
+  for (unsigned i = 0; i < 3; i++) kevy_set(a, (char[]){(char)('a' + i)}, 1, &f, KEVY_NO_TTL, KEVY_TEXT_KEY, NULL);
+  kevy_hset(a, "d", 1, 1, &f, &values[0], 0, NULL);
+  kevy_hexpire(a, "d", 1, &f, 1000000, 0);
+  kevy_mset(a, 2, keys, values, 1000000, 0); /* two records: a transaction */
+  kevy_close(a);
+  size_t len = read_log(bytes, sizeof bytes);
+  int64_t before = 0;
+  for (size_t cut = 0; cut <= len; cut++) {
+    write_log(bytes, cut);
+    open_home("no", 0);
+    const directory_report *r = directory_reported(directory_of(a));
+    int64_t n = count_keys();
+    CHECK(n >= before && n != 5 && n <= 6);
+    CHECK(r->bytes + r->cut == cut && (r->cut == 0) == (strstr(kevy_recovery(a), "cut") == NULL));
+    before = n;
+    CHECK(kevy_set(a, "z", 1, &f, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
+    kevy_close(a);
+    open_home("no", 0);
+    CHECK(count_keys() == n + 1 && directory_reported(directory_of(a))->cut == 0);
+    kevy_close(a);
+  }
+  CHECK(before == 6);
+  memset(bytes + len, 0, 100); /* zeros behind the end, as power failures leave them */
+  write_log(bytes, len + 100);
+  open_home("no", 0);
+  CHECK(count_keys() == 6 && directory_reported(directory_of(a))->cut == 100);
+  kevy_close(a);
+}
+
+static void test_corrupt(void) {
+  static char bytes[8192];
+  kevy_value v = kevy_bytes("value", 5);
+  clear_home();
+  open_home("no", 0);
+  for (unsigned i = 0; i < 20; i++) kevy_set(a, (char[]){(char)('a' + i)}, 1, &v, KEVY_NO_TTL, 0, NULL);
+  kevy_close(a);
+  size_t len = read_log(bytes, sizeof bytes), failed = 0;
+  for (size_t i = 0; i < scaled(300, 40); i++) {
+    size_t at = below(len);
+    char kept = bytes[at];
+    bytes[at] ^= (char)(1 + below(255));
+    write_log(bytes, len);
+    kevy_status status = try_open("no", 0, 0);
+    CHECK(status == KEVY_OK || status == KEVY_ECORRUPT);
+    if (status == KEVY_OK) {
+      kevy_close(a);
+    } else {
+      failed++;
+      CHECK(strstr(kevy_errmsg(NULL), "offset") != NULL);
+      CHECK(try_open("no", 0, KEVY_SALVAGE) == KEVY_OK);
+      CHECK(count_keys() < 20 && directory_reported(directory_of(a))->cut != 0);
+      kevy_close(a);
+    }
+    bytes[at] = kept;
+  }
+  CHECK(failed > 10);
+}
+
+/* ---- failing disks ---- */
+
+/* A disk that fails from some call on for a while: what is answered is true, reads go on, and it mends. */
+static void fail_at(unsigned operations, uint64_t nth, int error, bool always) {
+  clear_home();
+  open_home(always ? "always" : "everysec", 3000);
+  begin_run(check.seed + nth);
+  for (unsigned i = 0; i < 20; i++) one_write();
+  kevy_value v = kevy_int(7), got;
+  CHECK(kevy_set(a, "~sure", 5, &v, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
+  file_fail(operations, nth, true, error);
+  bool refused = false;
+  for (unsigned i = 0; i < 60; i++) {
+    kevy_status status = kevy_incr(a, "~n", 2, 1, 0, NULL);
+    CHECK(status == KEVY_OK || status == KEVY_EDURABILITY || status == KEVY_EREFUSED);
+    CHECK(!refused || status != KEVY_EDURABILITY); /* what is refused is not applied */
+    refused |= status == KEVY_EREFUSED;
+    if (!refused) one_write();
+    CHECK(kevy_get(a, "~sure", 5, &got) == KEVY_OK && got.as.i == 7);
+  }
+  if (refused) CHECK(strncmp(kevy_durability(a), "refused: ", 9) == 0);
+  file_fail(0, 0, false, 0);
+  kevy_status status = KEVY_EREFUSED;
+  for (unsigned i = 0; i < 4000 && status != KEVY_OK; i++) {
+    status = kevy_set(a, "~again", 6, &v, KEVY_NO_TTL, 0, NULL);
+    if (status != KEVY_OK) nanosleep(&(struct timespec){0, 1000000}, NULL);
+  }
+  CHECK(status == KEVY_OK);
+  for (unsigned i = 0; i < 10; i++) one_write();
+  CHECK(kevy_sync(a) == KEVY_OK);
+  comes_back("no");
+  CHECK(kevy_get(a, "~again", 6, &got) == KEVY_OK);
+  kevy_close(a);
+}
+
+static void test_failing_disk(void) {
+  static const unsigned operations[] = {FILE_WRITE, FILE_SYNC, FILE_OPEN, FILE_RENAME, FILE_ANY & ~(unsigned)FILE_TRUNCATE};
+  size_t most = scaled(4, 2);
+  for (unsigned i = 0; i < sizeof operations / sizeof *operations; i++)
+    for (uint64_t nth = 1; nth <= most; nth++) fail_at(operations[i], nth, nth % 2 ? ENOSPC : EIO, nth % 3 != 2);
+}
+
+/* Every call of an open fails once: an error, and nothing is lost. */
+static void test_failing_open(void) {
+  clear_home();
+  open_home("no", 0);
+  begin_run(check.seed);
+  for (unsigned i = 0; i < 100; i++) one_write();
+  CHECK(kevy_rewrite(a) == KEVY_OK);
+  for (unsigned i = 0; i < 100; i++) one_write();
+  text before = text_of(a);
+  kevy_close(a);
+  for (uint64_t nth = 1;; nth++) {
+    file_fail(FILE_ANY, nth, false, EIO);
+    kevy_status status = try_open("no", UINT64_MAX, 0);
+    uint64_t calls = file_calls();
+    file_fail(0, 0, false, 0);
+    if (status == KEVY_OK) kevy_close(a);
+    else CHECK(status == KEVY_EDURABILITY || status == KEVY_EIO);
+    if (calls < nth) break;
+  }
+  open_home("no", 0);
+  kevy_debug_clock(a, now);
+  text after = text_of(a);
+  if (!CHECK(alike(&before, &after))) tell_difference(&before, &after);
+  free(before.bytes);
+  free(after.bytes);
+  kevy_close(a);
+}
+
+/* ---- killing ---- */
+
+typedef struct told_write {
+  uint32_t n;
+  int64_t at;
+} told_write;
+
+static kevy_status number_write(uint32_t n) {
+  kevy_value v = kevy_int(n);
+  return kevy_set(a, "~n", 2, &v, KEVY_NO_TTL, 0, NULL);
+}
+
+static int64_t monotonic(void) { return clock_read_ms(CLOCK_MONOTONIC); }
+
+/* In the child: write after write, each followed by its number, and told of when it returned. */
+static void write_until_killed(int to, const char *fsync, uint64_t seed) {
+  open_home(fsync, 4000);
+  begin_run(seed);
+  for (uint32_t n = 1;; n++) {
+    one_write();
+    if (number_write(n) != KEVY_OK) _exit(3);
+    told_write t = {n, monotonic()};
+    if (write(to, &t, sizeof t) != sizeof t) _exit(4);
+  }
+}
+
+static uint32_t found_number(void) {
+  kevy_value v;
+  return kevy_get(a, "~n", 2, &v) == KEVY_OK ? (uint32_t)v.as.i : 0;
+}
+
+/* What the child's store held after n writes, at the time that is now; more: and the first half of the next. */
+static text model_of(uint64_t seed, uint32_t n, bool more) {
+  REQUIRE(kevy_open(NULL, &a) == KEVY_OK);
+  begin_run(seed);
+  for (uint32_t i = 0; i < n; i++) {
+    one_write();
+    number_write(i + 1);
+  }
+  if (more) one_write();
+  text t = text_of(a);
+  kevy_close(a);
+  return t;
+}
+
+static void judge_round(uint64_t seed, uint32_t least, uint32_t issued, const char *fsync) {
+  open_home(fsync, UINT64_MAX);
+  uint32_t n = found_number();
+  kevy_store *found = a;
+  if (!CHECK(n >= least && n <= issued + 1)) fprintf(stderr, "%s: %u of at least %u, at most %u\n", fsync, n, least, issued + 1);
+  text one = model_of(seed, n, false);
+  kevy_debug_clock(found, now);
+  text there = text_of(found);
+  bool fine = alike(&one, &there);
+  if (!fine) {
+    text two = model_of(seed, n, true);
+    kevy_debug_clock(found, now);
+    text again = text_of(found);
+    fine = alike(&two, &again);
+    if (!CHECK(fine)) {
+      fprintf(stderr, "round of seed %llu, %u writes\n", (unsigned long long)seed, n);
+      tell_difference(&one, &there);
+    }
+    free(two.bytes);
+    free(again.bytes);
+  } else {
+    CHECK(fine);
+  }
+  free(one.bytes);
+  free(there.bytes);
+  kevy_close(found);
+}
+
+static void kill_round(const char *fsync, uint64_t seed, unsigned ms) {
+  int ends[2];
+  clear_home();
+  REQUIRE(pipe(ends) == 0);
+  pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    close(ends[0]);
+    write_until_killed(ends[1], fsync, seed);
+  }
+  close(ends[1]);
+  int64_t until = monotonic() + ms;
+  uint32_t told = 0, safe = 0;
+  told_write t;
+  while (monotonic() < until) {
+    struct pollfd p = {.fd = ends[0], .events = POLLIN};
+    if (poll(&p, 1, 1) > 0 && read(ends[0], &t, sizeof t) == sizeof t) {
+      told = t.n;
+      if (monotonic() < until - 500) safe = t.n;
+    }
+  }
+  kill(child, SIGKILL);
+  while (read(ends[0], &t, sizeof t) == sizeof t) told = t.n;
+  close(ends[0]);
+  int status;
+  waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status));
+  judge_round(seed, strcmp(fsync, "always") == 0 ? told : safe, told, fsync);
+}
+
+static void test_kill(void) {
+  size_t rounds = scaled(12, 3);
+  for (size_t i = 0; i < rounds; i++) kill_round(policies[i % 3], chance() >> 8, 5 + (unsigned)below(120));
+}
+
+int main(void) {
+  check_begin("log");
+  snprintf(home, sizeof home, "/tmp/kevy-log-XXXXXX");
+  REQUIRE(mkdtemp(home) != NULL);
+  snprintf(url, sizeof url, "file://%s", home);
+  test_reopen();
+  test_lock();
+  test_torn();
+  test_corrupt();
+  test_growth();
+  test_failing_disk();
+  test_failing_open();
+  test_kill();
+  clear_home();
+  rmdir(home);
+  return check_end();
+}

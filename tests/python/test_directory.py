@@ -1,0 +1,176 @@
+"""kevy.Store("dir/"): the data is there when it is opened again, here and in a real redis-server."""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import kevy
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import oracle  # noqa: E402
+from test_save import assert_same, fill, needs_redis  # noqa: E402
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "data"
+
+
+def plain(value):
+    """A held value as a detached one, kinds and all."""
+    return value if isinstance(value, (str, bytes, int, float)) else repr(value)
+
+
+def test_reopen(home):
+    with kevy.Store(home) as s:
+        assert (s.mode, s.durability) == ("directory", "everysec")
+        s["text"], s[b"bytes"], s["int"], s["float"] = "a", b"b", 3, 2.5
+        s["hash"] = {"name": "alice", "age": 30}
+        s["list"] = ["a", b"b", 1, 2.5]
+        s.set("later", 1, ttl=100)
+        s.Hash("hash").expire("age", 50)
+        s.List("list").insert(2, "in the middle")
+        del s.List("list")[0]
+        s.rewrite()
+        s["after"] = "the rewrite"
+    with kevy.Store(str(home), fsync="always") as s:
+        assert s.durability == "always"
+        assert (s["text"], s[b"bytes"], s["int"], s["float"], s["after"]) == ("a", b"b", 3, 2.5, "the rewrite")
+        assert dict(s["hash"]) == {"name": "alice", "age": 30}
+        assert list(s["list"]) == [b"b", "in the middle", 1, 2.5]
+        assert 0 < s.ttl("later") <= 100 and 0 < s.Hash("hash").ttl("age") <= 50
+        assert s.recovery == "1 records done again"
+        s.sync()
+
+
+def test_memory_stores_have_no_directory(s):
+    assert (s.mode, s.durability, s.recovery) == ("memory", "none", "")
+    s.sync()
+    with pytest.raises(ValueError):
+        s.rewrite()
+    with s.snapshot() as frozen:
+        assert frozen.mode == "snapshot"
+
+
+def test_options(home, tmp_path):
+    with pytest.raises(ValueError, match="always everysec no"):
+        kevy.Store(home, fsync="sometimes")
+    with pytest.raises(TypeError, match="fsync is a str"):
+        kevy.Store(home, fsync=1)
+    with kevy.open(f"file://{home}", fsync="no", log_queue="1mb", rewrite_at=10_000, fail_fast=True, maxmemory="10mb") as s:
+        assert s.durability == "no"
+        with pytest.raises(kevy.DurabilityError, match="has"):
+            kevy.Store(home)
+    (tmp_path / "file").write_text("no directory")
+    with pytest.raises(kevy.DurabilityError):
+        kevy.Store(tmp_path / "file")
+
+
+def test_a_second_process_is_told(home):
+    with kevy.Store(home) as s:
+        s["k"] = 1
+        code = f"import kevy; kevy.Store({str(home)!r})"
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        assert "DurabilityError" in other.stderr and "open" in other.stderr
+
+
+def test_fork(home):
+    with kevy.Store(home) as s:
+        s["k"] = 1
+        child = os.fork()
+        if child == 0:
+            try:
+                s["k"]
+            except kevy.ClosedError:
+                os._exit(0)
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        s["k"] = 2
+    with kevy.Store(home) as s:
+        assert s["k"] == 2
+
+
+def test_torn_and_corrupt(home):
+    with kevy.Store(home, fsync="no") as s:
+        for i in range(10):
+            s[f"k{i}"] = "value"
+    log = home / "appendonlydir" / "appendonly.aof.1.incr.aof"
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-3])
+    with kevy.Store(home) as s:
+        assert len(s) == 9 and "cut off" in s.recovery and s.info()["log_bytes_cut"] > 0
+    assert len(list(log.parent.glob("*.torn-*"))) == 1
+    broken = bytearray(whole)
+    broken[whole.index(b"k5") - 3] = ord("x")
+    log.write_bytes(broken)
+    with pytest.raises(kevy.CorruptFileError, match="offset"):
+        kevy.Store(home)
+    with kevy.Store(home, salvage=True) as s:
+        assert len(s) == 5
+
+
+def assert_redis_reads(home, store):
+    """redis-check-aof finds nothing wrong, and redis-server reads what the store holds; the store is closed meanwhile."""
+    manifest = home / "appendonlydir" / "appendonly.aof.manifest"
+    checked = subprocess.run(["redis-check-aof", str(manifest)], capture_output=True, timeout=60)
+    assert checked.returncode == 0, checked.stdout
+    with oracle.Redis(home=home) as redis:
+        assert_same(store, redis)
+
+
+@needs_redis
+def test_redis_reads_our_directory(home):
+    with kevy.Store(home, fsync="no") as s:
+        fill(s)
+        copy = s.snapshot()
+        s.sync()
+        shutil.copytree(home, home.parent / "copy")
+        assert_redis_reads(home.parent / "copy", copy)
+        copy.close()
+        s.rewrite()
+        s.command("XADD", "more", "1-1", "f", "v")
+        s.command("XGROUP", "CREATE", "more", "g", "0")
+        s.command("XREADGROUP", "GROUP", "g", "c", "STREAMS", "more", ">")
+        s.command("SPOP", "set:small", 2)
+        s.List("list").extend(range(10))
+        s.List("list")[4:6] = ["x", "y", "z"]
+        s.incr("float", 0.1)
+        copy = s.snapshot()
+    assert_redis_reads(home, copy)
+
+
+@needs_redis
+@pytest.mark.parametrize("preamble", ["yes", "no"])
+def test_we_read_the_directory_of_redis(home, preamble):
+    home.mkdir()
+    with oracle.Redis(home=home, options=["--aof-use-rdb-preamble", preamble, "--aof-timestamp-enabled", "yes"]) as redis:
+        rng = random.Random(5)
+
+        def write():
+            for i in range(300):
+                n = rng.randrange(20)
+                redis.execute(rng.choice([
+                    [b"SET", b"s%d" % n, b"v%d" % i, b"EX", b"1000"], [b"HSET", b"h%d" % n, b"f%d" % i, b"%d" % i],
+                    [b"RPUSH", b"l%d" % n, b"%d" % i, b"x"], [b"SADD", b"e%d" % n, b"m%d" % i, b"7"], [b"SPOP", b"e%d" % n],
+                    [b"ZADD", b"z%d" % n, b"%d.5" % i, b"m"], [b"XADD", b"x%d" % n, b"*", b"f", b"v"], [b"DEL", b"s%d" % n],
+                    [b"INCRBYFLOAT", b"n", b"0.1"], [b"LMOVE", b"l%d" % n, b"l1", b"LEFT", b"RIGHT"]]))
+            redis.execute([b"MULTI"])
+            redis.execute([b"SET", b"in", b"one"])
+            redis.execute([b"SET", b"go", b"two"])
+            redis.execute([b"EXEC"])
+
+        write()
+        redis.execute([b"BGREWRITEAOF"])
+        while b"aof_rewrite_in_progress:1" in redis.execute([b"INFO", b"persistence"]):
+            time.sleep(0.02)
+        write()
+        time.sleep(1.1)
+        shutil.copytree(home, home.parent / "copy")
+        with kevy.Store(home.parent / "copy") as s:
+            assert_same(s, redis)
