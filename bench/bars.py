@@ -55,6 +55,7 @@ BARS = {
     "drop": at_most(50, " ms"),
     # Files: times faster than redis-server 7.0; who writes during a background save.
     "save": at_least(1.5),
+    "load": at_least(1.5),
     "save slowdown": at_most(1.15),
     "save worst": at_most(500, " µs"),
     # Python.

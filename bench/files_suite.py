@@ -114,6 +114,37 @@ def save(quick: bool) -> list[Row]:
         return [row]
 
 
+# ---- Loading ----------------------------------------------------------------------------------------------
+
+
+def load(quick: bool) -> list[Row]:
+    """The same file, which both find in memory; redis-server's time is that from its start to its first answer."""
+    n, rounds = (1_000_000, 3) if quick else (10_000_000, 5)
+    with ExitStack() as stack:
+        here = directory(stack)
+        ours = stack.enter_context(Worker([driver()]))
+        ours.ask(f"fill {n}")
+        ours.ask(f"save {here / 'dump.rdb'}")
+        cpu: dict[str, list[float]] = {"kevy": [], "redis-server": []}
+
+        def kevy():
+            figures = ours.ask(f"load {here / 'dump.rdb'}")
+            cpu["kevy"].append(figures["cpu_s"])
+            return figures["wall_s"]
+
+        def redis():
+            with Redis(here) as server:
+                cpu["redis-server"].append(server.cpu())
+                return server.load_s
+
+        samples = paired(rounds, {"kevy": kevy, "redis-server": redis})
+        row = compare(f"load of {size_name(n)} small strings", samples, "kevy", "redis-server", "load", True, "s",
+                      "redis-server's start")
+        row.kevy += f", CPU {number(statistics.median(cpu['kevy']))} s"
+        row.against += f", CPU {number(statistics.median(cpu['redis-server']))} s"
+        return [row]
+
+
 # ---- Saving in the background --------------------------------------------------------------------------------
 
 
@@ -137,4 +168,4 @@ def background(quick: bool) -> list[Row]:
     ]
 
 
-PARTS = {"save": save, "background": background}
+PARTS = {"save": save, "load": load, "background": background}

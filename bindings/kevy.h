@@ -556,10 +556,12 @@ typedef struct kevy_load_options {
 
 #define KEVY_SKIP_MODULES 0x1u
 
-/* Loads the RDB file at path (NUL-terminated) in place of everything the store holds; options may be NULL. Keys whose deadline has
- * come are left out; functions, access times, and what modules keep beside keys are passed over. The store stays unlocked, and as it was, until all is read; what was written to it meanwhile is gone then. Memory for both is needed. The wall
- * clock is taken in anew. Errors: KEVY_ECORRUPT (kevy_errmsg says what is wrong, and at which offset), KEVY_EIO (errno says
- * why), KEVY_EREADONLY (a snapshot), KEVY_EARG, KEVY_EOOM, KEVY_ECLOSED. O(bytes). Since 0.1. */
+/* Loads the RDB file at path (NUL-terminated) in place of everything the store holds; options may be NULL. Keys whose
+ * deadline has come are left out; functions, access times, and what modules keep beside keys are passed over. The
+ * store stays unlocked, and as it was, until all is read; what was written to it meanwhile is gone then. Memory for
+ * both is needed. The wall clock is taken in anew. Errors: KEVY_ECORRUPT (kevy_errmsg says what is wrong, and at
+ * which offset), KEVY_EIO (errno says why), KEVY_EREADONLY (a snapshot), KEVY_EARG, KEVY_EOOM, KEVY_ECLOSED.
+ * O(bytes). Since 0.1. */
 KEVY_API kevy_status kevy_load(kevy_store *s, const char *path, const kevy_load_options *options);
 
 /* The same from len bytes of memory. options may be NULL. Since 0.1. */
@@ -568,14 +570,15 @@ KEVY_API kevy_status kevy_load_bytes(kevy_store *s, const char *bytes, size_t le
 
 typedef struct kevy_loading kevy_loading;
 
-/* kevy_load in steps, for who shows progress or has other things to do: opens the file. options may be NULL. The store
- * outlives *out, which is released by kevy_load_close; until the last step it is not touched. Errors: KEVY_EIO, KEVY_EREADONLY, KEVY_EARG,
- * KEVY_EOOM, KEVY_ECLOSED. O(1). Since 0.1. */
+/* kevy_load in steps, for who shows progress or has other things to do: opens the file. options may be NULL. The
+ * store outlives *out, which is released by kevy_load_close; until the last step it is not touched. Errors: KEVY_EIO,
+ * KEVY_EREADONLY, KEVY_EARG, KEVY_EOOM, KEVY_ECLOSED. O(1). Since 0.1. */
 KEVY_API kevy_status kevy_load_start(kevy_store *s, const char *path, const kevy_load_options *options,
                                      kevy_loading **out);
 
-/* Reads about so many bytes (0: a megabyte) of the file: KEVY_UNMET when there is more to come, KEVY_OK when all of it has taken the store's
- * place. Errors as of kevy_load; what is over stays so. One thread at a time, any. Since 0.1. */
+/* Reads about so many bytes (0: a megabyte) of the file: KEVY_UNMET when there is more to come, KEVY_OK when all of
+ * it has taken the store's place. Errors as of kevy_load; what is over stays so. One thread at a time, any. Since
+ * 0.1. */
 KEVY_API kevy_status kevy_load_step(kevy_loading *l, uint64_t bytes);
 
 /* How many bytes are read, of how many (0: not known), and how many keys. Since 0.1. */
@@ -584,9 +587,9 @@ KEVY_API void kevy_load_progress(kevy_loading *l, uint64_t *done, uint64_t *tota
 /* Gives up a load that is not over, and lets go of it. NULL is allowed. Since 0.1. */
 KEVY_API void kevy_load_close(kevy_loading *l);
 
-/* RESTORE: puts the value that DUMP gave, here or in a server, under a key. ttl as in kevy_set. flags: KEVY_REPLACE, KEVY_AT,
- * KEVY_TEXT_KEY. KEVY_UNMET when there is a key and KEVY_REPLACE is not given. A deadline in the past leaves no key. Errors:
- * KEVY_ECORRUPT (version, checksum or value), KEVY_EEXPIRE, KEVY_EARG. O(len). Since 0.1. */
+/* RESTORE: puts the value that DUMP gave, here or in a server, under a key. ttl as in kevy_set. flags: KEVY_REPLACE,
+ * KEVY_AT, KEVY_TEXT_KEY. KEVY_UNMET when there is a key and KEVY_REPLACE is not given. A deadline in the past leaves
+ * no key. Errors: KEVY_ECORRUPT (version, checksum or value), KEVY_EEXPIRE, KEVY_EARG. O(len). Since 0.1. */
 KEVY_API kevy_status kevy_restore(kevy_store *s, const char *key, size_t klen, const char *payload,
                                   size_t len, int64_t ttl, uint32_t flags);
 

@@ -3,6 +3,7 @@
  *
  *     fill N              a store of N keys
  *     save PATH           seconds, wall and CPU
+ *     load PATH           the same, of a new store
  *     beside PATH         a writer overwrites random keys: CPU ns a SET alone, and while a save runs
  *     held                the same under a snapshot that nobody saves: the store's own share of that
  *     worst PATH N RUNS   each of N overwrites while a save runs, the minimum of the runs by operation */
@@ -55,6 +56,14 @@ static void fill(uint64_t n) {
 static void save(const char *path) {
   uint64_t cpu = cpu_ns(), wall = wall_ns();
   check(kevy_save(store, path, 0));
+  printf("{\"wall_s\": %.4f, \"cpu_s\": %.4f}\n", (double)(wall_ns() - wall) / 1e9, (double)(cpu_ns() - cpu) / 1e9);
+}
+
+static void load(const char *path) {
+  kevy_close(store);
+  check(kevy_open(NULL, &store));
+  uint64_t cpu = cpu_ns(), wall = wall_ns();
+  check(kevy_load(store, path, NULL));
   printf("{\"wall_s\": %.4f, \"cpu_s\": %.4f}\n", (double)(wall_ns() - wall) / 1e9, (double)(cpu_ns() - cpu) / 1e9);
 }
 
@@ -130,6 +139,7 @@ int main(void) {
     else if (sscanf(line, "held %llu", &n) == 1) held(n);
     else if (sscanf(line, "%31s %383s %llu %d", what, path, &n, &runs) < 2) continue;
     else if (strcmp(what, "save") == 0) save(path);
+    else if (strcmp(what, "load") == 0) load(path);
     else if (strcmp(what, "beside") == 0) beside(path);
     else if (strcmp(what, "worst") == 0) worst(path, n, runs);
   }

@@ -278,7 +278,7 @@ static kevy_status rdb_trailer(rdb_file *f) {
   kevy_status status = KEVY_OK;
   if (f->version >= 5) status = rdb_u64(&r->in, &told);
   if (status == KEVY_OK && told != 0 && told != is) status = rdb_corrupt(&r->in, "the checksum is not that of the file");
-  return status;
+  return status == KEVY_OK ? rdb_end(&r->in) : status;
 }
 
 /* What is between magic and checksum, from what comes next on, until the offset is passed: KEVY_UNMET. */

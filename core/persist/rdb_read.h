@@ -1,12 +1,13 @@
 /* rdb_read: a whole RDB file into a store, a step at a time.
  *
- * Read are versions 1 to RDB_VERSION_MAX of REDIS and those of VALKEY up to RDB_VALKEY_VERSION. Keys whose deadline has come are left
- * out, as Redis does. Functions, what modules keep beside keys, slots of a cluster, and access times are read over. A file that has keys in
- * another database than 0 fails, unless the caller names the one it wants; then the others' keys are read over. Keys of a module fail it by
- * the module's name, or are read over when the caller says so.
+ * Read are versions 1 to RDB_VERSION_MAX of REDIS and those of VALKEY up to RDB_VALKEY_VERSION. Keys whose deadline
+ * has come are left out, as Redis does. Functions, what modules keep beside keys, slots of a cluster, and access
+ * times are read over. A file that has keys in another database than 0 fails, unless the caller names the one it
+ * wants; then the others' keys are read over. Keys of a module fail it by the module's name, or are read over when
+ * the caller says so.
  *
- * Strings take a straight way: their entries are made as they are read, and put into the table a few at a time, so that the
- * memory it takes to place one is on its way while the others are read. */
+ * Strings take a straight way: their entries are made as they are read, and put into the table a few at a time, so
+ * that the memory it takes to place one is on its way while the others are read. */
 #ifndef KEVY_RDB_READ_H
 #define KEVY_RDB_READ_H
 
@@ -26,8 +27,8 @@ rdb_file *rdb_file_new(kevy_store *s, const rdb_load *load);
 rdb_source *rdb_file_source(rdb_file *f);
 void rdb_file_free(rdb_file *f);
 
-/* Reads on for about so many bytes: KEVY_UNMET when there is more to come, KEVY_OK when all is read and the checksum is right.
- * After a failure the source says why, and what the store holds is of no use. */
+/* Reads on for about so many bytes: KEVY_UNMET when there is more to come, KEVY_OK when all is read and the checksum
+ * is right. After a failure the source says why, and what the store holds is of no use. */
 kevy_status rdb_file_step(rdb_file *f, uint64_t bytes);
 
 /* Keys read so far, wanted or not. */

@@ -1,7 +1,8 @@
 /* rdb_reader: what reading an RDB file has at hand besides its bytes, and the collections it builds.
  *
- * Elements of a value are gathered in a batch and put into the store many at a time, through the type's own functions: what those
- * refuse, a file cannot bring in. Strings that an element is made of are copied into the batch where more is read before it is put.
+ * Elements of a value are gathered in a batch and put into the store many at a time, through the type's own
+ * functions: what those refuse, a file cannot bring in. Strings that an element is made of are copied into the batch
+ * where more is read before it is put.
  *
  * What AUX ops have told of the next key (rdb.h) is noted, used up by the value that follows, and forgotten with it. */
 #ifndef KEVY_RDB_READER_H

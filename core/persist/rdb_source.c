@@ -135,6 +135,17 @@ COLD kevy_status rdb_bytes_slow(rdb_source *in, size_t len, const char **out) {
   return KEVY_OK;
 }
 
+kevy_status rdb_end(rdb_source *in) {
+  kevy_status status = KEVY_OK;
+  in->item = rdb_source_offset(in);
+  if (in->at == in->end && !in->over) {
+    status = rdb_source_make_room(in, 1);
+    if (status == KEVY_OK) status = rdb_source_fill(in);
+  }
+  if (status == KEVY_OK && in->at != in->end) status = rdb_corrupt(in, "more bytes behind the file's end");
+  return status;
+}
+
 /* ---- numbers ---- */
 
 kevy_status rdb_u64(rdb_source *in, uint64_t *out) {

@@ -1,11 +1,12 @@
-/* rdb_source: the bytes of an RDB file as they are read: lengths, strings, numbers, each checked against what is there.
+/* rdb_source: the bytes of an RDB file as they are read: lengths, strings, numbers, each checked against what is
+ * there.
  *
- * A source is a descriptor, read through a buffer, or memory. What a string lends is good until the next call that reads. A buffer
- * grows to hold what is asked for, but never beyond what the file still has; a compressed string gets memory only where its compressed bytes
- * can be that long. So a small file asks for little memory, whatever it says.
+ * A source is a descriptor, read through a buffer, or memory. What a string lends is good until the next call that
+ * reads. A buffer grows to hold what is asked for, but never beyond what the file still has; a compressed string gets
+ * memory only where its compressed bytes can be that long. So a small file asks for little memory, whatever it says.
  *
- * A read that fails returns a status below 0 and notes why and where: the offset of the item that was being read. After that nothing
- * more may be read. One thread at a time. */
+ * A read that fails returns a status below 0 and notes why and where: the offset of the item that was being read.
+ * After that nothing more may be read. One thread at a time. */
 #ifndef KEVY_RDB_SOURCE_H
 #define KEVY_RDB_SOURCE_H
 
@@ -58,6 +59,9 @@ static inline kevy_status rdb_bytes(rdb_source *in, size_t len, const char **out
   return KEVY_OK;
 }
 
+/* That nothing is left. */
+kevy_status rdb_end(rdb_source *in);
+
 /* One byte: an op or a type. Begins an item. */
 static inline kevy_status rdb_byte(rdb_source *in, uint8_t *out) {
   const char *p;
@@ -74,8 +78,8 @@ kevy_status rdb_u32(rdb_source *in, uint32_t *out);
 /* A length, or a number kept as one. Begins an item. */
 kevy_status rdb_length(rdb_source *in, uint64_t *out);
 
-/* A string: bytes, lent; or, where the file keeps it so, an int (KEVY_INT), which means its digits. At most KEVY_MAX_LEN
- * long. Begins an item. */
+/* A string: bytes, lent; or, where the file keeps it so, an int (KEVY_INT), which means its digits. At most
+ * KEVY_MAX_LEN long. Begins an item. */
 kevy_status rdb_string(rdb_source *in, kevy_value *out);
 /* The same, as bytes always. */
 kevy_status rdb_string_bytes(rdb_source *in, const char **ptr, size_t *len);

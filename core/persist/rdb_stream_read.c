@@ -6,8 +6,8 @@
  *     group:     name | last ID | [entries read] | pending | {ID 16, delivered 8, count} | ... | consumers | consumer | ...
  *     consumer:  name | seen 8 | [active 8] | pending | ID 16 | ...
  *
- * What stands in brackets came with RDB_STREAM_LISTPACKS_2 and 3; before, it is worked out as Redis does. IDs of listpacks and of what is
- * pending are 16 bytes, big-endian; others are two lengths. */
+ * What stands in brackets came with RDB_STREAM_LISTPACKS_2 and 3; before, it is worked out as Redis does. IDs of
+ * listpacks and of what is pending are 16 bytes, big-endian; others are two lengths. */
 #include <stdlib.h>
 
 #include "../number.h"

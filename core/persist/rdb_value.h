@@ -4,9 +4,9 @@
 
 #include "rdb_reader.h"
 
-/* Reads a value of this type, other than a string, and puts it under a key that does not exist. flags: KEVY_TEXT_KEY. The key stays where
- * it is until the return. KEVY_MISSING: the value is empty, which no value of a store is. After a failure the key may
- * hold some of it. What is told of the key is used up. */
+/* Reads a value of this type, other than a string, and puts it under a key that does not exist. flags: KEVY_TEXT_KEY.
+ * The key stays where it is until the return. KEVY_MISSING: the value is empty, which no value of a store is. After a
+ * failure the key may hold some of it. What is told of the key is used up. */
 kevy_status rdb_value_read(rdb_reader *r, uint8_t type, const char *key, size_t klen, uint32_t flags);
 
 /* A stream; the same (rdb_stream_read.c). */

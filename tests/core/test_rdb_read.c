@@ -798,6 +798,9 @@ static void test_refused(void) {
   file_end(&file);
   file.at[file.len - 1] ^= 1;
   REFUSED("checksum");
+  file.at[file.len - 1] ^= 1;
+  put_text(&file, "*1");
+  REFUSED("offset 23: more bytes");
 }
 
 /* Every small file, cut at every byte and with every bit flipped: refused with an offset, or loaded whole. */

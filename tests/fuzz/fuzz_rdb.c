@@ -1,5 +1,5 @@
-/* fuzz_rdb: bytes as a whole RDB file. A load that fails says why, and leaves the store as it was; what loads can be read, written
- * again by DUMP and restored from that, and gives all its memory back. */
+/* fuzz_rdb: bytes as a whole RDB file. A load that fails says why, and leaves the store as it was; what loads can be
+ * read, written again by DUMP and restored from that, and gives all its memory back. */
 #include <kevy.h>
 #include <stdbool.h>
 #include <stdio.h>

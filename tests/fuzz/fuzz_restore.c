@@ -1,5 +1,6 @@
-/* fuzz_restore: bytes as a type and a value of a DUMP payload, with the version and checksum that RESTORE wants. What fails leaves the
- * store as it was, an allocation that fails included; what is restored is dumped and restored again, and all memory comes back. */
+/* fuzz_restore: bytes as a type and a value of a DUMP payload, with the version and checksum that RESTORE wants. What
+ * fails leaves the store as it was, an allocation that fails included; what is restored is dumped and restored again,
+ * and all memory comes back. */
 #include <kevy.h>
 #include <stdbool.h>
 #include <stdio.h>
