@@ -27,7 +27,24 @@ kevy_status kevy_load_start(kevy_store *s, const char *path, const kevy_load_opt
   return lending(s, status);
 }
 
-kevy_status kevy_load_step(kevy_loading *l, uint64_t bytes) { return loading_step(l, bytes != 0 ? bytes : LOAD_STEP); }
+/* Of a store in a directory: waits until the log begins anew with what was loaded. Until then the directory has,
+ * after a crash, what it had before, and the store takes no writes. */
+static kevy_status load_kept(kevy_store *s) {
+  int error = 0;
+  if (!effect_kept(s)) return KEVY_OK;
+  while (!directory_stepped(s, &error)) nanosleep(&(struct timespec){0, 1000000}, NULL);
+  ENTER(s);
+  if (store_writable(s) == KEVY_OK) return lending(s, KEVY_OK);
+  errno = error;
+  return lending(s, store_fail(s, KEVY_EDURABILITY, "what was loaded is not in the log yet: %s", strerror(error)));
+}
+
+static kevy_status load_step(kevy_loading *l, uint64_t bytes) {
+  kevy_status status = loading_step(l, bytes);
+  return status == KEVY_OK ? load_kept(loading_store(l)) : status;
+}
+
+kevy_status kevy_load_step(kevy_loading *l, uint64_t bytes) { return load_step(l, bytes != 0 ? bytes : LOAD_STEP); }
 
 void kevy_load_progress(kevy_loading *l, uint64_t *done, uint64_t *total, uint64_t *keys) {
   loading_progress(l, done, total, keys);
@@ -38,7 +55,7 @@ void kevy_load_close(kevy_loading *l) {
 }
 
 static kevy_status load_all(kevy_loading *l) {
-  kevy_status status = loading_step(l, UINT64_MAX);
+  kevy_status status = load_step(l, UINT64_MAX);
   loading_close(l);
   return status;
 }

@@ -67,7 +67,6 @@
 #include "abi_list.c"
 #include "abi_zset.c"
 #include "abi_save.c"
-#include "abi_load.c"
 #include "reply.c"
 #include "command.c"
 #include "propagate.c"
@@ -90,3 +89,4 @@
 #include "cmd_command.c"
 #include "replay.c"
 #include "abi_directory.c"
+#include "abi_load.c"

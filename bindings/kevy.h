@@ -559,9 +559,10 @@ typedef struct kevy_load_options {
 /* Loads the RDB file at path (NUL-terminated) in place of everything the store holds; options may be NULL. Keys whose
  * deadline has come are left out; functions, access times, and what modules keep beside keys are passed over. The
  * store stays unlocked, and as it was, until all is read; what was written to it meanwhile is gone then. Memory for
- * both is needed. The wall clock is taken in anew. Errors: KEVY_ECORRUPT (kevy_errmsg says what is wrong, and at
- * which offset), KEVY_EIO (errno says why), KEVY_EREADONLY (a snapshot), KEVY_EARG, KEVY_EOOM, KEVY_ECLOSED.
- * O(bytes). Since 0.1. */
+ * both is needed. The wall clock is taken in anew. Of a store in a directory the log begins anew with what was loaded,
+ * which is waited for. Errors: KEVY_ECORRUPT (kevy_errmsg says what is wrong, and at which offset), KEVY_EIO (errno
+ * says why), KEVY_EREADONLY (a snapshot), KEVY_EARG, KEVY_EOOM, KEVY_ECLOSED, KEVY_EDURABILITY (all is loaded, but the
+ * log could not begin anew). O(bytes). Since 0.1. */
 KEVY_API kevy_status kevy_load(kevy_store *s, const char *path, const kevy_load_options *options);
 
 /* The same from len bytes of memory. options may be NULL. Since 0.1. */

@@ -107,3 +107,5 @@ void loading_progress(const kevy_loading *l, uint64_t *done, uint64_t *total, ui
   *total = size != UINT64_MAX ? size : 0;
   *keys = l->keys;
 }
+
+kevy_store *loading_store(const kevy_loading *l) { return l->store; }

@@ -23,6 +23,9 @@ kevy_status loading_step(kevy_loading *l, uint64_t bytes);
 /* Bytes read, of how many (0: not known), and keys. */
 void loading_progress(const kevy_loading *l, uint64_t *done, uint64_t *total, uint64_t *keys);
 
+/* What it is loaded into. */
+kevy_store *loading_store(const kevy_loading *l);
+
 void loading_close(kevy_loading *l);
 
 #endif

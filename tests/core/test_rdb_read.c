@@ -1062,6 +1062,36 @@ static void test_load_replaces(void) {
   kevy_close(s);
 }
 
+/* Over a store in a directory: it is there when the directory is opened again, and so is what is written next. */
+static void test_load_directory(void) {
+  char path[] = "/tmp/kevy-load-XXXXXX", url[64], line[96];
+  REQUIRE(mkdtemp(path) != NULL);
+  snprintf(url, sizeof url, "file://%s", path);
+  kevy_options o = KEVY_OPTIONS_INIT;
+  o.url = url;
+  kevy_store *s;
+  REQUIRE(kevy_open(&o, &s) == KEVY_OK);
+  ask(s, "SET old 1");
+  file_begin(&file);
+  put_key(&file, RDB_STRING, "new");
+  put_text(&file, "1");
+  file_end(&file);
+  CHECK(kevy_load_bytes(s, file.at, file.len, NULL) == KEVY_OK);
+  ANSWERS("SET after 1", "+OK");
+  static bytes b;
+  const bytes *st = stream_value(RDB_STREAM_LISTPACKS_2);
+  restore_payload(&b, RDB_STREAM_LISTPACKS_2, st, 10);
+  CHECK(kevy_restore(s, "stream", 6, b.at, b.len, KEVY_NO_TTL, 0) == KEVY_OK);
+  kevy_close(s);
+  REQUIRE(kevy_open(&o, &s) == KEVY_OK);
+  ANSWERS("MGET old new after", "*3 $-1 $1 1 $1 1");
+  ANSWERS("XLEN stream", ":2");
+  ANSWERS("DBSIZE", ":3");
+  kevy_close(s);
+  snprintf(line, sizeof line, "rm -r %s", path);
+  CHECK(system(line) == 0);
+}
+
 /* A load in steps, of a file that comes through a pipe; the last one wakes who waits for a key of it. */
 static void test_steps(void) {
   static bytes b;
@@ -1129,6 +1159,7 @@ int main(void) {
   test_restore_no_memory();
   test_restore_no_malloc();
   test_load_replaces();
+  test_load_directory();
   test_steps();
   return check_end();
 }
