@@ -90,9 +90,10 @@ static void rdb_deadlines_add(writer *w, rdb_deadlines *d, int64_t deadline) {
 }
 
 static void rdb_set_state(rdb_writer *rw, rdb_kinds state) {
-  unsigned key = state >> rdb_kinds_shift(RDB_KEY, RDB_OTHER) & 3u;
+  unsigned key = (unsigned)state >> rdb_kinds_shift(RDB_KEY, RDB_OTHER) & 3u;
+  unsigned value = (unsigned)state >> rdb_kinds_shift(RDB_VALUE, RDB_OTHER) & 3u;
   rw->state = state;
-  rw->plain = (uint8_t)(key << 4 | (state >> rdb_kinds_shift(RDB_VALUE, RDB_OTHER) & 3u));
+  rw->plain = (uint8_t)(key << 4 | value);
 }
 
 static void rdb_aux_state(rdb_writer *rw, rdb_kinds state) {

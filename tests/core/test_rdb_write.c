@@ -402,9 +402,9 @@ static void test_forked_job(void) {
 static void *save_moment(void *context) {
   char name[128];
   snprintf(name, sizeof name, "%s/t%p", directory, context);
-  CHECK(kevy_save(context, name, 0) == KEVY_OK);
+  kevy_status status = kevy_save(context, name, 0);
   unlink(name);
-  return NULL;
+  return status == KEVY_OK ? context : NULL;
 }
 
 static void test_threads(void) {
@@ -422,8 +422,11 @@ static void test_threads(void) {
       if (one_in(3)) kevy_delete(s, key, strlen(key));
       else set(s, key, kevy_int((int64_t)chance()));
     }
-    for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
-    for (int i = 0; i < 3; i++) kevy_close(moments[i]);
+    for (int i = 0; i < 3; i++) {
+      void *saved;
+      CHECK(pthread_join(threads[i], &saved) == 0 && saved == moments[i]);
+      kevy_close(moments[i]);
+    }
   }
   kevy_close(s);
 }
