@@ -19,6 +19,7 @@
 #include "../core/registry.h"
 #include "../core/snapshot.h"
 #include "../core/store_open.h"
+#include "../core/transaction.h"
 #include "../core/type_string.h"
 #include "propagate.h"
 
@@ -228,6 +229,10 @@ void kevy_close(kevy_store *s) {
   if (s == NULL) return;
   if (s->registered) {
     if (!registry_close(s)) return;
+    if (store_enter(s)) {
+      transaction_undo_all(s);
+      store_leave(s);
+    }
     background_stop(s);
   }
   blocking_close(s);
@@ -254,8 +259,8 @@ kevy_status kevy_tick(kevy_store *s, uint64_t budget_us, uint64_t *reclaimed) {
 }
 
 kevy_status kevy_snapshot(kevy_store *s, kevy_store **out) {
-  ENTER(s);
-  kevy_store *frozen = store_freeze(s);
+  if (UNLIKELY(!store_enter_beside(s))) return KEVY_ECLOSED;
+  kevy_store *frozen = store_taken(s) ? store_freeze_before(s) : store_freeze(s);
   if (frozen != NULL) *out = frozen;
   return lending(s, frozen != NULL ? KEVY_OK : KEVY_EOOM);
 }

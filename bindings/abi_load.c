@@ -9,6 +9,7 @@
 static kevy_status load_checked(kevy_store *s, const void *from, const kevy_load_options *options, rdb_load *load) {
   kevy_load_options o = KEVY_LOAD_OPTIONS_INIT;
   if (s->frozen != NULL) return KEVY_EREADONLY;
+  if (s->transaction != NULL) return KEVY_ETRANSACTION;
   if (from == NULL) return store_fail(s, KEVY_EARG, "nothing to load from");
   if (options != NULL) {
     if (options->size < offsetof(kevy_load_options, db)) return store_fail(s, KEVY_EARG, "kevy_load_options.size is not set");

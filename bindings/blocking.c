@@ -190,8 +190,8 @@ KEVY_API kevy_status kevy_wait_call(kevy_store *s, size_t argc, const kevy_value
   if (!store_enter(s)) return KEVY_ECLOSED;
   command_call c;
   kevy_status status = attempt(s, argc, argv, r, encoding, &c);
-  /* Nothing ever comes to a snapshot. */
-  if (status == KEVY_OK && c.waits.keys != 0 && s->frozen == NULL) status = wait_keep(s, &c, argv, r, encoding, out);
+  /* Nothing ever comes to a snapshot, and nothing to a transaction from outside. */
+  if (status == KEVY_OK && c.waits.keys != 0 && s->frozen == NULL && s->transaction == NULL) status = wait_keep(s, &c, argv, r, encoding, out);
   free(c.waits.argv);
   return command_left(s, status, store_settle(s), encoding == REPLY_RESP ? r : NULL);
 }

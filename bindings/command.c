@@ -331,14 +331,23 @@ static void command_unknown_sub(command_call *c, const command *container) {
 /* A container has no answer of its own: without a subcommand its arity fails. */
 void cmd_container(command_call *c) { command_fail_arity(c); }
 
+#define COMMAND_EXEC_ARITY                                                                         \
+  "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
+
 static void command_dispatch(command_call *c) {
   c->row = command_lookup(c->argc, c->argv);
+  bool fits = c->row != NULL && command_arity_fits(c->row, c->argc);
+  if (UNLIKELY(c->session != NULL)) {
+    if (!fits) session_rejects(c);
+    else if (session_queues(c)) return;
+  }
   if (c->row == NULL) {
     const command *container = command_lookup(1, c->argv);
     if (container == NULL) command_unknown(c);
     else command_unknown_sub(c, container);
-  } else if (!command_arity_fits(c->row, c->argc)) {
-    command_fail_arity(c);
+  } else if (!fits) {
+    if (c->row->handler == cmd_exec) command_fail(c, COMMAND_EXEC_ARITY);
+    else command_fail_arity(c);
   } else if (effect_kept(c->store) && command_writes(c->row)) {
     propagate_command(c);
   } else {

@@ -30,6 +30,7 @@ struct command_call {
   bool kinds;              /* what is stored keeps the kind it was given in (kevy_call_typed) */
   kevy_status failed;      /* the status behind an error answered by command_error; else KEVY_OK */
   bool erred;              /* the answer is an error */
+  kevy_session *session;   /* whose command it is; NULL: of none */
   bool may_wait;           /* the caller keeps a command that waits */
   bool over;               /* the error is none of the keys' that it waits for: it ends the wait */
   struct {                 /* set by command_wait */
@@ -166,6 +167,14 @@ typedef struct command_text {
 void command_text_add(command_text *t, const char *text);
 void command_text_add_arg(command_text *t, const kevy_value *arg, size_t most);
 void command_fail_text(command_call *c, const command_text *t);
+
+/* ---- Sessions: session.c --------------------------------------------------------------------- */
+
+/* Whether the session is between MULTI and EXEC and the command is one that waits for EXEC: then it is queued and answered. */
+bool session_queues(command_call *c);
+
+/* A command that is not accepted there: EXEC will refuse. */
+void session_rejects(command_call *c);
 
 /* ---- Handlers: cmd_string.c, cmd_key.c, cmd_server.c, cmd_command.c --------------------------- */
 

@@ -693,6 +693,57 @@ KEVY_API void kevy_wait_close(kevy_wait *w);
 /* The RESP2 bytes of a reply that was made as such, lent until its next use; no NUL ends them. Since 0.1. */
 KEVY_API void kevy_reply_bytes(kevy_reply *r, const char **bytes, size_t *len);
 
+/* ==== Transactions ===========================================================================
+ * Several calls that happen as one, or not at all. A transaction belongs to the thread that began it: on a store with
+ * a lock the calls of others wait for its end, but for kevy_snapshot, which gives them the moment before it. Commands
+ * that block answer at once. Who waits for a key is served at the end. */
+
+typedef struct kevy_version_handle kevy_version_handle; /* a key's version */
+typedef struct kevy_session kevy_session;
+
+/* Begins a transaction, or, inside one, a savepoint: end them in the reverse order. Snapshots and iterators opened inside
+ * stay valid whatever its end. Errors: KEVY_EREADONLY, KEVY_EOOM. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_begin(kevy_store *s);
+
+/* Ends the innermost: what was done since its kevy_begin stays, and is seen by others when the outermost ends.
+ * Errors: KEVY_ETRANSACTION (none is open). O(1). Since 0.1. */
+KEVY_API kevy_status kevy_commit(kevy_store *s);
+
+/* Ends the innermost: the store is as it was at its kevy_begin, deadlines and used memory included. Takes no memory.
+ * Errors: KEVY_ETRANSACTION (none is open). O(what was written inside). Since 0.1. */
+KEVY_API kevy_status kevy_rollback(kevy_store *s);
+
+/* How many are open, one inside the other; those of another thread are not counted. Since 0.1. */
+KEVY_API int32_t kevy_transaction_depth(kevy_store *s);
+
+/* kevy_lock, for hosts with a lock of their own: KEVY_UNMET, and nothing entered, while another thread's transaction is
+ * open, on a store without a lock, too. Since 0.1. */
+KEVY_API kevy_status kevy_try_lock(kevy_store *s);
+
+/* A key's version, to tell later whether the key was written, removed or has expired since. While it is held, writers pay as for
+ * a snapshot. May outlive s. Errors: KEVY_EREADONLY (a snapshot), KEVY_EOOM. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_version_of(kevy_store *s, const char *key, size_t klen, kevy_version_handle **out);
+
+/* KEVY_OK: the key is of this version still; KEVY_UNMET: it changed. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_version_check(kevy_store *s, kevy_version_handle *v);
+
+/* KEVY_OK: two versions of one key are the same; KEVY_UNMET: it changed between them. Since 0.1. */
+KEVY_API kevy_status kevy_version_compare(kevy_version_handle *a, kevy_version_handle *b);
+
+/* Lets go of it. NULL is allowed. Any thread. Since 0.1. */
+KEVY_API void kevy_version_close(kevy_version_handle *v);
+
+/* A session: where MULTI, EXEC, DISCARD, WATCH and UNWATCH work, as on a connection of Redis. One thread at a time. s must not
+ * be closed before it. Errors: KEVY_EREADONLY, KEVY_EOOM. Since 0.1. */
+KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out);
+
+/* As kevy_call (with KEVY_TYPED kevy_call_typed, with KEVY_RESP RESP2 bytes, for kevy_reply_bytes). Since 0.1. */
+KEVY_API kevy_status kevy_session_call(kevy_session *session, size_t argc, const kevy_value *argv,
+                                       uint32_t flags, kevy_reply *r);
+
+/* Forgets what was queued and watched. NULL is allowed. Since 0.1. */
+KEVY_API void kevy_session_close(kevy_session *session);
+
 /* ==== Watching =============================================================================== */
 
 /* The index-th figure of the store: its name ("used_memory") and value. KEVY_MISSING past the last.

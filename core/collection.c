@@ -198,12 +198,16 @@ void collection_release(space *sp, ref top) { node_retire_collection(sp, top); }
 
 /* The version that a moment of this epoch sees, from k on to older ones. NULL: none. A version is seen by the
  * epochs from its birth to the next newer one's. */
-static keyed *version_at(const space *sp, keyed *k, uint64_t epoch) {
-  while (k->c.head.birth > epoch) {
-    if (k->c.older == 0) return NULL;
-    k = collection_ptr(sp, k->c.older);
+collection *collection_version(const space *sp, collection *c, uint64_t epoch) {
+  while (c->head.birth > epoch) {
+    if (c->older == 0) return NULL;
+    c = collection_ptr(sp, c->older);
   }
-  return k;
+  return c;
+}
+
+static keyed *version_at(const space *sp, keyed *k, uint64_t epoch) {
+  return (keyed *)collection_version(sp, &k->c, epoch);
 }
 
 static bool version_has(const space *sp, const keyed *k, uint64_t hash, ref block) {
@@ -275,7 +279,10 @@ static bool drop_version(space *sp, collection *c, uint32_t *items) {
 
 static void unlink_version(space *sp, collection *c) {
   if (c->newer != 0) ((collection *)collection_ptr(sp, c->newer))->older = c->older;
-  if (c->older != 0) ((collection *)collection_ptr(sp, c->older))->newer = c->newer;
+  if (c->older == 0) return;
+  /* After a rollback an older version may have another newer one. */
+  collection *older = collection_ptr(sp, c->older);
+  if (older->newer == collection_ref(sp, c)) older->newer = c->newer;
 }
 
 static bool drain_grave(space *sp, uint32_t *items) {
@@ -292,23 +299,119 @@ static bool drain_grave(space *sp, uint32_t *items) {
 }
 
 /* A grave is taken apart as of its own time: moments that were opened after its value went see nothing of it, so
- * the newest that counts is the newest from before its birth. */
+ * the newest that counts is the newest from before its birth. Returns the newest there is, to be set again. */
+static moment *step_back(space *sp, const collection *c) {
+  moment *newest = sp->moments, *before = newest;
+  while (before != NULL && before->epoch >= c->head.birth) before = before->older;
+  sp->moments = before;
+  sp->newest = before != NULL ? before->epoch : 0;
+  return newest;
+}
+
+static void step_forth(space *sp, moment *newest) {
+  sp->moments = newest;
+  sp->newest = newest != NULL ? newest->epoch : 0;
+}
+
 bool collection_drain(space *sp, uint32_t *items) {
   while (sp->graves != 0) {
     if (*items == 0) return false;
     --*items;
-    collection *c = collection_ptr(sp, sp->graves);
-    moment *newest = sp->moments, *before = newest;
-    while (before != NULL && before->epoch >= c->head.birth) before = before->older;
-    uint64_t epoch = sp->newest;
-    sp->moments = before;
-    sp->newest = before != NULL ? before->epoch : 0;
+    moment *newest = step_back(sp, collection_ptr(sp, sp->graves));
     bool done = drain_grave(sp, items);
-    sp->moments = newest;
-    sp->newest = epoch;
+    step_forth(sp, newest);
     if (!done) return false;
   }
   return true;
+}
+
+/* ---- going back ---- */
+
+static void finish_version(space *sp, collection *c) {
+  uint32_t all = UINT32_MAX;
+  moment *newest = step_back(sp, c);
+  while (!drop_version(sp, c, &all)) all = UINT32_MAX;
+  step_forth(sp, newest);
+  unlink_version(sp, c);
+  mem_free(&sp->mem, collection_ref(sp, c), c->head.size);
+}
+
+void collection_finish_kept(space *sp, ref until) {
+  for (ref *link = &sp->kept; *link != until;) {
+    collection *c = collection_ptr(sp, *link);
+    if (!c->superseded) {
+      link = &c->next_grave;
+      continue;
+    }
+    *link = c->next_grave;
+    finish_version(sp, c);
+  }
+}
+
+void collection_revive(space *sp, collection *c) {
+  const collection_kind *kind = collection_kind_of(c->type);
+  ref member;
+  c->superseded = false;
+  c->newer = 0;
+  while ((member = node_dead_top(sp, c->dead)) != 0) {
+    node_dead_pop(sp, &c->dead);
+    if (kind->hang != NULL) kind->hang(sp, c, member);
+  }
+}
+
+typedef struct hang_step {
+  space *sp;
+  collection *before;
+} hang_step;
+
+static bool version_keeps(const space *sp, const collection *c, ref member) {
+  const entry *e = collection_ptr(sp, member);
+  return version_has(sp, (const keyed *)c, hash_bytes(sp->secret, entry_key(e), entry_klen(e)), member);
+}
+
+static void hang_kept(void *context, uint64_t item) {
+  const hang_step *step = context;
+  if (version_keeps(step->sp, step->before, item))
+    collection_kind_of(step->before->type)->hang(step->sp, step->before, item);
+}
+
+void collection_unhang(space *sp, collection *c, uint64_t epoch) {
+  const collection_kind *kind = collection_kind_of(c->type);
+  collection *before = kind->unhang != NULL ? collection_version(sp, c, epoch) : NULL;
+  if (before == NULL) return;
+  hang_step step = {sp, before};
+  if (c->superseded) node_dead_each(sp, c->dead, hang_kept, &step);
+  else kind->unhang(sp, c, before, epoch);
+}
+
+/* Frees what only a superseded version has kept, and it. */
+static void abandon_version(space *sp, collection *c, const collection *before) {
+  ref member;
+  while ((member = node_dead_top(sp, c->dead)) != 0) {
+    node_dead_pop(sp, &c->dead);
+    if (before == NULL || !version_keeps(sp, before, member)) node_free_entry(sp, member);
+  }
+}
+
+void collection_abandon(space *sp, ref top, uint64_t epoch) {
+  collection *c = collection_ptr(sp, top), *before = collection_version(sp, c, epoch);
+  if (c->superseded) {
+    abandon_version(sp, c, before);
+  } else if (before == NULL) {
+    c->next_grave = sp->graves;
+    sp->graves = top;
+    return;
+  } else {
+    collection_kind_of(c->type)->abandon(sp, c, before, epoch);
+  }
+  unlink_version(sp, c);
+  mem_free(&sp->mem, top, c->head.size);
+}
+
+static void abandon_member(void *context, ref block) { node_free_entry(context, block); }
+
+void keyed_abandon(space *sp, keyed *k, const keyed *before, uint64_t epoch) {
+  table_abandon(sp, &k->members, &before->members, epoch, true, abandon_member, sp);
 }
 
 uint64_t collection_bytes(const char *base, const entry *e) {

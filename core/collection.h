@@ -13,7 +13,7 @@
  * path. When no snapshot sees it any more it lies in the graveyard, and node_drain takes it apart a slice
  * at a time: each type says how (collection_kind.drop).
  *
- * `older`, `newer`, `dead` and `next_grave` are the owner's and are written in place also in versions that
+ * `older`, `newer`, `dead`, `next_grave` and the flags are the owner's and are written in place also in versions that
  * snapshots see; readers of snapshots never look at them. Owner's thread only, but for reading.
  *
  * How an operation goes: collection_read or collection_write finds the key once; a small value is edited in a
@@ -34,7 +34,8 @@ typedef struct collection {
   uint64_t bytes;   /* handed out below, but for tables and inner nodes, which count their own */
   uint8_t type;     /* KEVY_TYPE_ */
   bool superseded;  /* a newer version took its place: its blocks are on dead lists, or that one's */
-  uint8_t unused[6];
+  bool borrows;     /* undone: its index of deadlines is the older version's */
+  uint8_t unused[5];
 } collection;
 
 /* One whose elements are entries in a table: hash, set, sorted set. */
@@ -53,6 +54,13 @@ typedef struct collection_kind {
   ref (*clone)(kevy_store *s, const collection *c);
   /* What its tables and inner nodes take, which c->bytes leaves out. */
   uint64_t (*bytes)(const collection *c);
+  /* Going back (transaction.h) from c to the version that a moment of this epoch sees: frees what was born since, but for
+   * the top node. */
+  void (*abandon)(space *sp, collection *c, collection *before, uint64_t epoch);
+  /* Before that, where members have deadlines (NULL: none have): takes c's new members off the index that both share, and
+   * hangs a member that `before` has again on it. */
+  void (*unhang)(space *sp, collection *c, collection *before, uint64_t epoch);
+  void (*hang)(space *sp, collection *before, ref member);
 } collection_kind;
 
 /* By KEVY_TYPE_; NULL for what has no large form. */
@@ -111,6 +119,25 @@ void collection_release(space *sp, ref top);
 /* Takes graves apart, at most *items blocks. True when the graveyard is empty. */
 bool collection_drain(space *sp, uint32_t *items);
 
+/* ---- going back: for transaction.h ---- */
+
+/* The version that a moment of this epoch sees, from c on to older ones. NULL: none. */
+collection *collection_version(const space *sp, collection *c, uint64_t epoch);
+
+/* Takes those superseded apart, in the list of kept graves from its head to `until`. */
+void collection_finish_kept(space *sp, ref until);
+
+/* A version that a moment of this epoch sees becomes the newest again. */
+void collection_revive(space *sp, collection *c);
+
+/* Deadlines: takes what c has beyond what the epoch saw off the index; for a superseded version, hangs what only it kept
+ * and what the epoch saw. */
+void collection_unhang(space *sp, collection *c, uint64_t epoch);
+
+/* Frees what c, which was born after the epoch, has beyond what the epoch saw, and c: at once what was written, a slice at a
+ * time a value that the epoch saw nothing of. */
+void collection_abandon(space *sp, ref top, uint64_t epoch);
+
 /* ---- member entries of a keyed value that is writable ---- */
 
 /* The member with these bytes, NULL when there is none. Not for writing: own the slot first. */
@@ -127,6 +154,9 @@ void member_retire(space *sp, keyed *k, ref block, uint64_t hash, bool fresh);
 
 /* The table's half of a grave: members and segments, then the directory. For collection_kind.drop. */
 bool keyed_drop(space *sp, keyed *k, uint32_t *items);
+
+/* The table's half of collection_kind.abandon. */
+void keyed_abandon(space *sp, keyed *k, const keyed *before, uint64_t epoch);
 
 /* Bytes that go when this value goes. */
 uint64_t collection_bytes(const char *base, const entry *e);

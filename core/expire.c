@@ -42,7 +42,7 @@ void expire_move(kevy_store *s, ref block, int64_t deadline) {
 }
 
 bool expire_slice(kevy_store *s, uint32_t items, uint64_t *expired) {
-  if (s->sp->wheel == 0 || s->frozen != NULL || UNLIKELY(s->clock.still)) return true;
+  if (s->sp->wheel == 0 || s->frozen != NULL || UNLIKELY(s->clock.still) || s->sp->transactions != 0) return true;
   int64_t now = store_now(s);
   if (now < s->next_due) return true;
   ref block;

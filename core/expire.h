@@ -31,7 +31,7 @@ void expire_remove(kevy_store *s, ref block);
 void expire_move(kevy_store *s, ref block, int64_t deadline);
 
 /* Deletes up to `items` due keys (moving an entry down a level counts as one). True when nothing more is
- * due. Sets s->next_due. */
+ * due. Sets s->next_due. Inside a transaction what is due waits: the keys count as absent where they are met. */
 bool expire_slice(kevy_store *s, uint32_t items, uint64_t *expired);
 
 /* Hangs every entry anew as seen from the present, after the tests' clock went back. O(keys). */

@@ -7,12 +7,9 @@
 #include "collection.h"
 #include "hashing.h"
 #include "space.h"
+#include "timers.h"
 
 #define DEAD_ITEMS NODE_ROOM_MAX
-/* What an item is, when it is no entry. */
-#define DEAD_NODE UINT64_C(1)
-#define DEAD_COLLECTION UINT64_C(2)
-#define DEAD_NODES (DEAD_NODE | DEAD_COLLECTION)
 
 /* A link of a dead list: blocks that some live moment can still see. */
 typedef struct dead_chunk {
@@ -106,7 +103,14 @@ void node_dead_pop(space *sp, ref *list) {
   dead_trim(sp, list);
 }
 
-static void node_free(space *sp, ref r) {
+void node_dead_each(space *sp, ref list, void (*visit)(void *context, uint64_t item), void *context) {
+  for (const dead_chunk *c; list != 0; list = c->next) {
+    c = at(sp, list);
+    for (uint64_t i = 0; i < c->count; i++) visit(context, c->items[i]);
+  }
+}
+
+void node_free(space *sp, ref r) {
   mem_free(&sp->mem, r, ((node *)at(sp, r))->size);
 }
 
@@ -134,8 +138,9 @@ uint64_t node_entry_bytes(const space *sp, ref r) {
 
 static void bury(space *sp, ref r) {
   collection *c = at(sp, r);
-  c->next_grave = sp->graves;
-  sp->graves = r;
+  ref *list = UNLIKELY(sp->transactions != 0) && c->older != 0 ? &sp->kept : &sp->graves;
+  c->next_grave = *list;
+  *list = r;
 }
 
 void node_retire_collection(space *sp, ref r) {
@@ -174,6 +179,8 @@ static bool drain_sees(const space *sp, uint64_t item, const moment *older) {
   if (item & DEAD_NODES) return ((node *)at(sp, item & ~DEAD_NODES))->birth <= older->epoch;
   const entry *e = at(sp, item);
   uint64_t hash = hash_bytes(sp->secret, entry_key(e), entry_klen(e));
+  if (UNLIKELY(entry_type(e) == ENTRY_TIMER))
+    return (sp->transactions != 0 || sp->undone != NULL) && timers_seen(older, item, hash);
   return table_find_ref(sp->mem.base, &older->keys, hash, item) != NULL;
 }
 
@@ -196,6 +203,20 @@ static bool drain_moment(space *sp, moment *m, uint32_t *items) {
   }
   dead_trim(sp, &m->dead);
   return true;
+}
+
+void node_drain_since(space *sp, uint64_t epoch) {
+  moment **link = &sp->draining;
+  for (moment *m; (m = *link) != NULL;) {
+    if (m->epoch <= epoch) {
+      link = &m->next_released;
+      continue;
+    }
+    uint32_t all = UINT32_MAX;
+    while (!drain_moment(sp, m, &all)) all = UINT32_MAX;
+    *link = m->next_released;
+    free(m);
+  }
 }
 
 bool node_drain(space *sp, uint32_t items) {

@@ -52,16 +52,28 @@ void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh);
  * graveyard, when none does. */
 void node_retire_collection(space *sp, ref r);
 
+/* What an item of a dead list is, when it is no entry. */
+#define DEAD_NODE UINT64_C(1)
+#define DEAD_COLLECTION UINT64_C(2)
+#define DEAD_NODES (DEAD_NODE | DEAD_COLLECTION)
+
 /* A dead list: entries that something older still sees. */
 void node_dead_push(space *sp, ref *list, ref block);
 ref node_dead_top(const space *sp, ref list); /* 0 when empty */
 void node_dead_pop(space *sp, ref *list);
+void node_dead_each(space *sp, ref list, void (*visit)(void *context, uint64_t item), void *context);
 
 /* What an entry takes, its blob included. */
 uint64_t node_entry_bytes(const space *sp, ref r);
 
 /* Frees up to `items` of what released snapshots and large values left behind. True when nothing is left. */
 bool node_drain(space *sp, uint32_t items);
+
+/* Drains, all of it, what released moments behind this epoch left behind. */
+void node_drain_since(space *sp, uint64_t epoch);
+
+/* Frees a node that nobody sees. */
+void node_free(space *sp, ref r);
 
 /* Gives back one owner's count of a blob. */
 void node_release_blob(space *sp, ref r);

@@ -44,6 +44,11 @@ static void *records_here(const char *base, const record_kind *kind, const recor
   return records_nth(records_leaf_at(base, at->leaf), kind, at->index);
 }
 
+const void *records_in_leaf(const char *base, ref leaf, const record_kind *kind, uint32_t i) {
+  records_leaf *l = records_leaf_at(base, leaf);
+  return i < l->used ? records_nth(l, kind, i) : NULL;
+}
+
 void *records_find(const char *base, const tree *t, const record_kind *kind, const void *sought, records_at *at) {
   at->index = 0;
   at->found = false;

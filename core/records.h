@@ -40,6 +40,9 @@ void *records_last(const char *base, const tree *t, const record_kind *kind, rec
 /* The record behind the place. NULL: none, and the place stays. */
 void *records_next(const char *base, const record_kind *kind, records_at *at);
 
+/* The i-th record of a leaf of the tree. NULL past the last. */
+const void *records_in_leaf(const char *base, ref leaf, const record_kind *kind, uint32_t i);
+
 /* The record at the place, which is one, writable. NULL: no memory. */
 void *records_own(space *sp, tree *t, const record_kind *kind, records_at *at, bool must);
 

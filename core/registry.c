@@ -6,13 +6,14 @@
 #include "background.h"
 #include "effect.h"
 #include "persist/directory.h"
+#include "transaction.h"
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static kevy_store *registry_stores;
 
 static void before_fork(void) {
   pthread_mutex_lock(&registry_lock);
-  for (kevy_store *s = registry_stores; s != NULL; s = s->next_threaded) store_enter(s);
+  for (kevy_store *s = registry_stores; s != NULL; s = s->next_threaded) store_enter_beside(s);
 }
 static void after_fork_parent(void) {
   for (kevy_store *s = registry_stores; s != NULL; s = s->next_threaded) store_leave(s);
@@ -28,6 +29,7 @@ static void close_directory(kevy_store *s) {
 static void after_fork_child(void) {
   for (kevy_store *s = registry_stores; s != NULL; s = s->next_threaded) {
     background_forked(s);
+    if (store_taken(s)) transaction_undo_all(s); /* its thread is not here */
     if (effect_kept(s)) close_directory(s);
     store_leave(s);
   }

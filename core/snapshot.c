@@ -1,6 +1,8 @@
 /* snapshot: see snapshot.h. */
 #include "snapshot.h"
 
+#include "transaction.h"
+
 #include <stdlib.h>
 
 moment *snapshot_share(moment *m) {
@@ -30,6 +32,7 @@ moment *snapshot_open(space *sp, int64_t now) {
   m->epoch = newest != NULL && !sp->written ? newest->epoch : sp->epoch++;
   m->now = now;
   m->with_ttl = sp->with_ttl;
+  m->timers = sp->timers;
   m->sp = sp;
   atomic_init(&m->holders, 1);
   m->older = sp->moments;
@@ -41,12 +44,16 @@ moment *snapshot_open(space *sp, int64_t now) {
   return m;
 }
 
+void snapshot_let_go(moment *m) {
+  space *sp = m->sp;
+  if (atomic_fetch_sub(&m->holders, 1) != 1) return;
+  m->next_released = atomic_load(&sp->released);
+  while (!atomic_compare_exchange_weak(&sp->released, &m->next_released, m)) continue;
+}
+
 void snapshot_close(moment *m) {
   space *sp = m->sp;
-  if (atomic_fetch_sub(&m->holders, 1) == 1) {
-    m->next_released = atomic_load(&sp->released);
-    while (!atomic_compare_exchange_weak(&sp->released, &m->next_released, m)) continue;
-  }
+  snapshot_let_go(m);
   space_unref(sp);
 }
 
@@ -79,6 +86,10 @@ static void collect_pin(space *sp, pin_node *p) {
  * the one that takes its place was opened before writes that `written` no longer tells of, unless both are
  * of one epoch. */
 static void retire_moment(space *sp, moment *m) {
+  if (UNLIKELY(m->undone != NULL)) {
+    transaction_left(sp, m->undone);
+    return;
+  }
   if (m->newer == NULL && m->older != NULL && m->older->epoch != m->epoch) sp->written = true;
   if (m->newer != NULL) m->newer->older = m->older;
   else sp->moments = m->older;
@@ -89,7 +100,8 @@ static void retire_moment(space *sp, moment *m) {
 }
 
 void snapshot_collect(space *sp) {
-  if (atomic_load_explicit(&sp->released, memory_order_relaxed) != NULL) {
+  /* The last moment from inside an undone transaction lets go of the one it began at. */
+  while (atomic_load_explicit(&sp->released, memory_order_relaxed) != NULL) {
     moment *m = atomic_exchange(&sp->released, NULL);
     while (m != NULL) {
       moment *next = m->next_released;

@@ -17,6 +17,9 @@ moment *snapshot_share(moment *m);
 /* Lets go of one hold. Any thread. */
 void snapshot_close(moment *m);
 
+/* The same for a hold without a reference on the space. */
+void snapshot_let_go(moment *m);
+
 /* True when there is something to collect. */
 static inline bool snapshot_waiting(const space *sp) {
   return atomic_load_explicit(&sp->released, memory_order_relaxed) != NULL ||

@@ -7,6 +7,7 @@
 
 #include "blob.h"
 #include "snapshot.h"
+#include "transaction.h"
 
 /* getrandom does not fail for 192 bytes on a system that has booted; the clock is there for one that
  * forbids the call. */
@@ -62,6 +63,7 @@ void space_unref(space *sp) {
   if (atomic_fetch_sub_explicit(&sp->refs, 1, memory_order_acq_rel) != 1) return;
   free_moments(sp->moments, next_older);
   free_moments(sp->draining, next_released);
+  transaction_forget(sp);
   pin_node *p = sp->pinned; /* all let go of, or the space would be referenced */
   while (p != NULL) {
     pin_node *next = p->next;

@@ -23,8 +23,10 @@ typedef struct moment {
   ref dead; /* newest chunk of the dead list, 0 for none */
   _Atomic uint64_t holders;
   struct space *sp;
+  table timers; /* as the keyspace's then: what a transaction goes back to */
   struct moment *newer, *older; /* live moments, by epoch */
   struct moment *next_released;
+  struct transaction *undone; /* the one it was opened in, which was rolled back; NULL: none */
 } moment;
 
 /* One owner's count of a blob, held by a pin. On the owner's list while it lives; on `unpinned`, too, once
@@ -44,6 +46,9 @@ struct space {
   moment *moments; /* newest first */
   moment *draining;  /* released ones whose dead lists are not empty yet, by next_released */
   ref graves;        /* large values nobody sees any more, by next_grave */
+  ref kept;          /* the like made of what a transaction began with: they wait for its end */
+  uint32_t transactions; /* that hold a moment of this space and can go back to it */
+  struct transaction *undone; /* rolled back while moments from inside them live */
   uint64_t retained; /* bytes on dead lists */
   ref wheel;            /* the deadline index, 0 until the first deadline */
   uint64_t with_ttl;

@@ -14,6 +14,7 @@
 #include "snapshot.h"
 #include "store_open.h"
 #include "timers.h"
+#include "transaction.h"
 
 #define PAY_EVERY 64 /* writes between two slices of upkeep */
 #define PAY_SOON 4   /* ... while more is due */
@@ -26,6 +27,8 @@ static inline uintptr_t this_thread(void) {
   static __thread char self __attribute__((tls_model("initial-exec")));
   return (uintptr_t)&self;
 }
+
+uintptr_t store_thread(void) { return this_thread(); }
 
 static inline void spin_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -67,13 +70,38 @@ static inline void lock_give(store_lock *l) {
   else atomic_store_explicit(&l->owner, 0, memory_order_release);
 }
 
-/* Not COLD: gcc would take every function that enters a store for cold, too, and build it for size. */
-__attribute__((noinline)) bool store_enter_guarded(kevy_store *s) {
-  if (s->closed || !s->locked) return !s->closed;
+bool store_taken(const kevy_store *s) {
+  uintptr_t owner = atomic_load_explicit(&s->transaction_owner, memory_order_acquire);
+  return owner != 0 && owner != this_thread();
+}
+
+bool store_enter_beside(kevy_store *s) {
+  if (!s->locked) return !s->closed;
+  if (s->closed) return false;
   lock_take(&s->lock);
   if (!s->closed) return true;
   lock_give(&s->lock);
   return false;
+}
+
+/* Another thread's transaction is open: its owner needs the lock for each of its calls. */
+static __attribute__((noinline)) bool wait_for_transaction(kevy_store *s) {
+  do {
+    lock_give(&s->lock);
+    for (unsigned naps = 0; store_taken(s); naps++) {
+      struct timespec nap = {0, naps < 20 ? 20000 : 500000};
+      nanosleep(&nap, NULL);
+    }
+    if (!store_enter_beside(s)) return false;
+  } while (store_taken(s));
+  return true;
+}
+
+/* Not COLD: gcc would take every function that enters a store for cold, too, and build it for size. */
+__attribute__((noinline)) bool store_enter_guarded(kevy_store *s) {
+  if (!store_enter_beside(s)) return false;
+  if (LIKELY(!store_taken(s))) return true;
+  return wait_for_transaction(s);
 }
 
 FLAT bool store_enter(kevy_store *s) { return LIKELY(s->guard == 0) || store_enter_guarded(s); }
@@ -96,13 +124,15 @@ static void store_let_go(kevy_store *s, ref lent) {
   else node_release_blob(s->sp, lent);
 }
 
+void store_unlend(kevy_store *s) {
+  if (s->lent != 0) store_let_go(s, s->lent);
+  s->lent = 0;
+}
+
 COLD void store_pay(kevy_store *s) {
-  if (s->lent != 0) {
-    store_let_go(s, s->lent);
-    s->lent = 0;
-  }
+  store_unlend(s);
   if (UNLIKELY(s->background != NULL)) background_ensure(s);
-  if (UNLIKELY(s->readies != 0) && s->serve != NULL) s->serve(s);
+  if (UNLIKELY(s->readies != 0) && s->serve != NULL && s->transaction == NULL) s->serve(s);
   if (effect_kept(s)) s->until_pay = --s->effects->until_pay;
   if (s->until_pay <= 0) s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
   if (effect_kept(s)) store_pay_always(s);
@@ -203,7 +233,7 @@ void store_reset_stats(kevy_store *s) { s->hits = s->misses = s->expired = s->ev
 
 /* ---- opening and closing ---- */
 
-static void store_attach(kevy_store *s, space *sp) {
+void store_attach(kevy_store *s, space *sp) {
   s->sp = sp;
   s->base = sp->mem.base;
   s->keys = &sp->keys;
@@ -231,18 +261,14 @@ kevy_store *store_new(uint64_t maxmemory, uint32_t flags) {
 
 #define FREEZE_ITEMS 128
 
-/* Time stands still in a snapshot: a hash whose fields are all due goes now, or is there to the end. */
-kevy_store *store_freeze(kevy_store *s) {
+static kevy_store *store_frozen(kevy_store *s, moment *m) {
   kevy_store *copy = calloc(1, sizeof *copy);
-  if (copy == NULL) return NULL;
-  if (UNLIKELY(s->sp->timers.count != 0)) (void)expire_slice(s, FREEZE_ITEMS, NULL);
-  moment *m = s->frozen != NULL ? snapshot_share(s->frozen)
-                                : snapshot_open(s->sp, clock_now(&s->clock));
-  if (m == NULL) {
+  if (copy == NULL || m == NULL) {
+    if (m != NULL) snapshot_close(m);
     free(copy);
     return NULL;
   }
-  store_attach(copy, s->sp);
+  store_attach(copy, m->sp);
   copy->keys = &m->keys;
   copy->frozen = m;
   copy->unwritable = KEVY_EREADONLY;
@@ -253,7 +279,21 @@ kevy_store *store_freeze(kevy_store *s) {
   return copy;
 }
 
+/* Time stands still in a snapshot: a hash whose fields are all due goes now, or is there to the end. */
+kevy_store *store_freeze(kevy_store *s) {
+  if (UNLIKELY(s->sp->timers.count != 0)) (void)expire_slice(s, FREEZE_ITEMS, NULL);
+  return store_frozen(s, s->frozen != NULL ? snapshot_share(s->frozen)
+                                           : snapshot_open(s->sp, clock_now(&s->clock)));
+}
+
+kevy_store *store_freeze_before(kevy_store *s) {
+  const transaction *t = s->transaction;
+  while (t->outer != NULL) t = t->outer;
+  return store_frozen(s, snapshot_share(t->start));
+}
+
 void store_free(kevy_store *s) {
+  transaction_undo_all(s);
   if (s->frozen != NULL) snapshot_close(s->frozen);
   else space_abandon(s->sp);
   free(s->scratch);
@@ -265,12 +305,12 @@ void store_free(kevy_store *s) {
 kevy_status store_clear(kevy_store *s) {
   space *sp = space_open(s->maxmemory), *old = s->sp;
   if (sp == NULL) return KEVY_EOOM;
+  store_unlend(s);
   store_attach(s, sp);
   if (effect_kept(s)) store_pay_always(s);
-  s->lent = 0;
   s->touched = true;
   effect_cleared(s);
-  space_abandon(old);
+  if (LIKELY(old->transactions == 0)) space_abandon(old);
   return KEVY_OK;
 }
 

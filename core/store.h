@@ -59,6 +59,8 @@ typedef struct kevy_store {
   struct kevy_store *next_threaded; /* the registry's list */
   struct background *background;
   void (*serve)(struct kevy_store *s); /* gives what was written to who waits for it; NULL: nobody does */
+  struct transaction *transaction; /* the innermost that is open, NULL for none (transaction.h) */
+  _Atomic uintptr_t transaction_owner; /* whose it is: a thread's own address */
   struct kevy_wait *waiters, *waiters_last;
   uint32_t readies;                    /* keys written since; beyond STORE_READY_MAX any may have been */
   uint64_t ready[STORE_READY_MAX];     /* their hashes */
@@ -67,6 +69,15 @@ typedef struct kevy_store {
 /* Takes the lock, where there is one. False, and nothing taken, when the store is closed. */
 bool store_enter(kevy_store *s);
 bool store_enter_guarded(kevy_store *s);
+
+/* The same without waiting for another thread's transaction to end: for what reads the state before it. */
+bool store_enter_beside(kevy_store *s);
+
+/* True when another thread's transaction is open. Needs no lock. */
+bool store_taken(const kevy_store *s);
+
+/* The calling thread's own address. */
+uintptr_t store_thread(void);
 
 /* Gives the lock back. Of a store with a log: publishes the effects of the call, and waits, without the lock, until they
  * are as durable as asked for; else KEVY_EDURABILITY. */
@@ -141,11 +152,16 @@ uint64_t store_random(void *s);
 kevy_status store_info(kevy_store *s, size_t index, const char **name, kevy_value *value);
 void store_reset_stats(kevy_store *s);
 
-/* Puts a new, empty space under the store. */
+/* Puts a new, empty space under the store; inside a transaction the old one stays aside until its end. */
 kevy_status store_clear(kevy_store *s);
 
 /* Puts the space of another store, which nobody else knows, under this one, and takes over its clock; the other has this one's
  * then. */
 void store_adopt(kevy_store *s, kevy_store *from);
+/* Lets go of what the last result borrowed. */
+void store_unlend(kevy_store *s);
+
+/* Puts this space under the store. */
+void store_attach(kevy_store *s, space *sp);
 
 #endif

@@ -10,6 +10,9 @@ kevy_store *store_new(uint64_t maxmemory, uint32_t flags);
 /* A read-only store of this instant of s, live or itself a snapshot. NULL: no memory. */
 kevy_store *store_freeze(kevy_store *s);
 
+/* The same of the instant before another thread's transaction, which is open. */
+kevy_store *store_freeze_before(kevy_store *s);
+
 /* Frees the handle; the space goes with its last reference. */
 void store_free(kevy_store *s);
 

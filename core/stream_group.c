@@ -405,6 +405,52 @@ bool stream_group_drop_all(space *sp, stream *st, uint32_t *items) {
   return stream_doomed_drop(sp, st, items) && stream_named_drop(sp, st, &st->groups, items, stream_group_drop);
 }
 
+/* ---- going back ---- */
+
+typedef struct stream_going {
+  space *sp;
+  uint64_t epoch;
+  void (*inner)(const struct stream_going *g, void *of);
+} stream_going;
+
+static bool stream_born_since(const stream_going *g, ref r) {
+  return ((const node *)stream_ptr(g->sp, r))->birth > g->epoch;
+}
+
+static void stream_abandon_named(const stream_going *g, ref r, ref name) {
+  if (!stream_born_since(g, r)) return;
+  g->inner(g, stream_ptr(g->sp, r));
+  if (stream_born_since(g, name)) node_free(g->sp, name);
+  node_free(g->sp, r);
+}
+
+static void stream_abandon_leaf(void *context, ref leaf) {
+  const stream_going *g = context;
+  const stream_named *n;
+  for (uint32_t i = 0; (n = records_in_leaf(g->sp->mem.base, leaf, &named_records, i)) != NULL; i++)
+    stream_abandon_named(g, n->node, n->name);
+}
+
+static void stream_abandon_consumer(const stream_going *g, void *of) {
+  tree_abandon(g->sp, &((stream_consumer *)of)->pending, g->epoch, NULL, NULL);
+}
+
+static void stream_abandon_group(const stream_going *g, void *of) {
+  stream_going consumers = {g->sp, g->epoch, stream_abandon_consumer};
+  tree_abandon(g->sp, &((stream_group *)of)->pending, g->epoch, NULL, NULL);
+  tree_abandon(g->sp, &((stream_group *)of)->consumers, g->epoch, stream_abandon_leaf, &consumers);
+}
+
+void stream_group_abandon_all(space *sp, stream *st, uint64_t epoch) {
+  stream_going groups = {sp, epoch, stream_abandon_group};
+  for (ref r = st->doomed, next; r != 0 && stream_born_since(&groups, r); r = next) {
+    const stream_group *g = stream_ptr(sp, r);
+    next = g->next_doomed;
+    stream_abandon_named(&groups, r, g->name);
+  }
+  tree_abandon(sp, &st->groups, epoch, stream_abandon_leaf, &groups);
+}
+
 /* ---- copying ---- */
 
 static bool stream_consumer_clone(space *sp, const stream_consumer *from, stream *to, stream_group *g) {

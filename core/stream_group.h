@@ -145,6 +145,7 @@ void stream_group_pay(space *sp, stream *st);
 
 bool stream_group_clone_all(space *sp, const stream *from, stream *to);
 bool stream_group_drop_all(space *sp, stream *st, uint32_t *items);
+void stream_group_abandon_all(space *sp, stream *st, uint64_t epoch); /* as collection_kind.abandon */
 bool stream_group_check_all(const char *base, const stream *st);
 
 #endif

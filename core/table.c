@@ -838,6 +838,88 @@ bool table_drop(space *sp, table *t, table_walk *w, uint32_t *items, table_last_
   return true;
 }
 
+/* ---- going back ---- */
+
+typedef struct abandon_step {
+  space *sp;
+  const table *before;
+  uint64_t epoch;
+  bool give_back;
+  table_visit visit;
+  void *context;
+} abandon_step;
+
+/* A hash with this home bucket, tag and first 24 bits: all that a lookup by block asks of one. */
+static uint64_t hash_like(uint64_t word, unsigned home, uint64_t tag) {
+  uint64_t low = (((uint64_t)home << 32) / TABLE_BUCKETS + 512) & ~UINT64_C(0xff);
+  return TOP24(word) | low | tag;
+}
+
+/* Visits what is new in one segment. What is not fresh in one that was owned in the first epoch was there before. */
+static void abandon_slots(const abandon_step *step, const segment *s) {
+  bool first = s->head.birth == step->epoch + 1;
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+    for (unsigned i = 0; i < TABLE_WAYS; i++) {
+      uint64_t word = s->buckets[b].slots[i];
+      if (slot_ref(word) == 0 || (first && !(word & SLOT_FRESH))) continue;
+      unsigned home = wrap(b + TABLE_BUCKETS - (unsigned)(word & SLOT_DISTANCE));
+      uint64_t hash = hash_like(word, home, lane_tag(&s->buckets[b], i));
+      if (!(word & SLOT_FRESH) && step->before->root != 0 &&
+          table_find_ref(step->sp->mem.base, step->before, hash, slot_ref(word)) != NULL)
+        continue;
+      step->visit(step->context, slot_ref(word));
+    }
+}
+
+static void abandon_chain(const abandon_step *step, ref r) {
+  const char *base = step->sp->mem.base;
+  for (ref next; r != 0; r = next) {
+    const segment *s = segment_at(base, r);
+    next = s->next;
+    if (s->head.birth <= step->epoch) return;
+    abandon_slots(step, s);
+    if (step->give_back) node_free(step->sp, r);
+  }
+}
+
+/* The segment that was there before under this hash; 0 when there was no table. */
+static ref segment_before(const char *base, const table *before, uint64_t hash) {
+  if (before->root == 0) return 0;
+  return (ref)page_cell(base, root_cell(base, before, hash), hash) << 12;
+}
+
+static void abandon_page(const abandon_step *step, const dir_page *p, uint64_t hash) {
+  const char *base = step->sp->mem.base;
+  uint32_t bits = p->prefix + p->width;
+  for (uint32_t i = 0; i < 1u << p->width;) {
+    uint64_t here = hash | (uint64_t)i << (64 - bits);
+    ref r = (ref)p->cells[i] << 12;
+    uint32_t cells = 1;
+    if (r != segment_before(base, step->before, here)) {
+      cells = 1u << (bits - segment_at(base, r)->depth);
+      abandon_chain(step, r);
+    }
+    i += cells;
+  }
+}
+
+void table_abandon(space *sp, const table *t, const table *before, uint64_t epoch, bool give_back,
+                   table_visit visit, void *context) {
+  const char *base = sp->mem.base;
+  if (t->root == before->root || t->root == 0) return;
+  abandon_step step = {sp, before, epoch, give_back, visit, context};
+  const dir_root *root = root_at(base, t);
+  for (uint64_t i = 0; i < UINT64_C(1) << t->bits;) {
+    uint64_t hash = i << (64 - t->bits), cell = root->cells[i];
+    ref page = cell_ref(cell, hash);
+    i += UINT64_C(1) << (t->bits - cell_prefix(cell));
+    if (page_at(base, page)->head.birth <= epoch) continue;
+    abandon_page(&step, page_at(base, page), hash);
+    if (give_back) node_free(sp, page);
+  }
+  if (give_back && root->head.birth > epoch) node_free(sp, t->root);
+}
+
 /* ---- checking ---- */
 
 static bool segment_check(const segment *s, uint64_t hash, uint64_t *count) {

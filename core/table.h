@@ -121,6 +121,12 @@ uint32_t table_next_some(const char *base, const table *t, table_walk *w, ref *o
 typedef void (*table_last_visit)(void *context, ref block, bool fresh);
 bool table_drop(space *sp, table *t, table_walk *w, uint32_t *items, table_last_visit visit, void *context);
 
+/* Walks what is in t and not in `before`, an earlier state of it that a moment of this epoch sees: visits those
+ * entries, and then, with give_back, frees the nodes born since. `before` may have no root: then all of t is. O(nodes born
+ * since). The visitor may free the entry. */
+void table_abandon(space *sp, const table *t, const table *before, uint64_t epoch, bool give_back,
+                   table_visit visit, void *context);
+
 /* A uniformly chosen entry; 0 when the table is empty. */
 ref table_random(const char *base, const table *t, uint64_t (*random)(void *), void *context);
 

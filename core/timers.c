@@ -2,6 +2,7 @@
 #include "timers.h"
 
 #include "expire.h"
+#include "transaction.h"
 #include "type_hash.h"
 
 static uint64_t *timers_find(const kevy_store *s, const char *key, size_t klen, uint64_t hash) {
@@ -30,6 +31,10 @@ static bool timers_add(kevy_store *s, const char *key, size_t klen, uint64_t has
   return true;
 }
 
+bool timers_seen(const moment *m, ref timer, uint64_t hash) {
+  return m->timers.root != 0 && table_find_ref(m->sp->mem.base, &m->timers, hash, timer) != NULL;
+}
+
 bool timers_arm(kevy_store *s, const char *key, size_t klen, uint64_t hash, int64_t deadline) {
   uint64_t *slot = timers_find(s, key, klen, hash);
   if (slot == NULL) return timers_add(s, key, klen, hash, deadline);
@@ -48,7 +53,9 @@ static void timers_remove(kevy_store *s, uint64_t hash, uint64_t *slot) {
   expire_unhang(s, timer);
   table_remove(sp, &sp->timers, hash, slot);
   sp->timer_bytes -= mem_round(size);
-  mem_free(&sp->mem, timer, size);
+  moment *keeper = transaction_keeper(s);
+  if (UNLIKELY(keeper != NULL) && timers_seen(keeper, timer, hash)) node_dead_push(sp, &keeper->dead, timer);
+  else mem_free(&sp->mem, timer, size);
 }
 
 void timers_forget(kevy_store *s, const char *key, size_t klen, uint64_t hash) {

@@ -21,6 +21,9 @@ void timers_forget(kevy_store *s, const char *key, size_t klen, uint64_t hash);
 /* Wakes the hash of a timer that is due. *items as in expire_slice. */
 void timers_ring(kevy_store *s, ref timer, uint32_t *items);
 
+/* Whether a moment sees this timer. */
+bool timers_seen(const moment *m, ref timer, uint64_t hash);
+
 /* Hangs every timer anew, after the tests' clock went back. */
 void timers_rewind(kevy_store *s);
 

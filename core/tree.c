@@ -513,6 +513,25 @@ bool tree_drop(space *sp, tree *t, uint32_t *items) {
   return true;
 }
 
+static void abandon_below(space *sp, ref r, uint32_t height, uint64_t epoch, tree_leaf_visit visit, void *context) {
+  const tree_node *n = inner_at(sp->mem.base, r);
+  if (n->head.birth <= epoch) return;
+  for (uint32_t i = 0; i < n->used; i++) {
+    ref child = n->child[i];
+    if (height > 1) {
+      abandon_below(sp, child, height - 1, epoch, visit, context);
+    } else if (((const node *)mem_ptr(sp->mem.base, child))->birth > epoch) {
+      if (visit != NULL) visit(context, child);
+      node_free(sp, child);
+    }
+  }
+  node_free(sp, r);
+}
+
+void tree_abandon(space *sp, const tree *t, uint64_t epoch, tree_leaf_visit visit, void *context) {
+  if (t->height > 0) abandon_below(sp, t->root, t->height, epoch, visit, context);
+}
+
 /* ---- checking ---- */
 
 typedef struct tree_tally {

@@ -115,6 +115,11 @@ ref tree_take(space *sp, tree *t, tree_path *p);
  * with one that a snapshot sees are copied before they are written. */
 bool tree_drop(space *sp, tree *t, uint32_t *items);
 
+/* Frees every node of the tree that was born after this epoch, leaves included; `visit`, if not NULL, sees such a leaf
+ * before it goes. For a tree that a transaction made of an older one, or anew. O(nodes born since). */
+typedef void (*tree_leaf_visit)(void *context, ref leaf);
+void tree_abandon(space *sp, const tree *t, uint64_t epoch, tree_leaf_visit visit, void *context);
+
 /* Checks every invariant of this page; for tests. */
 bool tree_check(const char *base, const tree *t);
 

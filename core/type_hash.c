@@ -1109,7 +1109,8 @@ static int64_t hash_shed_large(kevy_store *s, probe *p, int64_t now, uint32_t *i
     hash_free(s, h, &d);
   }
   int64_t next = h->next_due;
-  if (next == INT64_MAX) hash_wheel_drop(s, h);
+  /* Inside a transaction an older version may come to need it again. */
+  if (next == INT64_MAX && s->sp->transactions == 0) hash_wheel_drop(s, h);
   hash_settle(s, p);
   return p->live != NULL && !entry_is_large(p->live) ? hash_soonest(s, p->live) : next;
 }
@@ -1442,4 +1443,36 @@ static ref hash_clone(kevy_store *s, const collection *c) {
 
 static uint64_t hash_tables(const collection *c) { return ((const keyed *)c)->members.bytes; }
 
-const collection_kind hash_kind = {hash_drop, hash_clone, hash_tables};
+static void hash_abandon(space *sp, collection *c, collection *before, uint64_t epoch) {
+  hash_large *h = (hash_large *)c;
+  keyed_abandon(sp, &h->k, (keyed *)before, epoch);
+  if (h->wheel != 0 && !c->borrows) mem_free(&sp->mem, h->wheel, sizeof(wheel));
+}
+
+typedef struct hash_unhang_step {
+  const char *base;
+  wheel *wheel;
+} hash_unhang_step;
+
+static void hash_unhang_member(void *context, ref block) {
+  const hash_unhang_step *step = context;
+  if (entry_has_deadline(mem_ptr(step->base, block))) wheel_remove(step->base, step->wheel, block);
+}
+
+/* Versions share their wheel, but for one that was made since. */
+static void hash_unhang(space *sp, collection *c, collection *before, uint64_t epoch) {
+  hash_large *h = (hash_large *)c;
+  if (h->wheel == 0 || h->wheel != ((hash_large *)before)->wheel) return;
+  hash_unhang_step step = {sp->mem.base, mem_ptr(sp->mem.base, h->wheel)};
+  table_abandon(sp, &h->k.members, &((keyed *)before)->members, epoch, false, hash_unhang_member, &step);
+  c->borrows = true;
+}
+
+static void hash_hang(space *sp, collection *before, ref member) {
+  const hash_large *h = (hash_large *)before;
+  if (entry_has_deadline(mem_ptr(sp->mem.base, member)))
+    wheel_add(sp->mem.base, mem_ptr(sp->mem.base, h->wheel), member);
+}
+
+const collection_kind hash_kind = {hash_drop,    hash_clone,  hash_tables,
+                                   hash_abandon, hash_unhang, hash_hang};

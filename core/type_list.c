@@ -534,7 +534,12 @@ static ref list_clone(kevy_store *s, const collection *c) {
 
 static uint64_t list_bytes(const collection *c) { return ((const list_value *)c)->order.bytes; }
 
-const collection_kind list_kind = {list_drop, list_clone, list_bytes};
+static void list_abandon(space *sp, collection *c, collection *before, uint64_t epoch) {
+  (void)before;
+  tree_abandon(sp, &((list_value *)c)->order, epoch, NULL, NULL);
+}
+
+const collection_kind list_kind = {list_drop, list_clone, list_bytes, list_abandon, NULL, NULL};
 
 /* A large list of the elements of a block. NULL: no memory. */
 static list_value *list_from_block(space *sp, const char *block, size_t len) {

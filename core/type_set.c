@@ -174,7 +174,11 @@ static ref set_clone(kevy_store *s, const collection *c) {
 static bool set_drop(space *sp, collection *c, uint32_t *items) { return keyed_drop(sp, (keyed *)c, items); }
 static uint64_t set_bytes(const collection *c) { return ((const keyed *)c)->members.bytes; }
 
-const collection_kind set_kind = {set_drop, set_clone, set_bytes};
+static void set_abandon(space *sp, collection *c, collection *before, uint64_t epoch) {
+  keyed_abandon(sp, (keyed *)c, (keyed *)before, epoch);
+}
+
+const collection_kind set_kind = {set_drop, set_clone, set_bytes, set_abandon, NULL, NULL};
 
 /* ---- building ---- */
 

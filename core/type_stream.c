@@ -500,7 +500,13 @@ static bool stream_drop(space *sp, collection *c, uint32_t *items) {
 
 static uint64_t stream_bytes(const collection *c) { return ((const stream *)c)->entries.bytes; }
 
-const collection_kind stream_kind = {stream_drop, stream_clone, stream_bytes};
+static void stream_abandon(space *sp, collection *c, collection *before, uint64_t epoch) {
+  (void)before;
+  tree_abandon(sp, &((stream *)c)->entries, epoch, NULL, NULL);
+  stream_group_abandon_all(sp, (stream *)c, epoch);
+}
+
+const collection_kind stream_kind = {stream_drop, stream_clone, stream_bytes, stream_abandon, NULL, NULL};
 
 static bool stream_chunk_check(const stream_chunk *c, kevy_stream_id *after, uint64_t *entries) {
   stream_entry e;

@@ -446,7 +446,12 @@ static uint64_t zset_bytes(const collection *c) {
   return z->k.members.bytes + z->order.bytes;
 }
 
-const collection_kind zset_kind = {zset_drop, zset_clone, zset_bytes};
+static void zset_abandon(space *sp, collection *c, collection *before, uint64_t epoch) {
+  tree_abandon(sp, &((zset *)c)->order, epoch, NULL, NULL);
+  keyed_abandon(sp, (keyed *)c, (keyed *)before, epoch);
+}
+
+const collection_kind zset_kind = {zset_drop, zset_clone, zset_bytes, zset_abandon, NULL, NULL};
 
 /* ---- small sets ---- */
 

@@ -121,6 +121,45 @@ static int store_now(lua_State *L) {
   return 1;
 }
 
+/* ---- Transactions ----------------------------------------------------------------------------- */
+
+static int store_begin(lua_State *L) {
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  return end_true(L, s, kevy_begin(s));
+}
+
+static int store_commit(lua_State *L) {
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  return end_true(L, s, kevy_commit(s));
+}
+
+static int store_rollback(lua_State *L) {
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  return end_true(L, s, kevy_rollback(s));
+}
+
+/* transaction(fn, ...): what fn does happens as one; an error takes it back, and goes on. The results of fn. A yield
+ * cannot cross this call. */
+static int store_transaction(lua_State *L) {
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  kevy_store *s = arg_handle(L);
+  kevy_status status = kevy_begin(s);
+  if (status < 0) return luaL_error(L, "%s", kevy_errmsg(s));
+  int failed = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
+  const lua_store *self = arg_store(L);
+  if (failed) {
+    if (self->handle != NULL) kevy_rollback(self->handle);
+    return lua_error(L);
+  }
+  s = arg_handle(L);
+  status = kevy_commit(s);
+  if (status < 0) return luaL_error(L, "%s", kevy_errmsg(s));
+  return lua_gettop(L) - 1;
+}
+
 /* ---- Watching --------------------------------------------------------------------------------- */
 
 /* The index-th figure, held; a handle is taken for each, as pushing the one before may close the store. */
@@ -198,6 +237,10 @@ const luaL_Reg store_methods[] = {
     {"save", store_save},
     {"_load", store_load},
     {"tick", store_tick},
+    {"begin", store_begin},
+    {"commit", store_commit},
+    {"rollback", store_rollback},
+    {"transaction", store_transaction},
     {"now", store_now},
     {"info", store_info},
     {"reset_stats", store_reset_stats},

@@ -49,6 +49,13 @@ static int make_views(PyObject *module, State *state) {
   pycompat_forbid_new(state->wait_type);
   pycompat_forbid_new(state->walk_type);
   pycompat_forbid_new(state->group_type);
+  state->version_type = pyversion_type(module);
+  state->session_type = pysession_type(module);
+  if (!state->version_type || !state->session_type) return -1;
+  pycompat_forbid_new(state->version_type);
+  pycompat_forbid_new(state->session_type);
+  if (PyModule_AddObjectRef(module, "Version", (PyObject *)state->version_type) < 0) return -1;
+  if (PyModule_AddObjectRef(module, "Session", (PyObject *)state->session_type) < 0) return -1;
   if (PyModule_AddObjectRef(module, "Group", (PyObject *)state->group_type) < 0) return -1;
   return PyModule_AddObjectRef(module, "exclusive", (PyObject *)state->exclusive_type);
 }
@@ -115,7 +122,8 @@ static int module_exec(PyObject *module) {
 /* Every object the state owns. */
 #define EACH_OBJECT(X)                                                                             \
   X(store_type) X(iter_type) X(pin_type) X(keys_type) X(items_type) X(values_type) X(mapping_abc)  \
-  X(set_abc) X(error) X(walk_type) X(group_type) X(exclusive_type) X(wait_type) X(gc)
+  X(set_abc) X(error) X(walk_type) X(group_type) X(exclusive_type) X(wait_type) X(gc)             \
+  X(version_type) X(session_type)
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg) {
   State *state = PyModule_GetState(module);

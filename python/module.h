@@ -28,6 +28,8 @@ typedef struct State {
   PyTypeObject *exclusive_type;
   PyTypeObject *wait_type;                        /* commands that wait, for event loops */
   PyObject *gc;          /* for pycompat_stop_collecting */
+  PyTypeObject *version_type;
+  PyTypeObject *session_type;
   PyObject *mapping_abc; /* collections.abc.Mapping and Set, which comparisons ask */
   PyObject *set_abc;
   PyObject *error;                      /* kevy.Error */

@@ -1,7 +1,7 @@
 /* pycommand: Redis commands, as Python values and as bytes. */
 #include "pywait.h"
 
-static bool read_arguments(Batch *batch, PyObject *const *args, Py_ssize_t nargs) {
+bool pycommand_arguments(Batch *batch, PyObject *const *args, Py_ssize_t nargs) {
   if (nargs == 0) {
     PyErr_SetString(PyExc_TypeError, "a command needs a name");
     return false;
@@ -23,7 +23,7 @@ static kevy_reply *call_waiting(Store *self, PyObject *const *args, Py_ssize_t n
   Turn turn;
   kevy_reply *reply = NULL;
   *wait = NULL;
-  if (!read_arguments(&argv, args, nargs)) return NULL;
+  if (!pycommand_arguments(&argv, args, nargs)) return NULL;
   if (turn_begin(&turn, self)) {
     reply = pyreply_take(self);
     *status = KEVY_EOOM;
@@ -81,7 +81,7 @@ PyObject *pystore_command_async(PyObject *object, PyObject *const *args, Py_ssiz
 PyObject *pystore_command_resp(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
   Store *self = (Store *)object;
   Batch argv;
-  if (!read_arguments(&argv, args, nargs)) return NULL;
+  if (!pycommand_arguments(&argv, args, nargs)) return NULL;
   const char *bytes = NULL;
   size_t len = 0;
   Turn turn;

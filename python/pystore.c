@@ -3,6 +3,7 @@
 #include "pystore.h"
 
 #include <structmember.h>
+#include <time.h>
 
 #define PYROWS "store.def"
 #include "pytables.h"
@@ -15,6 +16,58 @@
 PyObject *pystore_closed(Store *self) {
   PyErr_SetString(pyerrors_class(self->state, KEVY_ECLOSED), kevy_strerror(KEVY_ECLOSED));
   return NULL;
+}
+
+/* The task that runs, where asyncio is in use at all; NULL, without an exception, outside of one. A new reference. */
+static PyObject *current_task(void) {
+  PyObject *name = PyUnicode_FromString("asyncio");
+  PyObject *asyncio = name ? PyImport_GetModule(name) : NULL;
+  PyObject *task = NULL, *loop = NULL;
+  Py_XDECREF(name);
+  if (asyncio) loop = PyObject_CallMethod(asyncio, "_get_running_loop", NULL);
+  if (loop && loop != Py_None) task = PyObject_CallMethod(asyncio, "current_task", NULL);
+  if (task == Py_None) Py_CLEAR(task);
+  PyErr_Clear();
+  Py_XDECREF(loop);
+  Py_XDECREF(asyncio);
+  return task;
+}
+
+/* Whether the task that runs is the transaction's; else raises. */
+static bool task_admitted(Store *self) {
+  PyObject *task = current_task();
+  bool same = task == self->task;
+  Py_XDECREF(task);
+  if (!same)
+    PyErr_SetString(pyerrors_class(self->state, KEVY_ETRANSACTION),
+                    "a transaction of another task is open: it must end before its task awaits");
+  return same;
+}
+
+bool turn_admit(Turn *turn) {
+  Store *self = turn->store;
+  kevy_status status;
+  for (;;) {
+    turn->handle = self->handle;
+    if (!turn->handle) {
+      pystore_closed(self);
+      return false;
+    }
+    status = kevy_try_lock(turn->handle);
+    if (status != KEVY_UNMET) break;
+    struct timespec nap = {0, 200000};
+    Py_BEGIN_ALLOW_THREADS
+    nanosleep(&nap, NULL);
+    Py_END_ALLOW_THREADS
+    if (PyErr_CheckSignals() < 0) return false;
+  }
+  if (status != KEVY_OK) {
+    pystore_closed(self);
+    return false;
+  }
+  if (LIKELY(!self->guarded) || task_admitted(self)) return true;
+  if (self->shared) kevy_unlock(turn->handle);
+  return false;
 }
 
 PyObject *turn_fail(Turn *turn, kevy_status status) {
@@ -156,6 +209,7 @@ static kevy_store *take_handle(Store *self) {
   kevy_store *handle;
   Py_BEGIN_CRITICAL_SECTION(self);
   handle = self->handle;
+  self->guarded = false;
   pystore_attach(self, NULL, false);
   Py_END_CRITICAL_SECTION();
   return handle;
@@ -202,9 +256,23 @@ static int store_init(PyObject *object, PyObject *args, PyObject *kwargs) {
   return 0;
 }
 
+/* Beside another thread's transaction: the moment before it. False with an exception. */
+static bool snapshot_beside(Store *self, kevy_store **out) {
+  if (!self->handle) return true;
+  kevy_status status = kevy_try_lock(self->handle);
+  if (status == KEVY_OK && self->shared) kevy_unlock(self->handle);
+  if (status != KEVY_UNMET) return true;
+  status = kevy_snapshot(self->handle, out);
+  if (status < 0) pyerrors_raise(self->state, status, NULL);
+  return status >= 0;
+}
+
 PyObject *pystore_snapshot(PyObject *object, PyObject *unused) {
   (void)unused;
   Store *self = (Store *)object;
+  kevy_store *before = NULL;
+  if (UNLIKELY(self->shared | self->guarded) && !snapshot_beside(self, &before)) return NULL;
+  if (before) return pystore_wrap(self->state, before, false, true, Py_NewRef(self->name));
   Turn turn;
   kevy_store *s = turn_begin(&turn, self), *copy = NULL;
   if (!s) return NULL;
@@ -212,6 +280,76 @@ PyObject *pystore_snapshot(PyObject *object, PyObject *unused) {
   if (status < 0) return turn_fail(&turn, status);
   turn_end(&turn);
   return pystore_wrap(self->state, copy, false, true, Py_NewRef(self->name));
+}
+
+/* ---- Transactions ---------------------------------------------------------------------------- */
+
+static void guard(Store *self, PyObject *task) {
+  PyObject *before = self->task;
+  self->task = task;
+  self->guarded = true;
+  pystore_attach(self, self->handle, self->shared);
+  Py_XDECREF(before);
+}
+
+static void unguard(Store *self) {
+  PyObject *task = self->task;
+  self->task = NULL;
+  self->guarded = false;
+  pystore_attach(self, self->handle, self->shared);
+  Py_XDECREF(task);
+}
+
+PyObject *pystore_begin(PyObject *object, PyObject *unused) {
+  (void)unused;
+  Store *self = (Store *)object;
+  Turn turn;
+  PyObject *task = current_task();
+  kevy_store *s = turn_begin(&turn, self);
+  if (!s) {
+    Py_XDECREF(task);
+    return NULL;
+  }
+  bool outermost = !self->guarded;
+  kevy_status status = kevy_begin(s);
+  if (status < 0) {
+    Py_XDECREF(task);
+    return turn_fail(&turn, status);
+  }
+  turn_end(&turn);
+  if (outermost) guard(self, task);
+  else Py_XDECREF(task);
+  Py_RETURN_NONE;
+}
+
+static PyObject *end_transaction(Store *self, kevy_status (*end)(kevy_store *)) {
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, self);
+  if (!s) return NULL;
+  kevy_status status = end(s);
+  if (status < 0) return turn_fail(&turn, status);
+  bool outermost = kevy_transaction_depth(s) == 0;
+  turn_end(&turn);
+  if (outermost) unguard(self);
+  Py_RETURN_NONE;
+}
+
+PyObject *pystore_commit(PyObject *self, PyObject *unused) {
+  (void)unused;
+  return end_transaction((Store *)self, kevy_commit);
+}
+
+PyObject *pystore_rollback(PyObject *self, PyObject *unused) {
+  (void)unused;
+  return end_transaction((Store *)self, kevy_rollback);
+}
+
+PyObject *pystore_transaction(PyObject *self, PyObject *unused) {
+  (void)unused;
+  PyObject *module = PyImport_ImportModule("kevy.transactions");
+  PyObject *made = module ? PyObject_CallMethod(module, "Transaction", "O", self) : NULL;
+  Py_XDECREF(module);
+  return made;
 }
 
 /* ---- Closing --------------------------------------------------------------------------------- */
@@ -255,6 +393,7 @@ PyObject *pystore_clear(PyObject *object, PyObject *unused) {
 }
 
 static int store_traverse(PyObject *object, visitproc visit, void *arg) {
+  Py_VISIT(((Store *)object)->task);
   Py_VISIT(Py_TYPE(object));
   return 0;
 }
@@ -268,6 +407,7 @@ static void store_dealloc(PyObject *object) {
   if (handle) let_go(handle);
   kevy_reply_free(self->reply);
   Py_XDECREF(self->name);
+  Py_XDECREF(self->task);
   type->tp_free(object);
   Py_DECREF(type);
 }

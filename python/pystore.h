@@ -21,6 +21,8 @@ typedef struct {
   kevy_store *alone;  /* the same, when a turn has nothing to enter: see quick_key; else NULL */
   bool shared;        /* the engine's store has a lock of its own */
   bool frozen;        /* a snapshot */
+  bool guarded;       /* a transaction is open: turns look whose it is */
+  PyObject *task;     /* the asyncio task that began it; NULL: none did */
   kevy_reply *reply;  /* kept for the next command; NULL while one uses it */
   PyObject *name;     /* the URL, for repr */
   PyObject *weakrefs;
@@ -38,6 +40,10 @@ typedef struct {
 
 /* Raises ClosedError. Always returns NULL. */
 PyObject *pystore_closed(Store *self);
+
+/* Enters a store that is shared or in a transaction: waits, with the GIL released, until no other thread's transaction is
+ * open. False with an exception: the store was closed meanwhile, or the transaction is another task's. */
+bool turn_admit(Turn *turn);
 
 static inline void turn_end(Turn *turn) {
   if (UNLIKELY(turn->store->shared)) kevy_unlock(turn->handle);
@@ -60,7 +66,12 @@ static inline kevy_store *turn_begin(Turn *turn, Store *self) {
     pystore_closed(self);
     return NULL;
   }
-  if (UNLIKELY(self->shared)) kevy_lock(turn->handle);
+  if (UNLIKELY(self->shared | self->guarded) && !turn_admit(turn)) {
+#ifdef Py_GIL_DISABLED
+    PyCriticalSection_End(&turn->section);
+#endif
+    return NULL;
+  }
   return turn->handle;
 }
 
@@ -84,7 +95,7 @@ static inline void pystore_attach(Store *self, kevy_store *handle, bool shared) 
   self->handle = handle;
   self->shared = shared;
 #ifndef Py_GIL_DISABLED
-  self->alone = shared ? NULL : handle;
+  self->alone = shared || self->guarded ? NULL : handle;
 #endif
 }
 
@@ -135,6 +146,8 @@ PyObject *pypin_view(Store *self, PyObject *key);
 PyTypeObject *pystore_type(PyObject *module);
 PyTypeObject *pyiter_type(PyObject *module);
 PyTypeObject *pypin_type(PyObject *module);
+PyTypeObject *pyversion_type(PyObject *module);
+PyTypeObject *pysession_type(PyObject *module);
 int pyviews_types(PyObject *module, State *state);
 
 /* ---- Methods: what the rows of store.def name --------------------------------------- */

@@ -11,6 +11,9 @@
  * signal handler raised one; the command was given up then. Runs outside of a turn. */
 bool pywait_until_over(kevy_wait *wait, kevy_status *status);
 
+/* The arguments of a command; false with an exception. */
+bool pycommand_arguments(Batch *batch, PyObject *const *args, Py_ssize_t nargs);
+
 /* Raises what the status of a reply says, or builds it; gives the reply back. */
 PyObject *pywait_answer(Store *store, kevy_reply *reply, kevy_status status);
 

@@ -13,6 +13,7 @@ HEAD = '''
 # the views of collections, and what they are given may be more than what they give.
 
 import builtins
+import contextlib
 import datetime
 import os
 from collections.abc import (Callable, Collection, Coroutine, ItemsView, Iterable, Iterator, KeysView, Mapping, MutableMapping,

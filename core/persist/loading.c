@@ -85,7 +85,8 @@ static kevy_status loading_end(kevy_loading *l, kevy_status status) {
   kevy_store *s = l->store;
   int error = errno;
   if (!store_enter(s)) return KEVY_ECLOSED;
-  if (status == KEVY_OK) store_adopt(s, l->fresh);
+  if (status == KEVY_OK && s->transaction != NULL) status = store_fail(s, KEVY_ETRANSACTION, "%s", "");
+  else if (status == KEVY_OK) store_adopt(s, l->fresh);
   else loading_explain(s, status, rdb_file_source(l->file)->why, l->path);
   kevy_status durable = store_settle(s);
   errno = error;

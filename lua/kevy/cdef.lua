@@ -169,6 +169,20 @@ kevy_status kevy_wait_poll(kevy_wait *w, int64_t timeout_ms);
 kevy_status kevy_wait_end(kevy_wait *w);
 void kevy_wait_close(kevy_wait *w);
 void kevy_reply_bytes(kevy_reply *r, const char **bytes, size_t *len);
+typedef struct kevy_version_handle kevy_version_handle;
+typedef struct kevy_session kevy_session;
+kevy_status kevy_begin(kevy_store *s);
+kevy_status kevy_commit(kevy_store *s);
+kevy_status kevy_rollback(kevy_store *s);
+int32_t kevy_transaction_depth(kevy_store *s);
+kevy_status kevy_try_lock(kevy_store *s);
+kevy_status kevy_version_of(kevy_store *s, const char *key, size_t klen, kevy_version_handle **out);
+kevy_status kevy_version_check(kevy_store *s, kevy_version_handle *v);
+kevy_status kevy_version_compare(kevy_version_handle *a, kevy_version_handle *b);
+void kevy_version_close(kevy_version_handle *v);
+kevy_status kevy_session_open(kevy_store *s, kevy_session **out);
+kevy_status kevy_session_call(kevy_session *session, size_t argc, const kevy_value *argv, uint32_t flags, kevy_reply *r);
+void kevy_session_close(kevy_session *session);
 kevy_status kevy_info(kevy_store *s, size_t index, const char **name, kevy_value *value);
 kevy_status kevy_reset_stats(kevy_store *s);
 uint64_t kevy_used_memory(kevy_store *s);
@@ -286,7 +300,10 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_load_step", "kevy_load_progress", "kevy_load_close", "kevy_restore",
     "kevy_reply_new", "kevy_reply_free", "kevy_call", "kevy_call_typed", "kevy_reply_next",
     "kevy_call_resp", "kevy_command", "kevy_wait_call", "kevy_wait_fd", "kevy_wait_left",
-    "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes", "kevy_info",
+    "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes", "kevy_begin",
+    "kevy_commit", "kevy_rollback", "kevy_transaction_depth", "kevy_try_lock",
+    "kevy_version_of", "kevy_version_check", "kevy_version_compare", "kevy_version_close",
+    "kevy_session_open", "kevy_session_call", "kevy_session_close", "kevy_info",
     "kevy_reset_stats", "kevy_used_memory", "kevy_memory_usage", "kevy_debug_clock",
     "kevy_debug_fail_alloc",
   },

@@ -174,6 +174,14 @@ class kevy_wait(ctypes.Structure):
     pass
 
 
+class kevy_version_handle(ctypes.Structure):
+    pass
+
+
+class kevy_session(ctypes.Structure):
+    pass
+
+
 # status: (name, message, the exception of kevy that it raises)
 ERRORS = {
     -1: ('EARG', 'invalid argument', 'ValueError'),
@@ -752,6 +760,38 @@ PROTOTYPES = (
         ctypes.POINTER(ctypes.c_void_p),
         ctypes.POINTER(ctypes.c_size_t),
     )),
+    ("kevy_begin", kevy_status, (ctypes.POINTER(kevy_store),)),
+    ("kevy_commit", kevy_status, (ctypes.POINTER(kevy_store),)),
+    ("kevy_rollback", kevy_status, (ctypes.POINTER(kevy_store),)),
+    ("kevy_transaction_depth", ctypes.c_int32, (ctypes.POINTER(kevy_store),)),
+    ("kevy_try_lock", kevy_status, (ctypes.POINTER(kevy_store),)),
+    ("kevy_version_of", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.POINTER(ctypes.POINTER(kevy_version_handle)),
+    )),
+    ("kevy_version_check", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.POINTER(kevy_version_handle),
+    )),
+    ("kevy_version_compare", kevy_status, (
+        ctypes.POINTER(kevy_version_handle),
+        ctypes.POINTER(kevy_version_handle),
+    )),
+    ("kevy_version_close", None, (ctypes.POINTER(kevy_version_handle),)),
+    ("kevy_session_open", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.POINTER(ctypes.POINTER(kevy_session)),
+    )),
+    ("kevy_session_call", kevy_status, (
+        ctypes.POINTER(kevy_session),
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+        ctypes.c_uint32,
+        ctypes.POINTER(kevy_reply),
+    )),
+    ("kevy_session_close", None, (ctypes.POINTER(kevy_session),)),
     ("kevy_info", kevy_status, (
         ctypes.POINTER(kevy_store),
         ctypes.c_size_t,

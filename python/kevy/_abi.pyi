@@ -135,6 +135,10 @@ class kevy_command_row(ctypes.Structure):
 
 class kevy_wait(ctypes.Structure): ...
 
+class kevy_version_handle(ctypes.Structure): ...
+
+class kevy_session(ctypes.Structure): ...
+
 ERRORS: dict[int, tuple[str, str, str]]
 PROTOTYPES: tuple[tuple[str, type | None, tuple[type, ...]], ...]
 

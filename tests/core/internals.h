@@ -41,6 +41,7 @@
 #include "persist/file.h"
 #include "persist/rdb_encode.h"
 #include "persist/rdb_write.h"
+#include "transaction.h"
 #include "tree.h"
 #include "type_hash.h"
 #include "type_list.h"

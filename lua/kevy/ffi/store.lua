@@ -98,6 +98,42 @@ function store:_load(path, db, flags, progress)
   return true
 end
 
+-- begin(), commit(), rollback(): true; nil, why not.
+for _, step in ipairs { "begin", "commit", "rollback" } do
+  store[step] = function(self)
+    local s = enter(self)
+    local status = C["kevy_" .. step](s.handle)
+    if status < 0 then return fail(s, status) end
+    leave(s)
+    return true
+  end
+end
+
+-- Calls fn where nothing can yield: what string.gsub calls stands on the C stack.
+local function call_whole(fn, n, list)
+  local results
+  string.gsub(" ", " ", function()
+    local function pack(...) results = { n = select("#", ...), ... } end
+    pack(fn(unpack(list, 1, n)))
+  end)
+  return results
+end
+
+-- transaction(fn, ...): what fn does happens as one; an error takes it back, and goes on. The results of fn.
+function store:transaction(fn, ...)
+  if type(fn) ~= "function" then error("bad argument #1 to 'transaction' (a function expected)", 2) end
+  local begun, why = self:begin()
+  if not begun then error(why, 2) end
+  local ok, results = pcall(call_whole, fn, select("#", ...), { ... })
+  if not ok then
+    pcall(self.rollback, self)
+    error(results, 0)
+  end
+  local done, problem = self:commit()
+  if not done then error(problem, 2) end
+  return unpack(results, 1, results.n)
+end
+
 -- tick(seconds): reclaims what expired for at most that long (nil: one short slice); how many keys went, and
 -- whether nothing is left to do.
 function store:tick(seconds)

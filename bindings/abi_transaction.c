@@ -1,0 +1,99 @@
+/* abi_transaction: the functions of kevy.h on transactions and versions; see abi.c. */
+#include "../core/transaction.h"
+
+/* Begin and commit of one's own are two calls, with the lock given back in between: whose transaction it is keeps others out. */
+kevy_status kevy_begin(kevy_store *s) {
+  ENTER(s);
+  return lending(s, transaction_begin(s));
+}
+
+static kevy_status transaction_ended(kevy_store *s, kevy_status status) {
+  if (status == KEVY_ETRANSACTION) {
+    store_fail(s, status, "no transaction is open");
+    return lending(s, status);
+  }
+  status = store_noted(s, status);
+  return left(s, status, store_settle(s));
+}
+
+kevy_status kevy_commit(kevy_store *s) {
+  ENTER(s);
+  return transaction_ended(s, transaction_commit(s));
+}
+
+kevy_status kevy_rollback(kevy_store *s) {
+  ENTER(s);
+  return transaction_ended(s, transaction_rollback(s));
+}
+
+int32_t kevy_transaction_depth(kevy_store *s) {
+  if (store_taken(s) || !store_enter(s)) return 0;
+  int32_t depth = (int32_t)transaction_depth(s);
+  store_leave(s);
+  return depth;
+}
+
+kevy_status kevy_try_lock(kevy_store *s) {
+  if (store_taken(s)) return KEVY_UNMET;
+  if (!store_enter_beside(s)) return KEVY_ECLOSED;
+  if (!store_taken(s)) return KEVY_OK;
+  store_leave(s);
+  return KEVY_UNMET;
+}
+
+/* ---- versions ----
+ * What a moment sees is never changed where it stands. So while one is held, a key whose entry is the very block that the
+ * moment has was not written. */
+
+struct kevy_version_handle {
+  moment *m;
+  ref block; /* 0: there was no such key */
+  size_t klen;
+  char key[];
+};
+
+/* The block of a live key, 0 for none. */
+static ref version_block(kevy_store *s, const char *key, size_t klen) {
+  probe p;
+  return probe_find(s, &p, key, klen) != NULL ? slot_ref(*p.slot) : 0;
+}
+
+static kevy_status version_open(kevy_store *s, const char *key, size_t klen, kevy_version_handle **out) {
+  if (s->frozen != NULL) return KEVY_EREADONLY;
+  if (klen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
+  kevy_version_handle *v = malloc(sizeof *v + klen);
+  if (v == NULL) return KEVY_EOOM;
+  v->m = snapshot_open(s->sp, store_now(s));
+  if (v->m == NULL) {
+    free(v);
+    return KEVY_EOOM;
+  }
+  v->klen = klen;
+  if (klen != 0) memcpy(v->key, key, klen);
+  v->block = version_block(s, key, klen);
+  *out = v;
+  return KEVY_OK;
+}
+
+kevy_status kevy_version_of(kevy_store *s, const char *key, size_t klen, kevy_version_handle **out) {
+  ENTER(s);
+  return lending(s, version_open(s, key, klen, out));
+}
+
+kevy_status kevy_version_check(kevy_store *s, kevy_version_handle *v) {
+  ENTER(s);
+  ref now = version_block(s, v->key, v->klen);
+  bool same = now == v->block && (now == 0 || v->m->sp == s->sp);
+  return lending(s, same ? KEVY_OK : KEVY_UNMET);
+}
+
+kevy_status kevy_version_compare(kevy_version_handle *a, kevy_version_handle *b) {
+  bool same = a->block == b->block && (a->block == 0 || a->m->sp == b->m->sp);
+  return same && a->klen == b->klen && memcmp(a->key, b->key, a->klen) == 0 ? KEVY_OK : KEVY_UNMET;
+}
+
+void kevy_version_close(kevy_version_handle *v) {
+  if (v == NULL) return;
+  snapshot_close(v->m);
+  free(v);
+}

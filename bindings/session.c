@@ -1,0 +1,240 @@
+/* session.c: MULTI, EXEC, DISCARD, WATCH and UNWATCH: what a connection of Redis remembers between its commands.
+ *
+ * Between MULTI and EXEC commands are checked, copied and queued; EXEC runs them within one hold of the store's lock, so that
+ * nobody comes in between, and answers with all their replies. As in Redis an error among them undoes nothing: for that
+ * there is kevy_begin. A watched key is a version held (kevy_version_of). */
+#include "command.h"
+
+#include <stdlib.h>
+
+#include "effect.h"
+#include "store.h"
+
+typedef struct session_command {
+  struct session_command *next;
+  size_t argc;
+  kevy_value argv[]; /* and behind them the bytes of their strings */
+} session_command;
+
+typedef struct session_watch {
+  struct session_watch *next;
+  kevy_version_handle *version;
+} session_watch;
+
+struct kevy_session {
+  kevy_store *store;
+  bool multi;    /* between MULTI and EXEC */
+  bool rejected; /* a command was */
+  size_t queued;
+  session_command *first, *last;
+  session_watch *watches;
+};
+
+/* ---- The queue ----------------------------------------------------------------------------------- */
+
+static session_command *session_copy(size_t argc, const kevy_value *argv) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < argc; i++) bytes += argv[i].kind <= KEVY_TEXT ? argv[i].len : 0;
+  session_command *q = malloc(sizeof *q + argc * sizeof *argv + bytes);
+  if (q == NULL) return NULL;
+  q->next = NULL;
+  q->argc = argc;
+  char *at = (char *)(q->argv + argc);
+  for (size_t i = 0; i < argc; i++) {
+    q->argv[i] = argv[i];
+    if (argv[i].kind > KEVY_TEXT) continue;
+    q->argv[i].as.ptr = at;
+    if (argv[i].len != 0) memcpy(at, argv[i].as.ptr, argv[i].len);
+    at += argv[i].len;
+  }
+  return q;
+}
+
+static void session_free_queue(session_command *q) {
+  for (session_command *next; q != NULL; q = next) {
+    next = q->next;
+    free(q);
+  }
+}
+
+static void session_unwatch(kevy_session *session) {
+  for (session_watch *w = session->watches, *next; w != NULL; w = next) {
+    next = w->next;
+    kevy_version_close(w->version);
+    free(w);
+  }
+  session->watches = NULL;
+}
+
+/* Ends the transaction and gives its queue to the caller. */
+static session_command *session_leave(kevy_session *session) {
+  session_command *q = session->first;
+  session->first = session->last = NULL;
+  session->queued = 0;
+  session->multi = session->rejected = false;
+  session_unwatch(session);
+  return q;
+}
+
+void session_rejects(command_call *c) {
+  if (!c->session->multi) return;
+  c->session->rejected = true;
+  if (c->row != NULL && c->row->handler == cmd_exec) session_free_queue(session_leave(c->session));
+}
+
+bool session_queues(command_call *c) {
+  kevy_session *session = c->session;
+  void (*handler)(command_call *) = c->row->handler;
+  if (!session->multi || handler == cmd_exec || handler == cmd_discard || handler == cmd_multi || handler == cmd_watch)
+    return false;
+  session_command *q = session_copy(c->argc, c->given);
+  if (q == NULL) {
+    session->rejected = true;
+    command_error(c, KEVY_EOOM);
+    return true;
+  }
+  if (session->last != NULL) session->last->next = q;
+  else session->first = q;
+  session->last = q;
+  session->queued++;
+  sink_status(c->out, "QUEUED");
+  return true;
+}
+
+/* ---- Handlers ------------------------------------------------------------------------------------ */
+
+/* Outside of a session there is nothing to remember them. */
+static bool session_missing(command_call *c) {
+  if (c->session != NULL) return false;
+  command_fail(c, "ERR only a session can do this");
+  return true;
+}
+
+void cmd_multi(command_call *c) {
+  if (session_missing(c)) return;
+  if (c->session->multi) {
+    command_fail(c, "ERR MULTI calls can not be nested");
+    return;
+  }
+  c->session->multi = true;
+  sink_status(c->out, "OK");
+}
+
+void cmd_discard(command_call *c) {
+  if (c->session == NULL || !c->session->multi) {
+    command_fail(c, "ERR DISCARD without MULTI");
+    return;
+  }
+  session_free_queue(session_leave(c->session));
+  sink_status(c->out, "OK");
+}
+
+static bool session_watch_key(command_call *c, const kevy_value *key) {
+  session_watch *w = malloc(sizeof *w);
+  if (w == NULL) return false;
+  if (kevy_version_of(c->store, key->as.ptr, key->len, &w->version) != KEVY_OK) {
+    free(w);
+    return false;
+  }
+  w->next = c->session->watches;
+  c->session->watches = w;
+  return true;
+}
+
+void cmd_watch(command_call *c) {
+  if (session_missing(c)) return;
+  if (c->session->multi) {
+    command_fail(c, "ERR WATCH inside MULTI is not allowed");
+    return;
+  }
+  for (size_t i = 1; i < c->argc; i++)
+    if (!session_watch_key(c, &c->argv[i])) {
+      command_error(c, KEVY_EOOM);
+      return;
+    }
+  sink_status(c->out, "OK");
+}
+
+void cmd_unwatch(command_call *c) {
+  if (c->session != NULL) session_unwatch(c->session);
+  sink_status(c->out, "OK");
+}
+
+static bool session_conflicts(const kevy_session *session) {
+  for (const session_watch *w = session->watches; w != NULL; w = w->next)
+    if (kevy_version_check(session->store, w->version) != KEVY_OK) return true;
+  return false;
+}
+
+static void session_run(command_call *c, const session_command *q) {
+  command_call one = {.store = c->store, .argc = q->argc, .argv = q->argv, .given = q->argv, .kinds = c->kinds, .out = c->out};
+  if (command_run_call(&one) != KEVY_OK) command_error(c, KEVY_EOOM);
+  free(one.waits.argv);
+}
+
+void cmd_exec(command_call *c) {
+  kevy_session *session = c->session;
+  if (session == NULL || !session->multi) {
+    command_fail(c, "ERR EXEC without MULTI");
+    return;
+  }
+  bool rejected = session->rejected, conflicts = !rejected && session_conflicts(session);
+  size_t queued = session->queued;
+  session_command *all = session_leave(session);
+  if (rejected) {
+    command_fail(c, "EXECABORT Transaction discarded because of previous errors.");
+  } else if (conflicts) {
+    sink_nil_array(c->out);
+  } else {
+    sink_array(c->out, queued);
+    if (effect_kept(c->store)) effect_hold(c->store);
+    for (const session_command *q = all; q != NULL; q = q->next) session_run(c, q);
+    if (effect_kept(c->store)) effect_release(c->store);
+  }
+  session_free_queue(all);
+}
+
+/* ---- The ABI ------------------------------------------------------------------------------------- */
+
+KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out) {
+  if (!store_enter(s)) return KEVY_ECLOSED;
+  kevy_status status = s->frozen != NULL ? KEVY_EREADONLY : KEVY_OK;
+  kevy_session *session = status == KEVY_OK ? calloc(1, sizeof *session) : NULL;
+  if (status == KEVY_OK && session == NULL) status = KEVY_EOOM;
+  if (session != NULL) {
+    session->store = s;
+    *out = session;
+  }
+  status = store_noted(s, status);
+  store_leave(s);
+  return status;
+}
+
+static kevy_status session_call(kevy_session *session, size_t argc, const kevy_value *argv,
+                                reply_encoding encoding, kevy_reply *r) {
+  kevy_store *s = session->store;
+  command_call c = {.store = s, .session = session, .argc = argc, .argv = argv, .given = argv,
+                    .kinds = encoding == REPLY_TYPED, .out = &r->sink};
+  kevy_status status = command_run_call(&c);
+  free(c.waits.argv);
+  if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
+  if (status != KEVY_OK) return store_fail(s, status, "%s", "");
+  if (!r->error || encoding == REPLY_RESP) return KEVY_OK;
+  return command_failed(s, r, encoding == REPLY_TYPED ? c.failed : KEVY_OK);
+}
+
+KEVY_API kevy_status kevy_session_call(kevy_session *session, size_t argc, const kevy_value *argv,
+                                       uint32_t flags, kevy_reply *r) {
+  if (flags & ~(KEVY_TYPED | KEVY_RESP) || flags == (KEVY_TYPED | KEVY_RESP)) return KEVY_EARG;
+  reply_encoding encoding = flags & KEVY_RESP ? REPLY_RESP : flags & KEVY_TYPED ? REPLY_TYPED : REPLY_FLAT;
+  reply_start(r, encoding);
+  if (!store_enter(session->store)) return KEVY_ECLOSED;
+  kevy_status status = session_call(session, argc, argv, encoding, r);
+  return left(session->store, status, store_settle(session->store));
+}
+
+KEVY_API void kevy_session_close(kevy_session *session) {
+  if (session == NULL) return;
+  session_free_queue(session_leave(session));
+  free(session);
+}

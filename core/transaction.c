@@ -1,0 +1,324 @@
+/* transaction: see transaction.h. */
+#include "transaction.h"
+
+#include <stdlib.h>
+
+#include "collection.h"
+#include "expire.h"
+#include "hashing.h"
+#include "timers.h"
+
+static inline void *transaction_ptr(const space *sp, ref r) { return mem_ptr(sp->mem.base, r); }
+
+moment *transaction_keeper(const kevy_store *s) {
+  if (LIKELY(s->transaction == NULL)) return s->sp->undone != NULL ? s->sp->moments : NULL;
+  return s->transaction->sp == s->sp ? s->transaction->start : NULL;
+}
+
+uint32_t transaction_depth(const kevy_store *s) {
+  uint32_t depth = 0;
+  for (const transaction *t = s->transaction; t != NULL; t = t->outer) depth++;
+  return depth;
+}
+
+/* ---- begin, commit ---- */
+
+/* The moment is this one's alone, and nothing that is opened later shares its epoch: what is newer was opened inside. */
+kevy_status transaction_begin(kevy_store *s) {
+  if (s->frozen != NULL) return KEVY_EREADONLY;
+  transaction *t = calloc(1, sizeof *t);
+  if (t == NULL) return KEVY_EOOM;
+  space *sp = s->sp;
+  store_unlend(s);
+  sp->written = true;
+  t->start = snapshot_open(sp, clock_now(&s->clock));
+  if (t->start == NULL) {
+    free(t);
+    return KEVY_EOOM;
+  }
+  sp->written = true;
+  t->sp = sp;
+  t->kept = sp->kept;
+  t->wheel = sp->wheel;
+  t->timer_bytes = sp->timer_bytes;
+  t->expired = s->expired;
+  t->evicted = s->evicted;
+  t->readies = s->readies;
+  if (effect_kept(s)) {
+    t->effects = effect_here(s);
+    effect_hold(s);
+  }
+  sp->transactions++;
+  t->outer = s->transaction;
+  s->transaction = t;
+  if (t->outer == NULL) atomic_store_explicit(&s->transaction_owner, store_thread(), memory_order_release);
+  return KEVY_OK;
+}
+
+/* Takes the innermost out. The store is anybody's after the outermost. */
+static transaction *transaction_pop(kevy_store *s) {
+  transaction *t = s->transaction;
+  store_unlend(s);
+  s->transaction = t->outer;
+  s->until_pay = 0;
+  if (t->outer == NULL) atomic_store_explicit(&s->transaction_owner, 0, memory_order_release);
+  return t;
+}
+
+/* What was kept for the end of transactions is dead like any other. */
+static void release_kept(space *sp) {
+  while (sp->kept != 0) {
+    collection *c = transaction_ptr(sp, sp->kept);
+    sp->kept = c->next_grave;
+    c->next_grave = sp->graves;
+    sp->graves = (ref)((char *)c - sp->mem.base);
+  }
+}
+
+kevy_status transaction_commit(kevy_store *s) {
+  if (s->transaction == NULL) return KEVY_ETRANSACTION;
+  transaction *t = transaction_pop(s);
+  space *sp = t->sp;
+  if (effect_kept(s)) effect_release(s);
+  snapshot_close(t->start);
+  if (--sp->transactions == 0) release_kept(sp);
+  if (sp == s->sp || sp->transactions != 0) snapshot_collect(sp);
+  else space_abandon(sp); /* it was cleared inside */
+  free(t);
+  return KEVY_OK;
+}
+
+/* ---- rolling back ---- */
+
+/* Whether a moment sees an item of a dead list. */
+static bool moment_sees(const space *sp, const moment *m, uint64_t item) {
+  if (item & DEAD_NODES) return ((node *)transaction_ptr(sp, item & ~DEAD_NODES))->birth <= m->epoch;
+  const entry *e = transaction_ptr(sp, item);
+  uint64_t hash = hash_bytes(sp->secret, entry_key(e), entry_klen(e));
+  if (entry_type(e) == ENTRY_TIMER) return timers_seen(m, item, hash);
+  return table_find_ref(sp->mem.base, &m->keys, hash, item) != NULL;
+}
+
+typedef struct undo_step {
+  kevy_store *s; /* NULL where no deadlines are to be seen to */
+  space *sp;
+  const moment *start;
+  bool give_back;
+} undo_step;
+
+/* What the start sees is the present's again. */
+static void undo_revive(const undo_step *step, uint64_t item) {
+  space *sp = step->sp;
+  if (item & DEAD_NODE) return;
+  if (item & DEAD_COLLECTION) collection_revive(sp, transaction_ptr(sp, item & ~DEAD_NODES));
+  else if (entry_has_deadline(transaction_ptr(sp, item))) expire_hang(step->s, item);
+}
+
+/* The dead list of the start: everything on it comes back. */
+static void undo_start(const undo_step *step, moment *start) {
+  uint64_t item;
+  while ((item = node_dead_top(step->sp, start->dead)) != 0) {
+    node_dead_pop(step->sp, &start->dead);
+    undo_revive(step, item);
+  }
+}
+
+/* One of a moment from inside, which keeps it. */
+static void undo_inside(void *context, uint64_t item) {
+  const undo_step *step = context;
+  if (moment_sees(step->sp, step->start, item)) undo_revive(step, item);
+  else if (item & DEAD_COLLECTION)
+    collection_unhang(step->sp, transaction_ptr(step->sp, item & ~DEAD_NODES), step->start->epoch);
+}
+
+static ref large_since(const undo_step *step, const entry *e) {
+  if (!entry_is_large(e)) return 0;
+  ref top = load64(entry_content(e));
+  return ((node *)transaction_ptr(step->sp, top))->birth > step->start->epoch ? top : 0;
+}
+
+/* An entry that the start does not see. */
+static void undo_entry(void *context, ref block) {
+  const undo_step *step = context;
+  space *sp = step->sp;
+  const entry *e = transaction_ptr(sp, block);
+  ref top = large_since(step, e);
+  if (step->s != NULL) {
+    if (entry_has_deadline(e)) expire_unhang(step->s, block);
+    if (top != 0) collection_unhang(sp, transaction_ptr(sp, top), step->start->epoch);
+  }
+  if (!step->give_back) return;
+  if (top != 0) collection_abandon(sp, top, step->start->epoch);
+  node_free_entry(sp, block);
+}
+
+static void undo_timer(void *context, ref block) {
+  const undo_step *step = context;
+  if (step->s != NULL) expire_unhang(step->s, block);
+  if (step->give_back) node_free_entry(step->sp, block);
+}
+
+/* Graves of values born inside. */
+static void undo_kept(const undo_step *step, ref first) {
+  for (ref r = first, next; r != 0; r = next) {
+    collection *c = transaction_ptr(step->sp, r);
+    next = c->next_grave;
+    if (step->s != NULL) collection_unhang(step->sp, c, step->start->epoch);
+    if (step->give_back) collection_abandon(step->sp, r, step->start->epoch);
+  }
+}
+
+/* Takes the graves of values born inside off the list of those kept; others were buried late. */
+static ref take_kept(space *sp, const transaction *t) {
+  ref taken = 0;
+  for (ref *link = &sp->kept; *link != t->kept;) {
+    ref r = *link;
+    collection *c = transaction_ptr(sp, r);
+    if (c->head.birth <= t->start->epoch) {
+      link = &c->next_grave;
+      continue;
+    }
+    *link = c->next_grave;
+    c->next_grave = taken;
+    taken = r;
+  }
+  return taken;
+}
+
+/* Sets aside what was born inside, while moments from there are held. */
+static void undo_aside(space *sp, transaction *t) {
+  t->keys = sp->keys;
+  t->timers = sp->timers;
+  t->inside = sp->moments;
+  for (moment *m = sp->moments; m != t->start; m = m->older) {
+    m->undone = t;
+    t->alive++;
+    if (m->older == t->start) {
+      m->older = NULL;
+      break;
+    }
+  }
+  t->outer = sp->undone;
+  sp->undone = t;
+  space_unref(sp); /* the start's; the space itself keeps it from here on */
+}
+
+/* The region's words as the start has them. */
+static void undo_words(kevy_store *s, const transaction *t) {
+  space *sp = t->sp;
+  moment *start = t->start;
+  sp->keys = start->keys;
+  sp->timers = start->timers;
+  sp->timer_bytes = t->timer_bytes;
+  sp->with_ttl = start->with_ttl;
+  if (t->wheel == 0 && sp->wheel != 0) {
+    mem_free(&sp->mem, sp->wheel, expire_bytes());
+    sp->wheel = 0;
+    s->next_due = INT64_MAX;
+  }
+  sp->moments = start;
+  start->newer = NULL;
+  sp->newest = start->epoch;
+  sp->written = true;
+}
+
+static void undo_space(kevy_store *s, transaction *t) {
+  space *sp = t->sp;
+  snapshot_collect(sp);
+  node_drain_since(sp, t->start->epoch);
+  collection_finish_kept(sp, t->kept);
+  bool inside = sp->moments != t->start;
+  undo_step step = {s, sp, t->start, !inside};
+  undo_start(&step, t->start);
+  for (moment *m = sp->moments; m != t->start; m = m->older) node_dead_each(sp, m->dead, undo_inside, &step);
+  table_abandon(sp, &sp->timers, &t->start->timers, t->start->epoch, !inside, undo_timer, &step);
+  table_abandon(sp, &sp->keys, &t->start->keys, t->start->epoch, !inside, undo_entry, &step);
+  sp->transactions--;
+  t->kept = take_kept(sp, t);
+  if (sp->transactions == 0) release_kept(sp);
+  undo_kept(&step, t->kept);
+  if (inside) undo_aside(sp, t);
+  undo_words(s, t);
+  if (inside) return;
+  snapshot_close(t->start);
+  snapshot_collect(sp);
+  free(t);
+}
+
+/* Under a store that was cleared inside, its old space comes back. */
+static void undo_clear(kevy_store *s, space *sp) {
+  space *cleared = s->sp;
+  store_attach(s, sp);
+  s->next_due = INT64_MIN;
+  space_abandon(cleared);
+}
+
+kevy_status transaction_rollback(kevy_store *s) {
+  if (s->transaction == NULL) return KEVY_ETRANSACTION;
+  transaction *t = transaction_pop(s);
+  s->expired = t->expired;
+  s->evicted = t->evicted;
+  s->readies = t->readies;
+  if (effect_kept(s)) {
+    effect_back(s, t->effects);
+    effect_release(s);
+  }
+  if (t->sp != s->sp) undo_clear(s, t->sp);
+  undo_space(s, t);
+  return KEVY_OK;
+}
+
+void transaction_undo_all(kevy_store *s) {
+  while (s->transaction != NULL) transaction_rollback(s);
+}
+
+/* ---- after the last moment from inside ---- */
+
+static void left_item(const undo_step *step, uint64_t item) {
+  space *sp = step->sp;
+  if (moment_sees(sp, step->start, item)) return;
+  if (item & DEAD_COLLECTION) collection_abandon(sp, item & ~DEAD_NODES, step->start->epoch);
+  else if (item & DEAD_NODE) node_free(sp, item & ~DEAD_NODES);
+  else node_free_entry(sp, item);
+}
+
+static void left_moment(const undo_step *step, moment *m) {
+  uint64_t item;
+  while ((item = node_dead_top(step->sp, m->dead)) != 0) {
+    node_dead_pop(step->sp, &m->dead);
+    left_item(step, item);
+  }
+}
+
+static void left_all(space *sp, transaction *t) {
+  undo_step step = {NULL, sp, t->start, true};
+  for (moment *m = t->inside, *older; m != NULL; m = older) {
+    older = m->older;
+    left_moment(&step, m);
+    free(m);
+  }
+  table_abandon(sp, &t->timers, &t->start->timers, t->start->epoch, true, undo_timer, &step);
+  table_abandon(sp, &t->keys, &t->start->keys, t->start->epoch, true, undo_entry, &step);
+  undo_kept(&step, t->kept);
+}
+
+void transaction_left(space *sp, transaction *t) {
+  if (--t->alive != 0) return;
+  transaction **link = &sp->undone;
+  while (*link != t) link = &(*link)->outer;
+  *link = t->outer;
+  left_all(sp, t);
+  snapshot_let_go(t->start);
+  free(t);
+}
+
+void transaction_forget(space *sp) {
+  for (transaction *t = sp->undone, *next; t != NULL; t = next) {
+    next = t->outer;
+    for (moment *m = t->inside, *older; m != NULL; m = older) {
+      older = m->older;
+      free(m);
+    }
+    free(t);
+  }
+}

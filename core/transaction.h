@@ -1,0 +1,68 @@
+/* transaction: several calls that happen as one, or not at all.
+ *
+ * A transaction holds the moment it began at (snapshot.h), so nothing the moment sees is changed or freed inside. To
+ * commit is to let go of it. To roll back is to make it the present again:
+ *
+ *     what the moment sees and the present does not     is on dead lists: they are emptied, nothing is freed
+ *     what the present sees and the moment does not     was born since: the nodes born since lead to it, and it is freed
+ *
+ * So a rollback costs what was written, whatever the store holds. It takes no memory and does not fail. Nested
+ * ones are savepoints: each holds a moment of its own, and they end in the reverse order.
+ *
+ * Deadline wheels are no part of moments: what comes back is hung up again, what goes is taken off. Inside,
+ * nothing expires by itself. Timers (timers.h) go back with the keys, and so do figures of what was removed. Waiters
+ * are served, and the log is given what was done, at the end of the outermost.
+ *
+ * Large values: a grave whose value the moment may see a version of waits (space.kept) for the end, since to take
+ * it apart would hand everything it shares with that version to dead lists. Inside, clearing a store puts its
+ * space aside.
+ *
+ * Snapshots and iterators opened inside survive a rollback: while one of them lives, what was born inside is kept whole, as
+ * is the moment it began at, and goes when the last is released (transaction_left).
+ *
+ * Belongs to the thread that began it. Callers hold the store's lock. */
+#ifndef KEVY_TRANSACTION_H
+#define KEVY_TRANSACTION_H
+
+#include "effect.h"
+#include "store.h"
+
+typedef struct transaction {
+  struct transaction *outer; /* the one around it; of undone ones, the next */
+  space *sp;                 /* what it began in */
+  moment *start;
+  ref kept;                  /* graves kept before it; of an undone one, those that it kept */
+  ref wheel;
+  uint64_t timer_bytes;
+  uint64_t expired, evicted;
+  uint32_t readies;
+  effect_mark effects;       /* of a store with a log: what it had noted */
+  /* Once it was rolled back while moments from inside it live: */
+  table keys, timers;        /* what was the present then */
+  moment *inside;            /* those moments, newest first, by older */
+  uint32_t alive;            /* how many of them are held */
+} transaction;
+
+/* Begins one, inside the one that is open, if any. KEVY_EREADONLY, KEVY_EOOM. O(1). */
+kevy_status transaction_begin(kevy_store *s);
+
+/* Ends the innermost. KEVY_ETRANSACTION: none is open. */
+kevy_status transaction_commit(kevy_store *s);
+kevy_status transaction_rollback(kevy_store *s);
+
+/* Rolls back all that are open, before the store goes. */
+void transaction_undo_all(kevy_store *s);
+
+/* How many are open. */
+uint32_t transaction_depth(const kevy_store *s);
+
+/* The moment that keeps timers that are taken away, if it sees them; NULL: nobody goes back to one. */
+moment *transaction_keeper(const kevy_store *s);
+
+/* A moment from inside an undone one was released. */
+void transaction_left(space *sp, transaction *t);
+
+/* Frees what is kept of undone ones outside the region, which is going. */
+void transaction_forget(space *sp);
+
+#endif
