@@ -178,8 +178,116 @@ static int command_resp(lua_State *L) {
   return 1;
 }
 
+/* ---- Sessions and versions ------------------------------------------------------------------- */
+
+#define SESSION_CLASS "kevy.Session"
+#define VERSION_CLASS "kevy.Version"
+
+typedef struct lua_session {
+  lua_store *store; /* which it owns */
+  const kevy_store *of; /* the engine's store it was opened on */
+  kevy_session *handle; /* NULL when closed */
+} lua_session;
+
+typedef struct lua_key_version {
+  kevy_version_handle *handle;
+} lua_key_version;
+
+/* Makes the userdata on top one of a class, whose methods have a store's upvalues. */
+static void session_class(lua_State *L, const char *name, const luaL_Reg *methods) {
+  if (luaL_newmetatable(L, name)) {
+    for (; methods->name != NULL; methods++) {
+      for (int i = 1; i <= CLASS_UPVALUES; i++) lua_pushvalue(L, lua_upvalueindex(i));
+      lua_pushcclosure(L, methods->func, CLASS_UPVALUES);
+      lua_setfield(L, -2, methods->name);
+    }
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "__index");
+  }
+  lua_setmetatable(L, -2);
+}
+
+/* command(name, ...): as a store's; MULTI, EXEC, DISCARD, WATCH and UNWATCH among them. */
+static int session_command(lua_State *L) {
+  size_t argc;
+  lua_session *self = luaL_checkudata(L, 1, SESSION_CLASS);
+  const kevy_value *argv = command_arguments(L, &argc);
+  kevy_reply *reply = reply_take(L, self->store);
+  if (self->handle == NULL || self->store->handle != self->of) {
+    reply_give_back(self->store, reply);
+    return luaL_error(L, "%s", kevy_strerror(KEVY_ECLOSED));
+  }
+  kevy_store *s = self->store->handle;
+  kevy_lock(s);
+  kevy_status status = kevy_session_call(self->handle, argc, argv, 0, reply);
+  if (status < 0 && status != KEVY_ECOMMAND) {
+    reply_give_back(self->store, reply);
+    return push_failure(L, s, status);
+  }
+  kevy_unlock(s);
+  int results = reply_push_all(L, reply, false);
+  reply_give_back(self->store, reply);
+  return results;
+}
+
+static int session_close(lua_State *L) {
+  lua_session *self = luaL_checkudata(L, 1, SESSION_CLASS);
+  kevy_session_close(self->handle);
+  self->handle = NULL;
+  return 0;
+}
+
+static const luaL_Reg session_methods[] = {
+    {"command", session_command}, {"close", session_close}, {"__gc", session_close}, {"__close", session_close}, {NULL, NULL}};
+
+/* session(): where MULTI and WATCH work. */
+static int command_session(lua_State *L) {
+  lua_store *store = arg_store(L);
+  lua_session *self = compat_new_owned(L, sizeof *self, 1);
+  *self = (lua_session){store, NULL, NULL};
+  session_class(L, SESSION_CLASS, session_methods);
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_session_open(s, &self->handle);
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  self->of = s;
+  return 1;
+}
+
+static int version_equal(lua_State *L) {
+  const lua_key_version *a = luaL_checkudata(L, 1, VERSION_CLASS), *b = luaL_checkudata(L, 2, VERSION_CLASS);
+  return push_bool(L, kevy_version_compare(a->handle, b->handle) == KEVY_OK);
+}
+
+static int version_close(lua_State *L) {
+  lua_key_version *self = luaL_checkudata(L, 1, VERSION_CLASS);
+  kevy_version_close(self->handle);
+  self->handle = NULL;
+  return 0;
+}
+
+static const luaL_Reg version_methods[] = {{"__eq", version_equal}, {"__gc", version_close}, {NULL, NULL}};
+
+/* version(key): equal to a later one while the key was not written, removed or expired. */
+static int command_version(lua_State *L) {
+  size_t klen;
+  const char *key = arg_key(L, 2, &klen);
+  lua_key_version *self = compat_new_userdata(L, sizeof *self);
+  self->handle = NULL;
+  session_class(L, VERSION_CLASS, version_methods);
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_version_of(s, key, klen, &self->handle);
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  return 1;
+}
+
 const luaL_Reg command_methods[] = {
     {"command", command_call},
     {"command_resp", command_resp},
+    {"session", command_session},
+    {"version", command_version},
     {NULL, NULL},
 };

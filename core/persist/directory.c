@@ -533,7 +533,9 @@ static void directory_start(struct directory *d, bool mending) {
 void directory_step(kevy_store *s) {
   struct directory *d = s->effects->directory;
   switch (atomic_load_explicit(&d->state, memory_order_acquire)) {
-    case REWRITE_READY: directory_take(s, d); break;
+    case REWRITE_READY:
+      if (s->effects->held == 0) directory_take(s, d); /* a base holds no open transaction */
+      break;
     case REWRITE_DONE: directory_finish(d); break;
     case REWRITE_IDLE: {
       bool broken = log_is_broken(d->log);

@@ -130,6 +130,9 @@ USES = {
     "Set": lambda s: "m" in s.Set("k"), "ZSet": lambda s: s.ZSet("k").rank("m"),
     "Stream": lambda s: s.Stream("k").range(), "setitem_dict": lambda s: s.__setitem__("k", {"f": 1}),
     "list_items": lambda s: list(s.items()), "enter": lambda s: s.__enter__(),
+    "begin": lambda s: s.begin(), "commit": lambda s: s.commit(), "rollback": lambda s: s.rollback(),
+    "transaction": lambda s: s.transaction().__enter__(), "version": lambda s: s.version("k"),
+    "session": lambda s: s.session(),
     "clock": lambda s: s._debug_clock(None), "fail": lambda s: s._debug_fail_alloc(0)}
 
 

@@ -135,6 +135,50 @@ function command:command(...)
   return run(self, 0, n, arguments(list, n, "command"), list)
 end
 
+-- ---- Sessions and versions -----------------------------------------------------------------------
+
+local kevy_session_close, kevy_version_close = C.kevy_session_close, C.kevy_version_close
+local session_out, version_out = ffi.typeof "kevy_session *[1]", ffi.typeof "kevy_version_handle *[1]"
+local Session, Version = {}, {}
+Session.__index = Session
+
+-- session(): where MULTI, EXEC, DISCARD, WATCH and UNWATCH work.
+function command:session()
+  local out = ffi.new(session_out)
+  local s = enter(self)
+  local status = C.kevy_session_open(s.handle, out)
+  if status < 0 then return fail(s, status) end
+  leave(s)
+  return setmetatable({ store = self, handle = ffi.gc(out[0], kevy_session_close) }, Session)
+end
+
+-- command(name, ...): as a store's.
+function Session:command(...)
+  if not self.handle then error("the session is closed", 2) end
+  local list, n = { ... }, select("#", ...)
+  local argv = arguments(list, n, "command")
+  local s = enter_with_reply(self.store)
+  return replied(s, C.kevy_session_call(self.handle, n, argv, 0, s.reply), list)
+end
+
+function Session:close()
+  if self.handle then kevy_session_close(ffi.gc(self.handle, nil)) end
+  self.handle = nil
+end
+
+-- version(key): equal to a later one while the key was not written, removed or expired.
+function command:version(key)
+  values.check_key(key, "version", 1)
+  local out = ffi.new(version_out)
+  local s = enter(self)
+  local status = C.kevy_version_of(s.handle, key, #key, out)
+  if status < 0 then return fail(s, status, key) end
+  leave(s)
+  return setmetatable({ handle = ffi.gc(out[0], kevy_version_close) }, Version)
+end
+
+Version.__eq = function(a, b) return C.kevy_version_compare(a.handle, b.handle) == K.KEVY_OK end
+
 -- ---- Others --------------------------------------------------------------------------------------
 
 -- random_key(): any key, or nil when there is none. The command answers memory of its own; kevy_random_key lends.
