@@ -68,7 +68,6 @@
 #include "abi_list.c"
 #include "abi_zset.c"
 #include "abi_save.c"
-#include "abi_load.c"
 #include "abi_transaction.c"
 #include "reply.c"
 #include "command.c"

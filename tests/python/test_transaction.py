@@ -327,3 +327,37 @@ def test_session_outlives_its_store(s):
     with pytest.raises(kevy.ClosedError):
         c.command("PING")
     c.close()
+
+
+def test_the_log_gets_it_whole_or_not_at_all(tmp_path):
+    where = str(tmp_path / "store")
+    with kevy.Store(where) as s:
+        s["before"] = 1
+        with s.transaction():
+            s["a"] = 1
+            with pytest.raises(RuntimeError):
+                with s.transaction():
+                    s["never"] = 1
+                    raise RuntimeError
+            s.ZSet("z").add({"m": 2})
+        with pytest.raises(RuntimeError):
+            with s.transaction():
+                s["a"] = 2
+                s.clear()
+                s["never"] = 2
+                raise RuntimeError
+        c = s.session()
+        for line in ("MULTI", "SET b 1", "INCR b", "EXEC"):
+            c.command(*line.split())
+        with pytest.raises(kevy.TransactionError):
+            with s.transaction():
+                s.save(str(tmp_path / "inside.rdb"))
+                s.command("SET", "x", 1)
+                s.commit()
+                s.commit()
+        c.close()
+    with kevy.Store(where) as s:
+        assert s["before"] == 1 and s["a"] == 1 and s.ZSet("z")["m"] == 2 and s.get("b") == 2
+        assert "never" not in s and s.get("x") == b"1"
+    logs = b"".join(p.read_bytes() for p in (tmp_path / "store").rglob("*.aof"))
+    assert b"never" not in logs and b"MULTI" in logs
