@@ -142,8 +142,8 @@ kevy_status rdb_end(rdb_source *in) {
     status = rdb_source_make_room(in, 1);
     if (status == KEVY_OK) status = rdb_source_fill(in);
   }
-  if (status == KEVY_OK && in->at != in->end) status = rdb_corrupt(in, "more bytes behind the file's end");
-  return status;
+  bool commands = status == KEVY_OK && in->at != in->end && (*in->at == '*' || *in->at == '#');
+  return commands ? rdb_corrupt(in, "commands behind the file's end: this is an append-only file") : status;
 }
 
 /* ---- numbers ---- */

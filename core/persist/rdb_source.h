@@ -59,7 +59,8 @@ static inline kevy_status rdb_bytes(rdb_source *in, size_t len, const char **out
   return KEVY_OK;
 }
 
-/* That nothing is left. */
+/* That no commands follow. Other bytes behind a file's end are passed over, as Redis does: what came through a
+ * replication stream has a mark there. */
 kevy_status rdb_end(rdb_source *in);
 
 /* One byte: an op or a type. Begins an item. */
