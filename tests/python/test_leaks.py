@@ -84,7 +84,7 @@ PATHS = {
     "ValueError": lambda s: refuse(ValueError, lambda: s.set(KEY, 1, ttl=0)),
     "kevy.Error": lambda s: (s.set("t", TEXT), refuse(kevy.NotIntegerError, lambda: s.incr("t"))),
     "CommandError": lambda s: refuse(kevy.CommandError, lambda: s.command("NOPE", KEY)),
-    "open ValueError": lambda s: (refuse(ValueError, lambda: kevy.open("x://")), refuse(ValueError, lambda: kevy.Store("/x"))),
+    "open ValueError": lambda s: (refuse(ValueError, lambda: kevy.open("x://")), refuse(ValueError, lambda: kevy.Store("a\0b"))),
     "keywords": lambda s: refuse(TypeError, lambda: s.set(KEY, 1, what=1)),
     "closed": lambda s: refuse(kevy.ClosedError, lambda: closed()[KEY]),
 }
