@@ -78,9 +78,10 @@ static FLAT kevy_status lending(kevy_store *s, kevy_status status) {
   return left(s, status, store_leave(s));
 }
 
-/* The same of a write. */
+/* The same of a write, whose result is in scratch memory or held until the next call: what is due may go meanwhile. */
 static FLAT kevy_status settled_lending(kevy_store *s, kevy_status status) {
   if (effect_kept(s)) effect_end(s, status);
+  if (UNLIKELY(s->until_pay <= 0) && status == KEVY_OK) store_pay_lending(s);
   return lending(s, status);
 }
 
@@ -335,7 +336,7 @@ kevy_status kevy_getex(kevy_store *s, const char *key, size_t klen, int64_t ttl,
   else if (status == KEVY_OK && (flags & KEVY_PERSIST))
     PROPAGATE(s, WORD("PERSIST"), KEY(key, klen, 0));
   if (status == KEVY_OK) status = string_getex(s, key, klen, deadline, flags, out);
-  return settled_lending(s, status);
+  return deadline != KEVY_NO_TTL || (flags & KEVY_PERSIST) ? settled_lending(s, status) : lending(s, status);
 }
 
 kevy_status kevy_incr(kevy_store *s, const char *key, size_t klen, int64_t by, uint32_t flags,
@@ -576,6 +577,7 @@ kevy_status kevy_iter_elements(kevy_store *s, const char *key, size_t klen, int3
 
 static bool iter_wants(const kevy_iter *it, const entry *e) {
   if (entry_has_deadline(e) && entry_deadline(e) <= it->m->now) return false;
+  if (hash_is_over(it->m->sp->mem.base, e, it->m->now)) return false;
   if (it->type != KEVY_TYPE_NONE && it->type != entry_type(e)) return false;
   return it->plen == 0 ||
          glob_match(it->pattern, it->plen, entry_key(e), entry_klen(e), false);

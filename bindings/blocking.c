@@ -12,9 +12,13 @@
 #include "hashing.h"
 #include "store.h"
 
+enum { LISTED, ENTERED, OVER };
+
 struct kevy_wait {
   kevy_wait *next, *prev; /* by arrival */
-  _Atomic(kevy_store *) store; /* NULL once it is over */
+  kevy_store *store;      /* for who has ENTERED, or holds its lock */
+  _Atomic int32_t state;  /* LISTED until it is over, or who waits comes to end it */
+  bool served;            /* there is an outcome; under the store's lock */
   atomic_bool left;       /* over, and whoever ended it has done with this */
   kevy_reply *reply;      /* the caller's; holds the null answer until there is a better one */
   reply_encoding encoding;
@@ -70,12 +74,15 @@ static void delist(kevy_wait *w) {
   if (w->next != NULL) w->next->prev = w->prev;
   else s->waiters_last = w->prev;
   if (s->waiters == NULL) s->serve = NULL;
-  w->store = NULL;
 }
 
-/* Who waits may end it in another thread at this very moment: `left` is the last that is touched. */
+/* Who waits may end it in another thread at this very moment, and then takes it off the list itself; else `left` is the
+ * last that is touched. */
 static void finish_wait(kevy_wait *w, kevy_status outcome) {
+  int32_t listed = LISTED;
   w->outcome = outcome;
+  w->served = true;
+  if (!atomic_compare_exchange_strong(&w->state, &listed, OVER)) return;
   delist(w);
   uint64_t one = 1;
   while (write(w->fd, &one, sizeof one) < 0) continue;
@@ -122,14 +129,24 @@ static void blocking_serve(kevy_store *s) {
     s->readies = 0;
     for (kevy_wait *w = s->waiters, *next; w != NULL; w = next) {
       next = w->next;
-      if (is_ready(s, w, ready, n)) serve_one(s, w);
+      if (!w->served && is_ready(s, w, ready, n)) serve_one(s, w);
     }
   }
   s->readies = 0;
 }
 
 void blocking_close(kevy_store *s) {
-  while (s->waiters != NULL && same_process(s->waiters)) finish_wait(s->waiters, KEVY_ECLOSED);
+  if ((s->waiters == NULL && !s->locked) || !store_enter(s)) return;
+  for (kevy_wait *w = s->waiters, *next; w != NULL && same_process(w); w = next) {
+    next = w->next;
+    if (!w->served) finish_wait(w, KEVY_ECLOSED);
+  }
+  while (s->waiters != NULL && same_process(s->waiters)) { /* those that have ENTERED leave the list now */
+    (void)store_leave(s);
+    sched_yield();
+    store_enter(s);
+  }
+  (void)store_leave(s);
 }
 
 /* ---- The ABI --------------------------------------------------------------------------------- */
@@ -219,15 +236,16 @@ KEVY_API kevy_status kevy_wait_poll(kevy_wait *w, int64_t timeout_ms) {
 }
 
 KEVY_API kevy_status kevy_wait_end(kevy_wait *w) {
-  kevy_store *s = w->store;
-  if (s != NULL && same_process(w) && store_enter(s)) {
-    if (w->store != NULL) {
-      delist(w);
-      atomic_store(&w->left, true);
-    }
+  int32_t listed = LISTED;
+  if (!same_process(w)) return w->outcome;
+  if (atomic_compare_exchange_strong(&w->state, &listed, ENTERED)) {
+    kevy_store *s = w->store;
+    store_enter(s);
+    delist(w);
+    atomic_store(&w->left, true);
     (void)store_leave(s);
   }
-  while (w->store == NULL && same_process(w) && !atomic_load(&w->left)) sched_yield();
+  while (!atomic_load(&w->left)) sched_yield();
   return w->outcome;
 }
 

@@ -367,6 +367,15 @@ void cmd_command_list(command_call *c) {
 
 /* ---- COMMAND GETKEYS --------------------------------------------------------------------------- */
 
+/* The number of keys as atoi reads it: behind spaces, up to what is no digit. 0 where there is none. */
+static int64_t keys_number(const kevy_value *arg) {
+  char digits[32];
+  size_t len = arg->len < sizeof digits - 1 ? arg->len : sizeof digits - 1;
+  memcpy(digits, arg->as.ptr, len);
+  digits[len] = '\0';
+  return strtoll(digits, NULL, 10);
+}
+
 /* The keys of a specification in a command line: every step-th argument from *first to *last. False when it names
  * none. */
 static bool keys_find(const key_spec *spec, size_t argc, const kevy_value *argv, int64_t *first, int64_t *last) {
@@ -381,9 +390,8 @@ static bool keys_find(const key_spec *spec, size_t argc, const kevy_value *argv,
   }
   if (*first >= n) return false;
   if (spec->counted) {
-    if (!number_parse_int(argv[*first].as.ptr, argv[*first].len, &count) || count < 1 ||
-        count >= n - *first)
-      return false;
+    count = keys_number(&argv[*first]);
+    if (count < 1 || count >= n - *first) return false;
     *last = *first + count;
     ++*first;
   } else if (spec->last >= 0) {

@@ -31,12 +31,7 @@ static bool zset_read_score(const kevy_value *arg, bool low, zset_cut *cut) {
     len--;
   }
   double score = 0;
-  long double beyond; /* what is too large for a double is infinite here */
-  if (len > 0 && !number_parse_float(ptr, len, &score)) {
-    if (!number_parse_long_double(ptr, len, &beyond)) return false;
-    score = (double)beyond;
-    if (isnan(score)) return false;
-  }
+  if (len > 0 && !number_parse_bound(ptr, len, &score)) return false;
   *cut = (zset_cut){.by = ZSET_BY_SCORE, .behind = without == low, .score = zset_order_of(score)};
   return true;
 }

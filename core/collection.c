@@ -32,7 +32,8 @@ const collection_kind *collection_kind_of(int32_t type) {
 
 kevy_status collection_read(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type) {
   if (probe_read(s, p, key, klen) == NULL) return KEVY_MISSING;
-  return LIKELY(entry_type(p->live) == type) ? KEVY_OK : KEVY_EWRONGTYPE;
+  if (LIKELY(entry_type(p->live) == type)) return KEVY_OK;
+  return hash_pass_over(s, p) ? KEVY_MISSING : KEVY_EWRONGTYPE;
 }
 
 kevy_status collection_write(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type) {
@@ -40,7 +41,7 @@ kevy_status collection_write(kevy_store *s, probe *p, const char *key, size_t kl
   if (UNLIKELY(status != KEVY_OK)) return status;
   if (UNLIKELY(klen > KEVY_MAX_LEN)) return KEVY_ETOOBIG;
   probe_find(s, p, key, klen);
-  return p->live == NULL || LIKELY(entry_type(p->live) == type) ? KEVY_OK : KEVY_EWRONGTYPE;
+  return p->live == NULL || LIKELY(entry_type(p->live) == type) || hash_pass_over(s, p) ? KEVY_OK : KEVY_EWRONGTYPE;
 }
 
 /* ---- small values ---- */

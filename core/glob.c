@@ -6,8 +6,8 @@
  * text is walked at most once per pattern byte.
  *
  * Bytes compare as signed chars inside ranges, as in Redis on the machines it mostly runs on. A
- * class that never closes ends with the pattern. A pattern of nothing but stars matches everything,
- * the empty text included. */
+ * class that never closes ends with the pattern. The empty text is matched by "" and "*" alone: Redis looks at
+ * neither further. */
 #include "glob.h"
 
 static int glob_lower(int c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; }
@@ -74,6 +74,7 @@ static bool glob_element(const char *pattern, size_t plen, size_t p, char c, boo
 }
 
 bool glob_match(const char *pattern, size_t plen, const char *text, size_t len, bool nocase) {
+  if (len == 0) return plen == 0 || (plen == 1 && pattern[0] == '*');
   size_t p = 0;
   size_t t = 0;
   bool starred = false;

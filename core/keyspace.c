@@ -19,6 +19,13 @@ static void wake_found(kevy_store *s, probe *p) {
   if (p->live != NULL) p->slot = table_find_ref(s->base, s->keys, p->hash, (ref)((char *)p->live - s->base));
 }
 
+/* The live entry of a key that is only looked at, or replaced whole. */
+static const entry *find_live(kevy_store *s, probe *p, const char *key, size_t klen) {
+  probe_find(s, p, key, klen);
+  (void)hash_pass_over(s, p);
+  return p->live;
+}
+
 kevy_status keyspace_delete(kevy_store *s, const char *key, size_t klen) {
   kevy_status status = store_write(s);
   if (status != KEVY_OK) return status;
@@ -61,7 +68,7 @@ kevy_status keyspace_type(kevy_store *s, const char *key, size_t klen, int32_t *
 
 kevy_status keyspace_form(kevy_store *s, const char *key, size_t klen, int32_t *type, bool *large) {
   probe p;
-  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  if (find_live(s, &p, key, klen) == NULL) return KEVY_MISSING;
   *type = entry_type(p.live);
   *large = entry_is_large(p.live);
   if (*type == KEVY_TYPE_LIST) *large = !list_is_packed(s->base, p.live);
@@ -98,8 +105,8 @@ kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const c
   if (status != KEVY_OK) return status;
   if (tolen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
   probe source, target;
-  if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
-  bool exists = probe_find(s, &target, to, tolen) != NULL;
+  if (find_live(s, &source, key, klen) == NULL) return KEVY_MISSING;
+  bool exists = find_live(s, &target, to, tolen) != NULL;
   if (exists && (flags & KEVY_NX)) return KEVY_UNMET;
   if (target.slot == source.slot) return KEVY_OK;
   /* What removing the source will take comes first, so that after the put nothing does. */
@@ -126,8 +133,8 @@ kevy_status keyspace_copy(kevy_store *s, const char *key, size_t klen, const cha
   if (tolen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
   if (klen == tolen && (klen == 0 || memcmp(key, to, klen) == 0)) return KEVY_EARG;
   probe source, target;
-  if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
-  if (probe_find(s, &target, to, tolen) != NULL && !(flags & KEVY_REPLACE)) return KEVY_UNMET;
+  if (find_live(s, &source, key, klen) == NULL) return KEVY_MISSING;
+  if (find_live(s, &target, to, tolen) != NULL && !(flags & KEVY_REPLACE)) return KEVY_UNMET;
   if (!hash_arm(s, source.live, &target)) return KEVY_EOOM;
   return entry_is_large(source.live) ? put_clone(s, &source, &target, flags)
                                      : put_elsewhere(s, &source, &target, flags);
@@ -176,6 +183,7 @@ kevy_status keyspace_clear(kevy_store *s) {
 
 typedef struct scan_step {
   kevy_store *s;
+  int64_t now;
   keyspace_visit visit;
   void *context;
 } scan_step;
@@ -183,7 +191,7 @@ typedef struct scan_step {
 static void scan_entry(void *context, ref block) {
   const scan_step *step = context;
   const entry *e = mem_ptr(step->s->base, block);
-  if (probe_expired(step->s, e)) return;
+  if (probe_expired(step->s, e) || hash_is_over(step->s->base, e, step->now)) return;
   kevy_value key;
   key_value(e, &key);
   step->visit(step->context, &key, entry_type(e));
@@ -191,14 +199,13 @@ static void scan_entry(void *context, ref block) {
 
 void keyspace_scan(kevy_store *s, uint64_t *cursor, uint64_t count, keyspace_visit visit,
                    void *context) {
-  scan_step step = {s, visit, context};
-  wake_hashes(s);
+  scan_step step = {s, store_now(s), visit, context};
   table_scan(s->base, s->keys, cursor, count, scan_entry, &step);
 }
 
 kevy_status keyspace_deadline(kevy_store *s, const char *key, size_t klen, int64_t *deadline) {
   probe p;
-  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  if (find_live(s, &p, key, klen) == NULL) return KEVY_MISSING;
   *deadline = entry_deadline(p.live);
   return KEVY_OK;
 }
@@ -208,7 +215,7 @@ kevy_status keyspace_expire(kevy_store *s, const char *key, size_t klen, int64_t
   kevy_status status = store_write(s);
   if (status != KEVY_OK) return status;
   probe p;
-  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  if (find_live(s, &p, key, klen) == NULL) return KEVY_MISSING;
   int64_t before = entry_deadline(p.live);
   if (deadline == KEVY_NO_TTL && before == KEVY_NO_TTL) return KEVY_UNMET;
   if (!expire_allowed(before, deadline, flags)) return KEVY_UNMET;
@@ -217,7 +224,7 @@ kevy_status keyspace_expire(kevy_store *s, const char *key, size_t klen, int64_t
 
 kevy_status keyspace_memory_usage(kevy_store *s, const char *key, size_t klen, uint64_t *bytes) {
   probe p;
-  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  if (find_live(s, &p, key, klen) == NULL) return KEVY_MISSING;
   *bytes = node_entry_bytes(s->sp, (ref)((char *)p.live - s->base)) +
            collection_bytes(s->base, p.live);
   return KEVY_OK;

@@ -91,18 +91,32 @@ static bool number_copy(const char *s, size_t len, char buffer[NUMBER_LONG_DOUBL
   return true;
 }
 
-bool number_parse_float(const char *s, size_t len, double *out) {
+/* *lost: it is beyond what a double can hold. */
+static bool number_read_double(const char *s, size_t len, double *out, bool *lost) {
   char buffer[NUMBER_LONG_DOUBLE_MAX];
   if (!number_copy(s, len, buffer)) return false;
   char *end;
   locale_t before = number_locale_enter();
   errno = 0;
   double d = strtod(buffer, &end);
-  bool lost = errno == ERANGE && (isinf(d) || fpclassify(d) == FP_ZERO);
+  *lost = errno == ERANGE && (isinf(d) || fpclassify(d) == FP_ZERO);
   number_locale_leave(before);
-  if (lost || isnan(d) || (size_t)(end - buffer) != len) return false;
+  if (isnan(d) || (size_t)(end - buffer) != len) return false;
   *out = d;
   return true;
+}
+
+bool number_parse_float(const char *s, size_t len, double *out) {
+  double d;
+  bool lost;
+  if (!number_read_double(s, len, &d, &lost) || lost) return false;
+  *out = d;
+  return true;
+}
+
+bool number_parse_bound(const char *s, size_t len, double *out) {
+  bool lost;
+  return number_read_double(s, len, out, &lost);
 }
 
 bool number_parse_long_double(const char *s, size_t len, long double *out) {

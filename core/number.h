@@ -24,6 +24,9 @@ size_t number_format_int(int64_t i, char out[NUMBER_INT_MAX]);
 /* Redis's getDoubleFromObject: what strtod reads, whole, no leading space, no NaN; "inf" allowed. */
 bool number_parse_float(const char *s, size_t len, double *out);
 
+/* The same, but that what is too large is infinite, and what is too small 0: bounds of ranges of scores. */
+bool number_parse_bound(const char *s, size_t len, double *out);
+
 /* The same in long double, as INCRBYFLOAT reads its operands. */
 bool number_parse_long_double(const char *s, size_t len, long double *out);
 

@@ -6,6 +6,7 @@
 #include "expire.h"
 #include "hashing.h"
 #include "timers.h"
+#include "type_hash.h"
 
 FLAT uint64_t probe_hash(const kevy_store *s, const char *key, size_t klen) {
   return hash_bytes(s->sp->secret, key, klen);
@@ -105,12 +106,16 @@ static COLD void forget_timer(kevy_store *s, ref block, ref next, uint64_t hash)
   timers_forget(s, entry_key(e), entry_klen(e), hash);
 }
 
+static bool has_passed(kevy_store *s, const entry *e) {
+  return probe_expired(s, e) || hash_is_over(s->base, e, store_now(s));
+}
+
 /* An expired key that gives way to a new value went first. */
 static COLD void note_expired(kevy_store *s, const entry *old) {
-  if (probe_expired(s, old)) effect_removed(s, entry_key(old), entry_klen(old));
+  if (has_passed(s, old)) effect_removed(s, entry_key(old), entry_klen(old));
 }
 static COLD void note_removed(kevy_store *s, const entry *e) {
-  if (probe_expired(s, e)) effect_removed(s, entry_key(e), entry_klen(e));
+  if (has_passed(s, e)) effect_removed(s, entry_key(e), entry_klen(e));
   else effect_taken(s, entry_key(e), entry_klen(e));
 }
 

@@ -1,6 +1,7 @@
 /* registry: see registry.h. */
 #include "registry.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include "background.h"
@@ -11,12 +12,26 @@
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static kevy_store *registry_stores;
 
+/* Of the stores up to `end`. */
+static void unlock_stores(const kevy_store *end) {
+  for (kevy_store *s = registry_stores; s != end; s = s->next_threaded) store_unlock(s);
+}
+
+/* Who holds a store's lock may be about to open or close one, and so wait for the registry: nothing is waited for
+ * with it. */
 static void before_fork(void) {
-  pthread_mutex_lock(&registry_lock);
-  for (kevy_store *s = registry_stores; s != NULL; s = s->next_threaded) store_enter_beside(s);
+  for (;;) {
+    pthread_mutex_lock(&registry_lock);
+    kevy_store *s = registry_stores;
+    while (s != NULL && store_try_lock(s)) s = s->next_threaded;
+    if (s == NULL) return;
+    unlock_stores(s);
+    pthread_mutex_unlock(&registry_lock);
+    sched_yield();
+  }
 }
 static void after_fork_parent(void) {
-  for (kevy_store *s = registry_stores; s != NULL; s = s->next_threaded) store_leave(s);
+  unlock_stores(NULL);
   pthread_mutex_unlock(&registry_lock);
 }
 /* The directory is the parent's. */
@@ -31,8 +46,8 @@ static void after_fork_child(void) {
     background_forked(s);
     if (store_taken(s)) transaction_undo_all(s); /* its thread is not here */
     if (effect_kept(s)) close_directory(s);
-    store_leave(s);
   }
+  unlock_stores(NULL);
   pthread_mutex_unlock(&registry_lock);
 }
 

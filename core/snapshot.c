@@ -35,6 +35,7 @@ moment *snapshot_open(space *sp, int64_t now) {
   m->timers = sp->timers;
   m->sp = sp;
   atomic_init(&m->holders, 1);
+  atomic_fetch_add_explicit(&sp->live, 1, memory_order_relaxed);
   m->older = sp->moments;
   if (m->older != NULL) m->older->newer = m;
   sp->moments = m;
@@ -94,6 +95,7 @@ static void retire_moment(space *sp, moment *m) {
   if (m->newer != NULL) m->newer->older = m->older;
   else sp->moments = m->older;
   if (m->older != NULL) m->older->newer = m->newer;
+  atomic_fetch_sub_explicit(&sp->live, 1, memory_order_relaxed);
   m->next_released = sp->draining;
   sp->draining = m;
   sp->newest = sp->moments != NULL ? sp->moments->epoch : 0;

@@ -57,6 +57,7 @@ struct space {
   ref ringing;          /* the timer at work, 0 for none */
   uint64_t blobs; /* bytes of live blobs */
   uint64_t work_moved, work_bytes; /* counted work: slots moved, bytes copied or zeroed */
+  _Atomic uint64_t live; /* how many moments; any thread may ask */
   _Atomic uint64_t refs;
   _Atomic(moment *) released;
   _Atomic(pin_node *) unpinned;

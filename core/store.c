@@ -70,6 +70,16 @@ static inline void lock_give(store_lock *l) {
   else atomic_store_explicit(&l->owner, 0, memory_order_release);
 }
 
+bool store_try_lock(kevy_store *s) {
+  uintptr_t me = this_thread(), nobody = 0;
+  if (atomic_compare_exchange_strong(&s->lock.owner, &nobody, me)) return true;
+  if (nobody != me) return false;
+  s->lock.depth++;
+  return true;
+}
+
+void store_unlock(kevy_store *s) { lock_give(&s->lock); }
+
 bool store_taken(const kevy_store *s) {
   uintptr_t owner = atomic_load_explicit(&s->transaction_owner, memory_order_acquire);
   return owner != 0 && owner != this_thread();
@@ -129,13 +139,22 @@ void store_unlend(kevy_store *s) {
   s->lent = 0;
 }
 
+static void pay_upkeep(kevy_store *s) {
+  if (effect_kept(s)) s->until_pay = --s->effects->until_pay;
+  if (s->until_pay <= 0) s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
+  if (effect_kept(s)) store_pay_always(s);
+}
+
 COLD void store_pay(kevy_store *s) {
   store_unlend(s);
   if (UNLIKELY(s->background != NULL)) background_ensure(s);
   if (UNLIKELY(s->readies != 0) && s->serve != NULL && s->transaction == NULL) s->serve(s);
-  if (effect_kept(s)) s->until_pay = --s->effects->until_pay;
-  if (s->until_pay <= 0) s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
-  if (effect_kept(s)) store_pay_always(s);
+  pay_upkeep(s);
+}
+
+/* Whoever waits is served by the next call that lends nothing. */
+COLD void store_pay_lending(kevy_store *s) {
+  if (s->readies == 0) pay_upkeep(s);
 }
 
 /* Of a store with a log every write settles the long way: the quick ones, which note no effects, stay away. */
@@ -210,8 +229,7 @@ uint64_t store_random(void *context) {
 kevy_status store_info(kevy_store *s, size_t index, const char **name, kevy_value *value) {
   const space *sp = s->sp;
   const mem_root *root = sp->mem.root;
-  uint64_t moments = 0;
-  for (const moment *m = sp->moments; m != NULL; m = m->older) moments++;
+  uint64_t moments = atomic_load_explicit(&sp->live, memory_order_relaxed);
   switch (index) {
 #define INFO(position, label, expression)                                                          \
   case position:                                                                                   \

@@ -90,6 +90,9 @@ kevy_status store_settle(kevy_store *s);
 void store_pay(kevy_store *s);
 void store_pay_always(kevy_store *s);
 
+/* Its upkeep alone: what the call lends stays. */
+void store_pay_lending(kevy_store *s);
+
 /* Notes that a key was written that somebody may wait for; serve runs when the call settles. */
 void store_note_ready(kevy_store *s, uint64_t hash);
 
@@ -129,6 +132,10 @@ static inline kevy_status store_noted(kevy_store *s, kevy_status status) {
   s->last_status = status;
   return status;
 }
+
+/* For fork: takes the lock, also of a store that needs none, where that needs no waiting; gives it back. */
+bool store_try_lock(kevy_store *s);
+void store_unlock(kevy_store *s);
 
 /* Records an error with detail and returns it. */
 __attribute__((format(printf, 3, 4))) kevy_status store_fail(kevy_store *s, kevy_status status,

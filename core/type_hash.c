@@ -1037,12 +1037,29 @@ bool hash_walk_next(hash_walk *w, kevy_value *field, kevy_value *value) {
 /* ---- deadlines: waking up and shedding ---- */
 
 /* When the hash is to be woken, INT64_MAX for never. */
-static int64_t hash_soonest(const kevy_store *s, const entry *e) {
+static int64_t hash_soonest_of(const char *base, const entry *e) {
   if (entry_is_large(e)) {
-    const hash_large *h = hash_large_at(s->base, e);
+    const hash_large *h = hash_large_at(base, e);
     return h->wheel != 0 ? h->next_due : INT64_MAX;
   }
   return hash_is_timed(small_block(e)) ? hash_block_soonest(small_block(e)) : INT64_MAX;
+}
+static int64_t hash_soonest(const kevy_store *s, const entry *e) { return hash_soonest_of(s->base, e); }
+
+bool hash_is_over(const char *base, const entry *e, int64_t now) {
+  if (entry_type(e) != KEVY_TYPE_HASH || LIKELY(hash_soonest_of(base, e) > now)) return false;
+  if (entry_is_large(e) && hash_large_at(base, e)->k.members.count > HASH_OVER_MAX) return false;
+  hash_walk w;
+  kevy_value field;
+  hash_walk_start(&w, base, e, now);
+  return !hash_walk_next(&w, &field, NULL);
+}
+
+bool hash_pass_over(kevy_store *s, probe *p) {
+  if (p->live == NULL || entry_type(p->live) != KEVY_TYPE_HASH) return false;
+  if (!hash_is_over(s->base, p->live, store_now(s))) return false;
+  p->live = NULL;
+  return true;
 }
 
 bool hash_arm(kevy_store *s, const entry *e, const probe *to) {

@@ -71,6 +71,14 @@ kevy_status hash_deadline(kevy_store *s, const char *key, size_t klen, const kev
  * when there is more to free. Never fails. */
 int64_t hash_shed(kevy_store *s, probe *p, int64_t now, uint32_t *items);
 
+/* Whether all fields of the hash in e are due at `now`: then it is no key, though nothing took it away yet. Frees nothing. Always
+ * false of a large one of more than HASH_OVER_MAX fields, which counts until its fields are shed. */
+#define HASH_OVER_MAX 1000
+bool hash_is_over(const char *base, const entry *e, int64_t now);
+
+/* The same of what a probe found, which then has found no live key. False where it had found none. */
+bool hash_pass_over(kevy_store *s, probe *p);
+
 /* Before a value is put under another key: makes sure that it is woken there, if it is a hash with deadlines.
  * False: no memory. */
 bool hash_arm(kevy_store *s, const entry *e, const probe *to);

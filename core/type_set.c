@@ -538,7 +538,7 @@ kevy_status set_view_open(kevy_store *s, const char *key, size_t klen, bool keep
   *v = set_view_empty(s->sp);
   entry *e = keep ? probe_read_hashed(s, &p, key, klen, probe_hash(s, key, klen)) : probe_read(s, &p, key, klen);
   if (e == NULL) return KEVY_MISSING;
-  if (entry_type(e) != KEVY_TYPE_SET) return KEVY_EWRONGTYPE;
+  if (entry_type(e) != KEVY_TYPE_SET) return hash_pass_over(s, &p) ? KEVY_MISSING : KEVY_EWRONGTYPE;
   *v = set_view_of(s->sp, e);
   return KEVY_OK;
 }
@@ -727,7 +727,8 @@ kevy_status set_move(kevy_store *s, const char *key, size_t klen, const char *to
   if (status == KEVY_OK) status = tolen <= KEVY_MAX_LEN ? set_check_member(member) : KEVY_ETOOBIG;
   if (status != KEVY_OK) return status;
   probe_find(s, &target, to, tolen);
-  if (target.live != NULL && entry_type(target.live) != KEVY_TYPE_SET) return KEVY_EWRONGTYPE;
+  if (target.live != NULL && entry_type(target.live) != KEVY_TYPE_SET && !hash_pass_over(s, &target))
+    return KEVY_EWRONGTYPE;
   char digits[PACKED_NUMBER];
   packed_key wanted = packed_key_of(member, digits);
   if (!set_entry_has(s->sp, from.live, &wanted)) return KEVY_MISSING;

@@ -914,7 +914,7 @@ kevy_status zset_view_open(kevy_store *s, const char *key, size_t klen, bool kee
   *v = (zset_view){.sp = s->sp};
   const entry *e = keep ? probe_read_hashed(s, &p, key, klen, probe_hash(s, key, klen)) : probe_read(s, &p, key, klen);
   if (e == NULL) return KEVY_MISSING;
-  if (UNLIKELY(entry_type(e) != KEVY_TYPE_ZSET)) return KEVY_EWRONGTYPE;
+  if (UNLIKELY(entry_type(e) != KEVY_TYPE_ZSET)) return hash_pass_over(s, &p) ? KEVY_MISSING : KEVY_EWRONGTYPE;
   *v = zset_view_of(s->sp, e);
   return KEVY_OK;
 }

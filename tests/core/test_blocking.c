@@ -266,6 +266,35 @@ static void test_threads(void) {
   kevy_close(s);
 }
 
+static void *give_up(void *context) {
+  waiter *w = context;
+  kevy_wait_poll(w->wait, 1);
+  kevy_status status = kevy_wait_end(w->wait);
+  CHECK(status == KEVY_OK || status == KEVY_ECLOSED);
+  return NULL;
+}
+
+/* Waits end of themselves while their store is closed. */
+static void test_close_races(void) {
+  for (size_t round = 0; round < scaled(400, 100); round++) {
+    kevy_store *s = open_store(KEVY_THREADS);
+    pthread_t threads[3];
+    waiter w[3];
+    for (int i = 0; i < 3; i++) {
+      CHECK(wait_for(s, &w[i], "BLPOP q 0.001") == KEVY_UNMET);
+      REQUIRE(pthread_create(&threads[i], NULL, give_up, &w[i]) == 0);
+    }
+    struct timespec nap = {0, 900000 + (long)(round % 20) * 20000};
+    nanosleep(&nap, NULL);
+    kevy_close(s);
+    for (int i = 0; i < 3; i++) {
+      pthread_join(threads[i], NULL);
+      kevy_wait_close(w[i].wait);
+      kevy_reply_free(w[i].reply);
+    }
+  }
+}
+
 int main(void) {
   check_begin("blocking");
   test_at_once();
@@ -278,5 +307,6 @@ int main(void) {
   test_close();
   test_fork();
   test_threads();
+  test_close_races();
   return check_end();
 }

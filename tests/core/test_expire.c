@@ -312,6 +312,20 @@ static void test_slices(void) {
   kevy_close(s);
 }
 
+/* Those who only take or exchange what they are lent pay, too. */
+static void test_paid_by_lenders(void) {
+  kevy_store *s = open_store(MODEL_EPOCH);
+  kevy_value v = kevy_int(1), got;
+  for (unsigned i = 0; i < 1000; i++) CHECK(set_until(s, i, MODEL_EPOCH + 1000) == KEVY_OK);
+  CHECK(kevy_debug_clock(s, MODEL_EPOCH + 2000) == KEVY_OK);
+  for (int i = 0; i < 2000; i++) {
+    CHECK(kevy_set(s, "w", 1, &v, KEVY_NO_TTL, 0, &got) == KEVY_OK);
+    CHECK(kevy_getdel(s, "w", 1, &got) == KEVY_OK && got.as.i == 1);
+  }
+  CHECK(figure(s, "keys") == 0);
+  kevy_close(s);
+}
+
 /* The system's clock: TTLs count down in real time, and the fake one can be left. */
 static void test_real_clock(void) {
   kevy_store *s;
@@ -340,6 +354,7 @@ int main(void) {
   test_what_keeps();
   test_unseen();
   test_slices();
+  test_paid_by_lenders();
   test_real_clock();
   return check_end();
 }

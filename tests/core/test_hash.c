@@ -535,6 +535,57 @@ static void test_borrowed_key(void) {
   kevy_close(s);
 }
 
+static bool listed(kevy_store *s) {
+  kevy_iter *it;
+  kevy_value key;
+  REQUIRE(kevy_iter_open(s, "", 0, KEVY_TYPE_NONE, &it) == KEVY_OK);
+  bool any = kevy_iter_next(it, &key, NULL) == KEVY_OK;
+  kevy_iter_close(it);
+  return any;
+}
+
+static void count_key(void *context, const kevy_value *key, int32_t type) {
+  (void)key, (void)type;
+  ++*(uint64_t *)context;
+}
+
+/* A hash of n fields, all of which are due, though nobody has seen it yet. */
+static kevy_store *store_of_due(int n) {
+  kevy_store *s = open_store();
+  for (int i = 0; i < n; i++) {
+    kevy_value f = kevy_int(i);
+    CHECK(kevy_hset(s, "h", 1, 1, &f, &f, 0, NULL) == KEVY_OK);
+    CHECK(kevy_hexpire(s, "h", 1, &f, 1000, 0) == KEVY_OK);
+  }
+  CHECK(kevy_debug_clock(s, MODEL_EPOCH + 1000) == KEVY_OK);
+  return s;
+}
+
+/* It is no key to whatever asks first. */
+static void test_over(int n) {
+  kevy_value one = kevy_int(1), v;
+  int64_t ms;
+  uint64_t count = 0, cursor = 0;
+  kevy_store *s = store_of_due(n);
+  CHECK(kevy_rename(s, "h", 1, "g", 1, 0) == KEVY_MISSING && kevy_copy(s, "h", 1, "g", 1, 0) == KEVY_MISSING);
+  CHECK(kevy_ttl(s, "h", 1, &ms) == KEVY_MISSING && kevy_expire(s, "h", 1, 1000, 0) == KEVY_MISSING);
+  CHECK(!listed(s));
+  keyspace_scan(s, &cursor, UINT64_MAX, count_key, &count);
+  CHECK(count == 0);
+  CHECK(kevy_get(s, "h", 1, &v) == KEVY_MISSING && kevy_llen(s, "h", 1, &count) == KEVY_MISSING);
+  CHECK(kevy_sadd(s, "h", 1, 1, &one, 0, NULL) == KEVY_OK && kevy_scard(s, "h", 1, &count) == KEVY_OK && count == 1);
+  kevy_close(s);
+  s = store_of_due(n);
+  CHECK(kevy_incr(s, "h", 1, 5, 0, &ms) == KEVY_OK && ms == 5 && kevy_get(s, "h", 1, &v) == KEVY_OK);
+  CHECK(kevy_tick(s, UINT64_MAX, NULL) == KEVY_OK && kevy_get(s, "h", 1, &v) == KEVY_OK && v.as.i == 5);
+  kevy_close(s);
+  s = store_of_due(n);
+  CHECK(kevy_set(s, "k", 1, &one, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
+  CHECK(kevy_rename(s, "k", 1, "h", 1, KEVY_NX) == KEVY_OK && kevy_get(s, "h", 1, &v) == KEVY_OK);
+  CHECK(kevy_tick(s, UINT64_MAX, NULL) == KEVY_OK && kevy_len(s, &count) == KEVY_OK && count == 1);
+  kevy_close(s);
+}
+
 static void test_uniform(unsigned n) {
   kevy_store *s = open_store();
   static unsigned hits[400];
@@ -570,6 +621,8 @@ int main(void) {
   test_shedding();
   test_due_in_snapshot();
   test_borrowed_key();
+  test_over(20);
+  test_over(300);
   test_uniform(20);
   test_uniform(300);
   return check_end();

@@ -88,6 +88,8 @@ static void test_read_range(void) {
   long double longer;
   CHECK(!number_parse_float("1e400", 5, &d) && !number_parse_float("1e-400", 6, &d));
   CHECK(number_parse_float("5e-324", 6, &d) && d == 5e-324); /* subnormal: inexact, not nothing */
+  CHECK(number_parse_bound("1e5000", 6, &d) && isinf(d) && d > 0 && number_parse_bound("-1e400", 6, &d) && isinf(d) && d < 0);
+  CHECK(number_parse_bound("1e-400", 6, &d) && d == 0 && !number_parse_bound("1e400x", 6, &d) && !number_parse_bound("nan", 3, &d));
   bool wide = LDBL_MAX_EXP > DBL_MAX_EXP;
   CHECK(number_parse_long_double("1e400", 5, &longer) == wide);
 }

@@ -210,6 +210,34 @@ static void test_fork(uint32_t flags, size_t forks) {
   kevy_close(s);
 }
 
+/* Opens and closes stores with the lock of another held, as a callback may. */
+static void *open_inside(void *context) {
+  forker *f = context;
+  while (!atomic_load(&f->stop)) {
+    kevy_lock(f->w.s);
+    kevy_close(open_store("mem://opened inside", 0));
+    kevy_unlock(f->w.s);
+    struct timespec nap = {0, 10000};
+    nanosleep(&nap, NULL);
+  }
+  return NULL;
+}
+
+static void test_fork_while_opening(size_t forks) {
+  kevy_store *s = open_store(NULL, KEVY_THREADS);
+  forker f = {.w = {.s = s}};
+  REQUIRE(pthread_create(&f.w.thread, NULL, open_inside, &f) == 0);
+  for (size_t i = 0; i < forks; i++) {
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) _exit(0);
+    CHECK(waitpid(pid, NULL, 0) == pid);
+  }
+  atomic_store(&f.stop, true);
+  CHECK(pthread_join(f.w.thread, NULL) == 0);
+  kevy_close(s);
+}
+
 /* A store of one thread, large enough that the helper which prepares its memory is at work. */
 static void test_fork_while_growing(void) {
   kevy_store *s = open_store(NULL, 0);
@@ -281,6 +309,7 @@ int main(void) {
     test_fork(KEVY_THREADS, scaled(20, 3));
     test_fork(KEVY_BACKGROUND, scaled(10, 3));
     test_fork_while_growing();
+    test_fork_while_opening(scaled(100, 20));
   }
   return check_end();
 }
