@@ -135,18 +135,24 @@ static void blocking_serve(kevy_store *s) {
   s->readies = 0;
 }
 
+/* For the list of waiters alone, so that nobody waits here for a transaction. */
+static bool list_enter(kevy_store *s) { return store_enter_beside(s); }
+static void list_leave(kevy_store *s) {
+  if (s->locked) store_unlock(s);
+}
+
 void blocking_close(kevy_store *s) {
-  if ((s->waiters == NULL && !s->locked) || !store_enter(s)) return;
+  if (!list_enter(s)) return;
   for (kevy_wait *w = s->waiters, *next; w != NULL && same_process(w); w = next) {
     next = w->next;
     if (!w->served) finish_wait(w, KEVY_ECLOSED);
   }
   while (s->waiters != NULL && same_process(s->waiters)) { /* those that have ENTERED leave the list now */
-    (void)store_leave(s);
+    list_leave(s);
     sched_yield();
-    store_enter(s);
+    list_enter(s);
   }
-  (void)store_leave(s);
+  list_leave(s);
 }
 
 /* ---- The ABI --------------------------------------------------------------------------------- */
@@ -240,10 +246,10 @@ KEVY_API kevy_status kevy_wait_end(kevy_wait *w) {
   if (!same_process(w)) return w->outcome;
   if (atomic_compare_exchange_strong(&w->state, &listed, ENTERED)) {
     kevy_store *s = w->store;
-    store_enter(s);
+    list_enter(s);
     delist(w);
     atomic_store(&w->left, true);
-    (void)store_leave(s);
+    list_leave(s);
   }
   while (!atomic_load(&w->left)) sched_yield();
   return w->outcome;

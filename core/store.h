@@ -133,7 +133,8 @@ static inline kevy_status store_noted(kevy_store *s, kevy_status status) {
   return status;
 }
 
-/* For fork: takes the lock, also of a store that needs none, where that needs no waiting; gives it back. */
+/* For fork: takes the lock, also of a store that needs none, where that needs no waiting; and what gives a lock back, whatever
+ * was taken with it. */
 bool store_try_lock(kevy_store *s);
 void store_unlock(kevy_store *s);
 
