@@ -170,19 +170,28 @@ static kevy_status set_key(kevy_store *s, const Key *key, const kevy_value *valu
   return kevy_set(s, key->ptr, key->len, value, ttl, flags, NULL);
 }
 
-/* The commonest of all writes, in a straight line. False: take the long way, which also raises what there is to
- * raise. */
-static inline bool set_quick(Store *self, PyObject *object, PyObject *value_object, int64_t ttl) {
+/* Raises what a call outside of a turn failed with. Always -1. */
+static __attribute__((noinline)) int quick_fail(Store *self, kevy_status status) {
+  Turn turn;
+  if (turn_begin(&turn, self)) turn_fail(&turn, status);
+  return -1;
+}
+
+/* The commonest of all writes, in a straight line: 1, -1 with an exception, or 0: take the long way. */
+static inline int set_quick(Store *self, PyObject *object, PyObject *value_object, int64_t ttl) {
   const char *ptr;
   size_t len;
   kevy_value value;
-  return LIKELY(quick_key(self, object, &ptr, &len)) &&
-         LIKELY(pyargs_quick_value(value_object, &value)) &&
-         LIKELY(kevy_set(self->alone, ptr, len, &value, ttl, KEVY_TEXT_KEY, NULL) == KEVY_OK);
+  if (UNLIKELY(!quick_key(self, object, &ptr, &len)) ||
+      UNLIKELY(!pyargs_quick_value(value_object, &value)))
+    return 0;
+  kevy_status status = kevy_set(self->alone, ptr, len, &value, ttl, KEVY_TEXT_KEY, NULL);
+  return LIKELY(status == KEVY_OK) ? 1 : quick_fail(self, status);
 }
 
 int pystore_assign(Store *self, PyObject *object, PyObject *value_object) {
-  if (set_quick(self, object, value_object, KEVY_NO_TTL)) return 0;
+  int quick = set_quick(self, object, value_object, KEVY_NO_TTL);
+  if (LIKELY(quick != 0)) return quick > 0 ? 0 : -1;
   if (pylive_is_collection(self->state, value_object))
     return pylive_assign(self, object, value_object, false);
   Key key;
@@ -228,9 +237,10 @@ PyObject *pystore_set(PyObject *self, PyObject *const *args, Py_ssize_t nargs, P
       "set", 2, 3, 2, {"key", "value", "ttl", "nx", "xx", "keepttl", "get", NULL}};
   PyObject *given[PYARGS_MAX];
   int64_t ttl = KEVY_NO_TTL;
-  if (LIKELY(!kwnames && (nargs == 2 || (nargs == 3 && pyargs_quick_ttl(args[2], &ttl)))) &&
-      set_quick((Store *)self, args[0], args[1], ttl))
-    Py_RETURN_TRUE;
+  if (LIKELY(!kwnames && (nargs == 2 || (nargs == 3 && pyargs_quick_ttl(args[2], &ttl))))) {
+    int quick = set_quick((Store *)self, args[0], args[1], ttl);
+    if (LIKELY(quick != 0)) return quick > 0 ? Py_NewRef(Py_True) : NULL;
+  }
   if (!pyargs_parse(&sig, args, nargs, kwnames, given)) return NULL;
   uint32_t flags = 0, get = 0;
   if (!pyargs_ttl(given[2], &ttl) || !pyargs_flag(given[3], KEVY_NX, &flags) ||
