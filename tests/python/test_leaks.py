@@ -33,6 +33,25 @@ def answered_at_once(coroutine):
 FILES = tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
 SAVED = FILES.name + "/saved.rdb"
 
+def undone(s):
+    try:
+        with s.transaction():
+            s.Set("t").add(1)
+            s.snapshot()
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+
+
+def spoken(c):
+    c.command("WATCH", KEY)
+    c.command("MULTI")
+    c.command("SET", KEY, TEXT)
+    c.command("EXEC")
+    c.command_resp("MULTI")
+    c.command("GET", KEY)
+
+
 PATHS = {
     "setitem": lambda s: s.__setitem__(KEY, TEXT),
     "getitem": lambda s: s[KEY],
@@ -57,6 +76,8 @@ PATHS = {
     "copy": lambda s: (s.copy(KEY, "copied"), s.copy(KEY, "copied", replace=True)),
     "iterate": lambda s: (list(s), list(s.items()), list(s.values()), next(iter(s)), iter(s)),
     "views": lambda s: (s.keys() | {1}, s.items() & set(), repr(s.keys()), (KEY, 1) in s.items(), s.keys() == {1}),
+    "transaction": lambda s: (s.begin(), s.set(KEY, 1), s.rollback(), s.begin(), s.commit(), undone(s),
+                              s.version(KEY) == s.version("no"), spoken(s.session())),
     "scan": lambda s: (list(s.scan("k*")), list(s.scan(type="string")), s.scan()),
     "compare": lambda s: (s == {KEY: 1}, s == s, s == 5, s == dict(s)),
     "ttl": lambda s: (s.expire(KEY, 100), s.ttl(KEY), s.expires_at(KEY), s.expire_at(KEY, 4e9), s.persist(KEY)),
