@@ -635,7 +635,7 @@ static void test_beside(void) {
   kevy_value v = kevy_int(1);
   pthread_t thread;
   REQUIRE(kevy_begin(s) == KEVY_OK && kevy_set(s, "k", 1, &v, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
-  REQUIRE(pthread_create(&thread, NULL, try_it, s) == 0);
+  must_hold(pthread_create(&thread, NULL, try_it, s) == 0);
   pthread_join(thread, NULL);
   CHECK(kevy_try_lock(s) == KEVY_OK);
   kevy_unlock(s);
@@ -664,7 +664,7 @@ static void test_fork(void) {
   kevy_value v = kevy_int(1);
   pthread_t thread;
   REQUIRE(kevy_begin(s) == KEVY_OK && kevy_set(s, "k", 1, &v, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
-  REQUIRE(pthread_create(&thread, NULL, fork_beside, s) == 0);
+  must_hold(pthread_create(&thread, NULL, fork_beside, s) == 0);
   pthread_join(thread, NULL);
   pid_t child = fork();
   if (child == 0) _exit(kevy_commit(s) == KEVY_OK && kevy_get(s, "k", 1, &v) == KEVY_OK ? 0 : 1);
