@@ -19,7 +19,7 @@
 /* ---- The block ------------------------------------------------------------------------------- */
 
 /* Grows the block so that more bytes fit behind what is written. */
-static bool reply_grow(kevy_reply *r, size_t more) {
+static __attribute__((noinline)) bool reply_grow(kevy_reply *r, size_t more) {
   if (more <= r->capacity - r->len) return true;
   if (more > SIZE_MAX / 2 - r->len) return false;
   size_t wanted = r->len + more;
@@ -134,17 +134,17 @@ typedef struct flat_record {
 
 static size_t flat_padded(size_t len) { return (len + 7) & ~(size_t)7; }
 
-static void flat_put(sink *k, const flat_record *record, const char *bytes, size_t len) {
+static FLAT void flat_put(sink *k, const flat_record *record, const char *bytes, size_t len) {
   size_t padded = flat_padded(len);
   char *place = reply_take(reply_of(k), sizeof *record + padded);
-  if (place == NULL) return;
+  if (UNLIKELY(place == NULL)) return;
   memcpy(place, record, sizeof *record);
   if (len == 0) return;
   store64(place + sizeof *record + padded - 8, 0); /* the padding is within the last word */
   bytes_move(place + sizeof *record, bytes, len);
 }
 
-static void flat_string(sink *k, int32_t type, uint32_t kind, const char *bytes, size_t len) {
+static FLAT void flat_string(sink *k, int32_t type, uint32_t kind, const char *bytes, size_t len) {
   flat_record record = {.type = type, .kind = kind, .n.count = len};
   flat_put(k, &record, bytes, len);
 }

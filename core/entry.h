@@ -100,6 +100,20 @@ static FLAT bool bytes_equal(const char *a, const char *b, size_t n) {
   return n == 0 || (a[0] == b[0] && a[n - 1] == b[n - 1] && a[n >> 1] == b[n >> 1]);
 }
 
+/* memmove for less than 8 bytes: overlapping halves, or first, middle and last. */
+static FLAT void bytes_move_few(char *to, const char *from, size_t n) {
+  if (n >= 4) {
+    uint32_t first = load32(from), last = load32(from + n - 4);
+    store32(to, first);
+    store32(to + n - 4, last);
+  } else if (n != 0) {
+    char first = from[0], middle = from[n >> 1], last = from[n - 1];
+    to[0] = first;
+    to[n >> 1] = middle;
+    to[n - 1] = last;
+  }
+}
+
 /* memmove for short values, without the call: two overlapping words, or four. */
 static FLAT void bytes_move(char *to, const char *from, size_t n) {
   if (LIKELY(n >= 8 && n <= 16)) {
@@ -113,7 +127,9 @@ static FLAT void bytes_move(char *to, const char *from, size_t n) {
     store64(to + 8, b);
     store64(to + n - 16, c);
     store64(to + n - 8, d);
-  } else if (n != 0) {
+  } else if (n < 8) {
+    bytes_move_few(to, from, n);
+  } else {
     memmove(to, from, n);
   }
 }
@@ -147,7 +163,7 @@ static inline size_t entry_size_for(size_t klen, int64_t deadline, const content
 /* Writes the content of e, whose size and form fit. */
 static inline void entry_set_content(entry *e, const content *c) {
   if (c->form == ENTRY_RAW) {
-    if (c->len != 0) memmove(entry_content(e), c->as.ptr, c->len);
+    bytes_move(entry_content(e), c->as.ptr, c->len);
   } else {
     store64(entry_content(e), c->as.word);
   }
@@ -162,7 +178,7 @@ static inline void entry_init(entry *e, int32_t type, const char *key, size_t kl
   if (deadline != KEVY_NO_TTL) flags |= ENTRY_TTL;
   if (klen > UINT8_MAX || vlen > UINT16_MAX) flags |= ENTRY_WIDE;
   e->access_flags = flags;
-  e->kinds = (uint8_t)(key_kind << 4);
+  e->kinds = (uint8_t)(key_kind << 4 | c->kind);
   e->klen = (uint8_t)klen;
   e->vlen = (uint16_t)vlen;
   char *p = (char *)e + entry_head(flags);
@@ -171,8 +187,10 @@ static inline void entry_init(entry *e, int32_t type, const char *key, size_t kl
     store32(p - 8, (uint32_t)klen);
     store32(p - 4, (uint32_t)vlen);
   }
-  if (klen != 0) memcpy(p, key, klen);
-  entry_set_content(e, c);
+  bytes_move(p, key, klen);
+  p += klen;
+  if (c->form == ENTRY_RAW) bytes_move(p, c->as.ptr, c->len);
+  else store64(p, c->as.word);
 }
 
 #endif
