@@ -75,10 +75,12 @@ static inline uint32_t span_pages(size_t block) {
   return block <= 4096 ? 16 : 32;
 }
 
-size_t mem_round(size_t size) {
+static __attribute__((noinline)) size_t mem_round_long(size_t size) {
   if (size <= MEM_CLASS_MAX) return class_size(class_of(size));
   return (size + MEM_PAGE - 1) & ~(size_t)(MEM_PAGE - 1);
 }
+
+FLAT size_t mem_round(size_t size) { return LIKELY(size - 1 < 128) ? (size + 7) & ~(size_t)7 : mem_round_long(size); }
 
 static inline char *page_address(const mem *m, uint32_t page) {
   return m->base + (uint64_t)page * MEM_PAGE;
@@ -274,12 +276,10 @@ static inline bool span_full(const mem_page *p, unsigned c) {
   return p->free == FREE_END && (size_t)p->fresh * 8 + block > (size_t)span_pages(block) * MEM_PAGE;
 }
 
-static ref span_alloc(mem *m, unsigned c) {
-  uint32_t first = m->root->partial[c];
-  if (UNLIKELY(first == 0) && (first = span_new(m, c)) == 0) return 0;
+/* Takes a block out of the span that begins with page `first` and has room. */
+static FLAT ref span_take(mem *m, uint32_t first, unsigned c, size_t block, size_t span) {
   mem_page *p = &m->pages[first];
   ref at = (ref)first * MEM_PAGE;
-  size_t block = class_size(c);
   if (p->free != FREE_END) {
     at += (ref)p->free * 8;
     UNPOISON(m->base + at, block);
@@ -292,8 +292,21 @@ static ref span_alloc(mem *m, unsigned c) {
     p->fresh = (uint16_t)(p->fresh + block / 8);
   }
   p->live++;
-  if (UNLIKELY(span_full(p, c))) partial_remove(m, c, first);
+  if (UNLIKELY(p->free == FREE_END && (size_t)p->fresh * 8 + block > span)) partial_remove(m, c, first);
   return at;
+}
+
+static __attribute__((noinline)) ref span_alloc(mem *m, unsigned c) {
+  uint32_t first = m->root->partial[c];
+  if (UNLIKELY(first == 0) && (first = span_new(m, c)) == 0) return 0;
+  size_t block = class_size(c);
+  return span_take(m, first, c, block, (size_t)span_pages(block) * MEM_PAGE);
+}
+
+/* The same for blocks of up to 128 bytes, whose spans are a page. */
+static FLAT ref span_alloc_short(mem *m, unsigned c, size_t block) {
+  uint32_t first = m->root->partial[c];
+  return LIKELY(first != 0) ? span_take(m, first, c, block, MEM_PAGE) : span_alloc(m, c);
 }
 
 static void span_free(mem *m, ref block, unsigned c) {
@@ -368,19 +381,31 @@ static ref mem_take(mem *m, size_t size) {
   return (ref)first * MEM_PAGE;
 }
 
-ref mem_alloc_reserved(mem *m, size_t size) {
-  ref block = mem_take(m, size);
+static FLAT ref mem_counted(mem *m, ref block, size_t takes) {
   if (UNLIKELY(block == 0)) return 0;
-  m->root->used += mem_round(size);
+  m->root->used += takes;
   if (m->root->used > m->root->peak) m->root->peak = m->root->used;
   return block;
 }
 
-ref mem_alloc(mem *m, size_t size) {
-  if (UNLIKELY(m->fail_in != 0) && --m->fail_in == 0) return 0;
+ref mem_alloc_reserved(mem *m, size_t size) { return mem_counted(m, mem_take(m, size), mem_round(size)); }
+
+static FLAT bool mem_allowed(mem *m, size_t takes) {
+  if (UNLIKELY(m->fail_in != 0) && --m->fail_in == 0) return false;
+  return LIKELY(takes <= m->limit && m->root->used <= m->limit - takes);
+}
+
+static __attribute__((noinline)) ref mem_alloc_any(mem *m, size_t size) {
   size_t takes = mem_round(size);
-  if (UNLIKELY(takes > m->limit || m->root->used > m->limit - takes)) return 0;
-  return mem_alloc_reserved(m, size);
+  return mem_allowed(m, takes) ? mem_counted(m, mem_take(m, size), takes) : 0;
+}
+
+/* Entries are short: their class is a shift, its size another. */
+FLAT ref mem_alloc(mem *m, size_t size) {
+  if (UNLIKELY(size - 1 >= 128)) return mem_alloc_any(m, size);
+  unsigned c = (unsigned)(size - 1) >> 3;
+  size_t takes = (size_t)(c + 1) * 8;
+  return mem_allowed(m, takes) ? mem_counted(m, span_alloc_short(m, c, takes), takes) : 0;
 }
 
 void mem_free(mem *m, ref block, size_t size) {

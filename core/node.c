@@ -34,6 +34,8 @@ ref node_new(space *sp, uint32_t size, bool must) {
 
 FLAT bool node_writable(const space *sp, const node *n) { return n->birth > sp->newest; }
 
+FLAT bool node_surely_writable(const space *sp, const node *n) { return LIKELY(sp->newest == 0) || node_writable(sp, n); }
+
 ref node_own(space *sp, ref r, bool must) {
   node *n = at(sp, r);
   if (LIKELY(node_writable(sp, n))) return r;
@@ -123,8 +125,9 @@ void node_release_blob(space *sp, ref r) {
 void node_free_entry(space *sp, ref r) {
   entry *e = at(sp, r);
   size_t size = entry_size(e);
-  if ((entry_flags(e) & ENTRY_CONTENT) == ENTRY_BLOB)
-    node_release_blob(sp, load64(entry_content(e)));
+  uint32_t form = entry_flags(e) & ENTRY_CONTENT;
+  if (form == ENTRY_BLOB) node_release_blob(sp, load64(entry_content(e)));
+  if (UNLIKELY(form == ENTRY_NODE)) sp->larges_gone++;
   mem_free(&sp->mem, r, size);
 }
 
@@ -161,9 +164,12 @@ static inline bool newest_sees(const space *sp, ref r, uint64_t hash) {
 }
 
 void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh) {
-  if (LIKELY(sp->newest == 0) || fresh || !newest_sees(sp, r, hash)) node_free_entry(sp, r);
-  else
-    node_dead_push(sp, &sp->moments->dead, r);
+  if (LIKELY(sp->newest == 0) || fresh || !newest_sees(sp, r, hash)) {
+    node_free_entry(sp, r);
+    return;
+  }
+  sp->larges_gone++; /* perhaps */
+  node_dead_push(sp, &sp->moments->dead, r);
 }
 
 /* The newest live moment that was opened before a released one of this epoch, NULL for none. One with the

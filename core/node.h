@@ -34,6 +34,8 @@ typedef struct node {
 ref node_new(space *sp, uint32_t size, bool must);
 
 bool node_writable(const space *sp, const node *n);
+/* The same without a look at the node where no moment lives: its head may lie on a line of its own. */
+bool node_surely_writable(const space *sp, const node *n);
 
 /* The node itself when it is writable, else a copy of it (the old one is retired). 0: no memory. */
 ref node_own(space *sp, ref r, bool must);

@@ -17,21 +17,23 @@ FLAT uint64_t probe_hash_short(const kevy_store *s, const char *key, size_t klen
   return hash_bytes(s->sp->secret, key, klen);
 }
 
-FLAT entry *probe_find_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
-                              uint64_t hash) {
-  p->key = key;
-  p->klen = klen;
-  p->hash = hash;
-  p->slot = table_find(s->base, s->keys, hash, key, klen);
-  p->live = NULL;
-  if (p->slot == NULL) return NULL;
-  entry *e = mem_ptr(s->base, slot_ref(*p->slot));
+/* Fills a probe from what was found. */
+static FLAT entry *probe_found(kevy_store *s, probe *p, const char *key, size_t klen, uint64_t hash, uint64_t *slot) {
+  *p = (probe){key, klen, hash, slot, NULL};
+  if (slot == NULL) return NULL;
+  entry *e = mem_ptr(s->base, slot_ref(*slot));
   if (!probe_expired(s, e)) p->live = e;
   return p->live;
 }
 
+FLAT entry *probe_find_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
+                              uint64_t hash) {
+  return probe_found(s, p, key, klen, hash, table_find(s->base, s->keys, hash, key, klen));
+}
+
 entry *probe_find(kevy_store *s, probe *p, const char *key, size_t klen) {
-  return probe_find_hashed(s, p, key, klen, probe_hash(s, key, klen));
+  uint64_t hash = probe_hash(s, key, klen);
+  return probe_found(s, p, key, klen, hash, table_find_to_write(s->base, s->keys, hash, key, klen));
 }
 
 FLAT void probe_note_access(const kevy_store *s, entry *e) {

@@ -56,6 +56,7 @@ struct space {
   uint64_t timer_bytes; /* of its entries */
   ref ringing;          /* the timer at work, 0 for none */
   uint64_t blobs; /* bytes of live blobs */
+  uint64_t larges_gone; /* entries of large values that left the keyspace, ever */
   uint64_t work_moved, work_bytes; /* counted work: slots moved, bytes copied or zeroed */
   _Atomic uint64_t live; /* how many moments; any thread may ask */
   _Atomic uint64_t refs;

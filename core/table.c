@@ -261,9 +261,7 @@ FLAT entry *table_guess(const char *base, const bucket *b, uint64_t hash, bool *
 
 /* Nearly always the first lane of the home bucket that has the tag decides; the rest is for
  * table_find_chained. */
-FLAT uint64_t *table_find(const char *base, const table *t, uint64_t hash, const char *key,
-                          size_t klen) {
-  segment *s = segment_head(base, t, hash);
+static FLAT uint64_t *find_in(const char *base, segment *s, uint64_t hash, const char *key, size_t klen) {
   bucket *b = &s->buckets[home_of(hash)];
   uint64_t m = lanes_equal(b->tags, tag_of(hash));
   if (LIKELY(m != 0)) {
@@ -277,8 +275,27 @@ FLAT uint64_t *table_find(const char *base, const table *t, uint64_t hash, const
   return table_find_chained(base, s, hash, key, klen, 0);
 }
 
+FLAT uint64_t *table_find(const char *base, const table *t, uint64_t hash, const char *key,
+                          size_t klen) {
+  return find_in(base, segment_head(base, t, hash), hash, key, klen);
+}
+
+FLAT uint64_t *table_find_to_write(const char *base, const table *t, uint64_t hash, const char *key, size_t klen) {
+  segment *s = segment_head(base, t, hash);
+  __builtin_prefetch(s);
+  return find_in(base, s, hash, key, klen);
+}
+
 uint64_t *table_find_ref(const char *base, const table *t, uint64_t hash, ref block) {
   return table_find_chained(base, segment_head(base, t, hash), hash, NULL, 0, block);
+}
+
+FLAT bool table_holds(const char *base, const table *t, uint64_t hash, const uint64_t *slot, uint64_t word) {
+  return (uintptr_t)segment_head(base, t, hash) == ((uintptr_t)slot & ~(uintptr_t)4095) && LIKELY(*slot == word);
+}
+
+FLAT void table_prefetch_head(const bucket *home) {
+  __builtin_prefetch((const void *)((uintptr_t)home & ~(uintptr_t)4095));
 }
 
 FLAT void table_prefetch(const char *base, const table *t, uint64_t hash) {
@@ -304,10 +321,8 @@ static ref segment_own(space *sp, ref r, bool must) {
 
 /* Owns root, page and head segment on the hash's path. A node born after the newest snapshot has
  * owned parents: linking it in needed them. */
-static segment *own_head(space *sp, table *t, uint64_t hash, bool must) {
+static COLD segment *own_path(space *sp, table *t, uint64_t hash, segment *s, bool must) {
   const char *base = sp->mem.base;
-  segment *s = segment_head(base, t, hash);
-  if (LIKELY(node_writable(sp, &s->head))) return s;
   ref root = node_own(sp, t->root, must);
   if (root == 0) return NULL;
   t->root = root;
@@ -324,6 +339,11 @@ static segment *own_head(space *sp, table *t, uint64_t hash, bool must) {
   return segment_at(base, own);
 }
 
+static FLAT segment *own_head(space *sp, table *t, uint64_t hash, bool must) {
+  segment *s = segment_head(sp->mem.base, t, hash);
+  return LIKELY(node_surely_writable(sp, &s->head)) ? s : own_path(sp, t, hash, s, must);
+}
+
 /* The next of an owned segment, owned. */
 static segment *own_next(space *sp, segment *s, bool must) {
   ref own = segment_own(sp, s->next, must);
@@ -334,7 +354,7 @@ static segment *own_next(space *sp, segment *s, bool must) {
 
 uint64_t *table_own(space *sp, table *t, uint64_t hash, uint64_t *slot, bool must) {
   segment *s = segment_of(slot);
-  if (LIKELY(node_writable(sp, &s->head))) return slot;
+  if (LIKELY(node_surely_writable(sp, &s->head))) return slot;
   unsigned links = 0;
   for (segment *c = segment_head(sp->mem.base, t, hash); c != s;
        c = segment_at(sp->mem.base, c->next))
@@ -367,6 +387,18 @@ static uint64_t *place(segment *s, unsigned home, uint64_t word, uint64_t tag) {
   return NULL;
 }
 
+/* The same in the home bucket alone. */
+static FLAT uint64_t *place_home(segment *s, uint64_t hash, uint64_t word) {
+  bucket *b = &s->buckets[home_of(hash)];
+  uint64_t vacant = lanes_equal(b->tags, 0);
+  if (UNLIKELY(vacant == 0)) return NULL;
+  unsigned lane = lane_first(vacant);
+  b->slots[lane] = word;
+  b->tags |= tag_of(hash) << (8 * lane);
+  s->count++;
+  return &b->slots[lane];
+}
+
 static inline uint64_t lane_tag(const bucket *b, unsigned lane) {
   return (b->tags >> (8 * lane)) & 0xff;
 }
@@ -375,15 +407,25 @@ static inline void lane_clear(bucket *b, unsigned lane) {
   b->tags &= ~(UINT64_C(0xff) << (8 * lane));
 }
 
+/* The lanes whose slots are not at home, a bit each. */
+static inline unsigned lanes_displaced(const bucket *b) {
+  uint64_t any = 0;
+  for (unsigned i = 0; i < TABLE_WAYS; i++) any |= b->slots[i];
+  if ((any & SLOT_DISTANCE) == 0) return 0;
+  unsigned lanes = 0;
+  for (unsigned i = 0; i < TABLE_WAYS; i++) lanes |= (unsigned)((b->slots[i] & SLOT_DISTANCE) != 0) << i;
+  return lanes;
+}
+
 /* Brings displaced slots home where there is room now and counts the others afresh. */
 static void resettle(segment *s) {
   for (unsigned b = 0; b < TABLE_BUCKETS; b++) ov_set(&s->buckets[b], 0, 0);
-  for (unsigned b = 0; b < TABLE_BUCKETS; b++)
-    for (unsigned i = 0; i < TABLE_WAYS; i++) {
-      bucket *here = &s->buckets[b];
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++) {
+    bucket *here = &s->buckets[b];
+    for (unsigned lanes = lanes_displaced(here); lanes != 0; lanes &= lanes - 1) {
+      unsigned i = (unsigned)__builtin_ctz(lanes);
       uint64_t word = here->slots[i];
       unsigned distance = (unsigned)(word & SLOT_DISTANCE);
-      if (distance == 0) continue;
       bucket *home = &s->buckets[wrap(b + TABLE_BUCKETS - distance)];
       uint64_t vacant = lanes_equal(home->tags, 0);
       if (vacant == 0) {
@@ -394,20 +436,26 @@ static void resettle(segment *s) {
       home->tags |= lane_tag(here, i) << (8 * lane_first(vacant));
       lane_clear(here, i);
     }
+  }
 }
 
-/* Moves the slots whose bit behind `depth` is set to the same places of an empty segment. */
+/* Moves the slots whose bit behind `depth` is set to the same places of an empty segment. Which ones do is chance: no
+ * branch asks. A free slot is 0, and so is its bit. */
 static void divide(space *sp, segment *s, segment *to) {
   uint32_t shift = 63 - s->depth;
-  for (unsigned b = 0; b < TABLE_BUCKETS; b++)
+  for (unsigned b = 0; b < TABLE_BUCKETS; b++) {
+    bucket *from = &s->buckets[b], *into = &to->buckets[b];
+    uint64_t tags = 0;
     for (unsigned i = 0; i < TABLE_WAYS; i++) {
-      bucket *from = &s->buckets[b];
-      if (lane_tag(from, i) == 0 || !((from->slots[i] >> shift) & 1)) continue;
-      to->buckets[b].slots[i] = from->slots[i];
-      to->buckets[b].tags |= lane_tag(from, i) << (8 * i);
-      lane_clear(from, i);
-      to->count++;
+      uint64_t word = from->slots[i], bit = (word >> shift) & 1, moves = 0 - bit;
+      into->slots[i] = word & moves;
+      from->slots[i] = word & ~moves;
+      tags |= (moves & 0xff) << (8 * i);
+      to->count += (uint32_t)bit;
     }
+    into->tags = from->tags & tags;
+    from->tags &= ~tags;
+  }
   s->count -= to->count;
   sp->work_moved += to->count;
   resettle(s);
@@ -510,8 +558,8 @@ static bool chain_place(space *sp, table *t, segment *s, uint64_t hash, uint64_t
   }
 }
 
-bool table_insert(space *sp, table *t, uint64_t hash, ref block, bool must) {
-  uint64_t word = TOP24(hash) | SLOT_FRESH | block;
+/* Where the first segment is full, or has no place for the key. */
+static __attribute__((noinline)) bool insert_crowded(space *sp, table *t, uint64_t hash, uint64_t word, bool must) {
   for (;;) {
     segment *s = own_head(sp, t, hash, must);
     if (s == NULL) return false;
@@ -527,6 +575,16 @@ bool table_insert(space *sp, table *t, uint64_t hash, ref block, bool must) {
     if (place(s, home_of(hash), word, tag_of(hash)) == NULL) return false;
     break;
   }
+  t->count++;
+  return true;
+}
+
+FLAT bool table_insert(space *sp, table *t, uint64_t hash, ref block, bool must) {
+  uint64_t word = TOP24(hash) | SLOT_FRESH | block;
+  segment *s = own_head(sp, t, hash, must);
+  if (UNLIKELY(s == NULL)) return false;
+  if (UNLIKELY(s->count >= SPLIT_AT) || UNLIKELY(place_home(s, hash, word) == NULL))
+    return insert_crowded(sp, t, hash, word, must);
   t->count++;
   return true;
 }

@@ -66,6 +66,9 @@ struct bucket;
 const struct bucket *table_home(const char *base, const table *t, uint64_t hash);
 entry *table_guess(const char *base, const struct bucket *home, uint64_t hash, bool *absent);
 
+/* Starts loading the head of a bucket's segment, for who may add a key. */
+void table_prefetch_head(const struct bucket *home);
+
 /* Starts loading what table_find will read first, then (once the first has come) what it reads last. */
 void table_prefetch(const char *base, const table *t, uint64_t hash);
 void table_prefetch_entry(const char *base, const table *t, uint64_t hash);
@@ -74,6 +77,13 @@ void table_prefetch_entry(const char *base, const table *t, uint64_t hash);
 struct segment;
 uint64_t *table_find_chained(const char *base, struct segment *s, uint64_t hash, const char *key,
                              size_t klen, ref block);
+
+/* The same for who may add the key: starts loading the segment's head, too, which lies on a line of its own. */
+uint64_t *table_find_to_write(const char *base, const table *t, uint64_t hash, const char *key, size_t klen);
+
+/* Whether a slot that was found under this hash is still where the hash leads to and holds the same word: then that is
+ * what finding it again would give. False for one in the rear of a chain. */
+bool table_holds(const char *base, const table *t, uint64_t hash, const uint64_t *slot, uint64_t word);
 
 /* The slot that holds this very block, NULL when none does. */
 uint64_t *table_find_ref(const char *base, const table *t, uint64_t hash, ref block);

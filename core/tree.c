@@ -96,7 +96,7 @@ FLAT ref tree_leaf_at(const char *base, const tree *t, uint64_t position, uint64
   return at;
 }
 
-ref tree_seek_key(const char *base, const tree *t, tree_compare compare, const void *sought, tree_path *p) {
+FLAT ref tree_seek_key(const char *base, const tree *t, tree_compare compare, const void *sought, tree_path *p) {
   p->height = t->height;
   ref at = t->root;
   for (uint32_t level = 0; level < t->height; level++) {
@@ -183,7 +183,7 @@ static bool own_inner(space *sp, tree *t, tree_path *p, bool must) {
 ref tree_own(space *sp, tree *t, tree_path *p, bool must) {
   const char *base = sp->mem.base;
   ref leaf = path_leaf(base, p);
-  if (LIKELY(node_writable(sp, mem_ptr(base, leaf)))) return leaf;
+  if (LIKELY(node_surely_writable(sp, mem_ptr(base, leaf)))) return leaf;
   if (!own_inner(sp, t, p, must)) return 0;
   leaf = node_own(sp, leaf, must);
   if (leaf != 0) path_link(base, t, p, p->height, leaf);

@@ -66,7 +66,7 @@ ref tree_seek_position(const char *base, const tree *t, uint64_t position, tree_
 ref tree_leaf_at(const char *base, const tree *t, uint64_t position, uint64_t *offset);
 
 /* Below, at or above 0 as the key of a cell is before, equal to or behind what is sought. */
-typedef int (*tree_compare)(const void *sought, const uint64_t key[2]);
+typedef int (*tree_compare)(const void *sought, const uint64_t key[2]); /* inlined where it is known */
 
 /* The last leaf whose first key is not behind what is sought (the first leaf when all are): where it is if it
  * is anywhere. O(log n) comparisons. */
