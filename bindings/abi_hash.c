@@ -2,9 +2,16 @@
 #include "../core/type_hash.h"
 #include "kevy.h"
 
-kevy_status kevy_hget(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out) {
+static __attribute__((noinline)) kevy_status hget_entered(kevy_store *s, const char *key, size_t klen,
+                                                          const kevy_value *field, kevy_value *out) {
   ENTER(s);
   return lending(s, hash_get(s, key, klen, field, out));
+}
+
+/* Calls only at its ends, as kevy_get; so below. */
+kevy_status kevy_hget(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out) {
+  if (LIKELY(s->guard == 0) && LIKELY(collection_is_quick(field))) return hash_get_quick(s, key, klen, field, out);
+  return hget_entered(s, key, klen, field, out);
 }
 
 kevy_status kevy_hget_into(kevy_store *s, const char *key, size_t klen, const kevy_value *field, char *buf,
@@ -19,14 +26,23 @@ kevy_status kevy_hmget(kevy_store *s, const char *key, size_t klen, size_t k, co
   return lending(s, hash_mget(s, key, klen, k, fields, out));
 }
 
-kevy_status kevy_hset(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
-                      const kevy_value *values, uint32_t flags, uint64_t *added) {
+static __attribute__((noinline)) kevy_status hset_entered(kevy_store *s, const char *key, size_t klen, size_t k,
+                                                          const kevy_value *fields, const kevy_value *values,
+                                                          uint32_t flags, uint64_t *added) {
   ENTER(s);
   if (!flags_allowed(flags, KEVY_NX | KEVY_REPLACE | KEVY_TEXT_KEY) ||
       ((flags & KEVY_NX) && (k != 1 || (flags & KEVY_REPLACE))))
     return lending(s, KEVY_EARG);
   if (effect_kept(s)) propagate_many(s, "HSET", key, klen, flags, k, fields, values);
   return settled(s, hash_set(s, key, klen, k, fields, values, flags, added));
+}
+
+kevy_status kevy_hset(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
+                      const kevy_value *values, uint32_t flags, uint64_t *added) {
+  if (k == 1 && LIKELY(s->guard == 0) && (flags & ~(uint32_t)KEVY_TEXT_KEY) == 0 && collection_is_quick(fields) &&
+      hash_set_quick(s, key, klen, fields, values, added))
+    return KEVY_OK;
+  return hset_entered(s, key, klen, k, fields, values, flags, added);
 }
 
 kevy_status kevy_hdel(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,

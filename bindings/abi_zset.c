@@ -1,13 +1,22 @@
 /* abi_zset: the functions of kevy.h on sorted sets; see abi.c. */
 #include "type_zset.h"
 
-kevy_status kevy_zadd(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
-                      const double *scores, uint32_t flags, uint64_t *changed) {
+static __attribute__((noinline)) kevy_status zadd_entered(kevy_store *s, const char *key, size_t klen, size_t k,
+                                                          const kevy_value *members, const double *scores,
+                                                          uint32_t flags, uint64_t *changed) {
   const uint32_t allowed = KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT | KEVY_CHANGED | KEVY_REPLACE | KEVY_TEXT_KEY;
   ENTER(s);
   if (!flags_allowed(flags, allowed)) return settled(s, KEVY_EARG);
   if (effect_kept(s)) propagate_zadd(s, key, klen, k, members, scores, flags, false);
   return settled(s, zset_add(s, key, klen, k, members, scores, flags, changed));
+}
+
+kevy_status kevy_zadd(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
+                      const double *scores, uint32_t flags, uint64_t *changed) {
+  if (k == 1 && LIKELY(s->guard == 0) && (flags & ~(uint32_t)KEVY_TEXT_KEY) == 0 && collection_is_quick(members) &&
+      zset_add_quick(s, key, klen, members, *scores, changed))
+    return KEVY_OK;
+  return zadd_entered(s, key, klen, k, members, scores, flags, changed);
 }
 
 kevy_status kevy_zincr(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double by,
@@ -18,9 +27,15 @@ kevy_status kevy_zincr(kevy_store *s, const char *key, size_t klen, const kevy_v
   return settled(s, zset_incr(s, key, klen, member, by, flags, score));
 }
 
-kevy_status kevy_zscore(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double *score) {
+static __attribute__((noinline)) kevy_status zscore_entered(kevy_store *s, const char *key, size_t klen,
+                                                            const kevy_value *member, double *score) {
   ENTER(s);
-  return settled(s, zset_score(s, key, klen, member, score));
+  return lending(s, zset_score(s, key, klen, member, score));
+}
+
+kevy_status kevy_zscore(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double *score) {
+  if (LIKELY(s->guard == 0) && LIKELY(collection_is_quick(member))) return zset_score_quick(s, key, klen, member, score);
+  return zscore_entered(s, key, klen, member, score);
 }
 
 kevy_status kevy_zrem(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,

@@ -30,9 +30,55 @@ const collection_kind *collection_kind_of(int32_t type) {
 
 /* ---- finding ---- */
 
+FLAT entry *collection_recent(const kevy_store *s, const char *key, size_t klen, int32_t type) {
+  const store_recent *r = &s->recent;
+  if (r->klen != klen || r->gone != s->sp->larges_gone) return NULL;
+  if (UNLIKELY(entry_flags(r->e) != (COLLECTION_LARGE(type) | s->access))) return NULL;
+  return LIKELY(bytes_equal((const char *)(r->e + 1), key, klen)) ? r->e : NULL;
+}
+
+FLAT entry *collection_guess_at(const char *base, const struct bucket *home, uint64_t hash, const char *key, size_t klen,
+                                uint32_t flags, bool *absent) {
+  entry *e = table_guess(base, home, hash, absent);
+  if (UNLIKELY(e == NULL) || UNLIKELY((entry_flags(e) & ~ENTRY_ACCESS) != flags)) return NULL;
+  return LIKELY(e->klen == klen && bytes_equal((const char *)(e + 1), key, klen)) ? e : NULL;
+}
+
+FLAT entry *keyed_guess(const kevy_store *s, const entry *e, const kevy_value *member, uint32_t flags, bool *absent) {
+  const keyed *k = (const keyed *)collection_large(s->base, e);
+  if (member->len - 8 > 8) __builtin_unreachable();
+  uint64_t hash = hash_bytes(s->sp->secret, member->as.ptr, member->len);
+  return collection_guess_at(s->base, table_home(s->base, &k->members, hash), hash, member->as.ptr, member->len, flags,
+                             absent);
+}
+
+static FLAT bool collection_find_recent(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type) {
+  const store_recent *r = &s->recent;
+  entry *e = collection_recent(s, key, klen, type);
+  if (e == NULL || UNLIKELY(!table_holds(s->base, s->keys, r->hash, r->slot, r->word))) return false;
+  *p = (probe){key, klen, r->hash, r->slot, e};
+  return true;
+}
+
+static FLAT void collection_remember(kevy_store *s, const probe *p) {
+  if ((entry_flags(p->live) & (ENTRY_CONTENT | ENTRY_TTL | ENTRY_WIDE)) == ENTRY_NODE)
+    s->recent = (store_recent){p->klen, s->sp->larges_gone, p->live, p->slot, *p->slot, p->hash};
+}
+
 kevy_status collection_read(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type) {
+  if (collection_find_recent(s, p, key, klen, type)) {
+    s->hits++;
+    return KEVY_OK;
+  }
   if (probe_read(s, p, key, klen) == NULL) return KEVY_MISSING;
+  collection_remember(s, p);
   if (LIKELY(entry_type(p->live) == type)) return KEVY_OK;
+  return hash_pass_over(s, p) ? KEVY_MISSING : KEVY_EWRONGTYPE;
+}
+
+kevy_status collection_read_kept(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type) {
+  if (probe_read_hashed(s, p, key, klen, probe_hash(s, key, klen)) == NULL) return KEVY_MISSING;
+  if (entry_type(p->live) == type) return KEVY_OK;
   return hash_pass_over(s, p) ? KEVY_MISSING : KEVY_EWRONGTYPE;
 }
 
@@ -40,8 +86,10 @@ kevy_status collection_write(kevy_store *s, probe *p, const char *key, size_t kl
   kevy_status status = store_write(s);
   if (UNLIKELY(status != KEVY_OK)) return status;
   if (UNLIKELY(klen > KEVY_MAX_LEN)) return KEVY_ETOOBIG;
-  probe_find(s, p, key, klen);
-  return p->live == NULL || LIKELY(entry_type(p->live) == type) || hash_pass_over(s, p) ? KEVY_OK : KEVY_EWRONGTYPE;
+  if (collection_find_recent(s, p, key, klen, type)) return KEVY_OK;
+  if (probe_find(s, p, key, klen) == NULL) return KEVY_OK;
+  collection_remember(s, p);
+  return LIKELY(entry_type(p->live) == type) || hash_pass_over(s, p) ? KEVY_OK : KEVY_EWRONGTYPE;
 }
 
 /* ---- small values ---- */
@@ -189,7 +237,7 @@ collection *collection_own(kevy_store *s, probe *p, bool must) {
   if (UNLIKELY(s->serve != NULL)) store_note_ready(s, p->hash);
   s->touched = true;
   collection *c = collection_at(s->base, p->live);
-  if (LIKELY(node_writable(s->sp, &c->head))) return c;
+  if (LIKELY(node_surely_writable(s->sp, &c->head))) return c;
   return own_version(s, p, c, must);
 }
 
@@ -215,14 +263,23 @@ static bool version_has(const space *sp, const keyed *k, uint64_t hash, ref bloc
   return table_find_ref(sp->mem.base, &k->members, hash, block) != NULL;
 }
 
-ref member_new(kevy_store *s, keyed *k, const char *ptr, size_t len, uint32_t kind,
+FLAT ref member_new(kevy_store *s, keyed *k, const char *ptr, size_t len, uint32_t kind,
                const content *c, int64_t deadline) {
   size_t size = entry_size_for(len, deadline, c);
   ref block = mem_alloc(&s->sp->mem, size);
   if (UNLIKELY(block == 0)) return 0;
   entry_init(collection_ptr(s->sp, block), KEVY_TYPE_STRING, ptr, len, kind, deadline, c);
-  k->c.bytes += node_entry_bytes(s->sp, block);
+  k->c.bytes += c->form == ENTRY_BLOB ? node_entry_bytes(s->sp, block) : mem_round(size);
   return block;
+}
+
+FLAT bool keyed_insert(kevy_store *s, keyed *k, uint64_t hash, const char *ptr, size_t len, uint32_t kind,
+                       const content *c) {
+  ref block = member_new(s, k, ptr, len, kind, c, KEVY_NO_TTL);
+  if (UNLIKELY(block == 0)) return false;
+  if (LIKELY(table_insert(s->sp, &k->members, hash, block, false))) return true;
+  member_retire(s->sp, k, block, hash, true);
+  return false;
 }
 
 void member_retire(space *sp, keyed *k, ref block, uint64_t hash, bool fresh) {

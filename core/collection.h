@@ -73,10 +73,48 @@ static inline bool entry_is_large(const entry *e) {
   return (entry_flags(e) & ENTRY_CONTENT) == ENTRY_NODE;
 }
 
-/* ---- finding ---- */
+/* ---- finding ----
+ * The large value that was found last is mostly the one that is looked for next. It is remembered, and stays so until
+ * the entry of some large value leaves the keyspace; finding it again neither hashes its key nor searches. */
+
+/* The entry of this key, when it is that value, of this type, and marked as read at this very time. NULL: look for
+ * it. Counts nothing. */
+entry *collection_recent(const kevy_store *s, const char *key, size_t klen, int32_t type);
+
+/* The flags of the commonest entries of a type: with narrow lengths and no deadline. */
+#define COLLECTION_SMALL(type) ((uint32_t)(type) << ENTRY_TYPE_SHIFT | ENTRY_RAW)
+#define COLLECTION_LARGE(type) ((uint32_t)(type) << ENTRY_TYPE_SHIFT | ENTRY_NODE)
+/* And of members, by what they hold. */
+#define MEMBER_SHORT ENTRY_PLAIN
+#define MEMBER_NUMBER ((uint32_t)KEVY_TYPE_STRING << ENTRY_TYPE_SHIFT | ENTRY_NUM)
+
+/* An entry of these flags whose key this is, in the first place looked at, its home bucket: nearly always where it is.
+ * NULL: look further; *absent then says whether there surely is none. */
+entry *collection_guess_at(const char *base, const struct bucket *home, uint64_t hash, const char *key, size_t klen,
+                           uint32_t flags, bool *absent);
+
+/* The large value of such an entry. */
+static inline collection *collection_large(const char *base, const entry *e) {
+  return mem_ptr(base, load64((const char *)(e + 1) + e->klen));
+}
+
+/* The same for a member of the keyed value that an entry of COLLECTION_LARGE holds; the member is quick. */
+entry *keyed_guess(const kevy_store *s, const entry *e, const kevy_value *member, uint32_t flags, bool *absent);
+
+/* What the quick ways of reading and writing one element take: a string of 8 to 16 bytes, hashed and compared by two
+ * words. */
+static inline bool collection_is_quick(const kevy_value *v) { return v->kind <= KEVY_TEXT && v->len - 8 <= 8; }
+
+/* Whether the store is one on which nothing else is to be seen to: no moment lives, no upkeep is due, nobody waits. */
+static inline bool collection_calm(const kevy_store *s) {
+  return s->sp->newest == 0 && s->until_pay > 1 && s->lent == 0 && s->serve == NULL;
+}
 
 /* Finds a value of this type for reading: KEVY_MISSING, KEVY_EWRONGTYPE. Counts a hit or a miss. */
 kevy_status collection_read(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type);
+
+/* The same, but what is found expired stays: for commands that look at several keys. */
+kevy_status collection_read_kept(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type);
 
 /* Finds it for a change: store_write, the key's length, KEVY_EWRONGTYPE. Absent is KEVY_OK with p->live NULL. */
 kevy_status collection_write(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type);
@@ -140,13 +178,22 @@ void collection_abandon(space *sp, ref top, uint64_t epoch);
 
 /* ---- member entries of a keyed value that is writable ---- */
 
-/* The member with these bytes, NULL when there is none. Not for writing: own the slot first. */
+/* The member with these bytes, NULL when there is none. Not for writing: own the slot first. The second is for who
+ * may add it (table_find_to_write). */
 static inline uint64_t *member_find(const char *base, const keyed *k, uint64_t hash, const char *ptr, size_t len) {
   return table_find(base, &k->members, hash, ptr, len);
+}
+static inline uint64_t *member_find_to_write(const char *base, const keyed *k, uint64_t hash, const char *ptr,
+                                             size_t len) {
+  return table_find_to_write(base, &k->members, hash, ptr, len);
 }
 
 /* An entry of a member: bytes `ptr`, `len` of this kind, content and deadline as given; counted in k. 0: no memory. */
 ref member_new(kevy_store *s, keyed *k, const char *ptr, size_t len, uint32_t kind, const content *c, int64_t deadline);
+
+/* Adds such a member, without a deadline, that is not there. False: no memory, and nothing changed. */
+bool keyed_insert(kevy_store *s, keyed *k, uint64_t hash, const char *ptr, size_t len, uint32_t kind,
+                  const content *c);
 
 /* Frees an entry that was never, or is no longer, in the table, or gives it to the older version that sees it.
  * fresh is its slot's bit; true for one that was never in. */

@@ -38,6 +38,11 @@ static FLAT uint64_t hash_tiny(const unsigned char *secret, const char *p, size_
   return hash_two(secret, u[0] | (uint64_t)u[n >> 1] << 8 | (uint64_t)u[n - 1] << 16, 0, n);
 }
 
+/* Of at most 16 bytes: without a call. */
+static FLAT uint64_t hash_quick(const unsigned char *secret, const char *p, size_t n) {
+  return LIKELY(n - 8 <= 8) ? hash_two(secret, load64(p), load64(p + n - 8), n) : hash_tiny(secret, p, n);
+}
+
 static FLAT uint64_t hash_bytes(const unsigned char *secret, const char *p, size_t n) {
   if (LIKELY(n - 8 <= 8)) return hash_two(secret, load64(p), load64(p + n - 8), n);
   return n < 8 ? hash_tiny(secret, p, n) : hash_long(secret, p, n);

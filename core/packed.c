@@ -203,6 +203,17 @@ const char *packed_find(const char *block, size_t len, const packed_key *key, ui
   return packed_scan(at, end, &k, stride);
 }
 
+FLAT bool packed_is_quick(const kevy_value *key) {
+  if (key->kind > KEVY_TEXT || key->len - 1 >= PACKED_SHORT) return false;
+  char first = key->as.ptr[0];
+  return (uint8_t)(first - '0') > 9 && first != '-';
+}
+
+FLAT const char *packed_find_quick(const char *block, size_t len, const kevy_value *key, uint32_t stride) {
+  packed_key k = {key->as.ptr, key->len, false, 0};
+  return packed_scan_short(packed_first(block), block + len, &k, stride);
+}
+
 /* ---- Writing -------------------------------------------------------------------------------------------- */
 
 static FLAT uint32_t packed_width_code(int64_t i) {

@@ -81,6 +81,10 @@ static inline bool packed_is_float(const char *at) { return (uint8_t)*at == 0xd8
 /* The first element with this key among those whose index is a multiple of stride. NULL: none. O(count). */
 const char *packed_find(const char *block, size_t len, const packed_key *key, uint32_t stride);
 
+/* The same for a key that is quick: a string which its length and first byte tell to be short and no number. */
+bool packed_is_quick(const kevy_value *key);
+const char *packed_find_quick(const char *block, size_t len, const kevy_value *key, uint32_t stride);
+
 /* ---- changing: in place, the caller having made room ---- */
 
 /* An element worked out and not yet written. Borrows ptr. */

@@ -256,6 +256,7 @@ void store_attach(kevy_store *s, space *sp) {
   s->base = sp->mem.base;
   s->keys = &sp->keys;
   s->next_due = INT64_MAX;
+  s->recent = (store_recent){.gone = UINT64_MAX};
   s->until_pay = PAY_EVERY;
 }
 

@@ -18,6 +18,15 @@ typedef struct store_lock {
 
 #define STORE_READY_MAX 8
 
+/* The large value that was found last (collection.c). */
+typedef struct store_recent {
+  size_t klen;
+  uint64_t gone; /* larges_gone of that time: the entry is there while no more have gone */
+  struct entry *e;
+  uint64_t *slot;
+  uint64_t word, hash; /* what the slot held; the key's hash */
+} store_recent;
+
 typedef struct kevy_store {
   char *base;        /* of the space's region */
   table *keys;       /* the table to read */
@@ -45,6 +54,7 @@ typedef struct kevy_store {
   struct effects *effects; /* of a store with a log, else NULL */
   uint32_t flags;    /* KEVY_THREADS, KEVY_BACKGROUND */
   store_lock lock;
+  store_recent recent;
   uint64_t hits, misses, expired, evicted;
   ref lent;          /* a blob, or a node and LENT_NODE, held for the last result; 0 for none */
   char *scratch;     /* what other results point into */

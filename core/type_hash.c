@@ -148,63 +148,18 @@ static kevy_status hash_lend(kevy_store *s, kevy_value *v, const char *digits) {
   return KEVY_OK;
 }
 
-/* An entry with neither wide lengths nor a deadline, of this type and content, in the first place looked at: nearly
- * all there are. NULL where it is anything else. */
-static FLAT entry *hash_guess(kevy_store *s, const table *t, const char *key, size_t klen, uint64_t hash,
-                              uint32_t wanted, uint32_t or_wanted) {
-  bool absent;
-  entry *e = table_guess(s->base, table_home(s->base, t, hash), hash, &absent);
-  if (UNLIKELY(e == NULL)) return NULL;
-  uint32_t flags = entry_flags(e) & ~ENTRY_ACCESS;
-  if (UNLIKELY(flags != wanted && flags != or_wanted)) return NULL;
-  return LIKELY(e->klen == klen && bytes_equal((const char *)(e + 1), key, klen)) ? e : NULL;
-}
+/* ---- the quick ways ---- */
 
-#define HASH_PLAIN_SMALL ((uint32_t)KEVY_TYPE_HASH << ENTRY_TYPE_SHIFT | ENTRY_RAW)
-#define HASH_PLAIN_LARGE ((uint32_t)KEVY_TYPE_HASH << ENTRY_TYPE_SHIFT | ENTRY_NODE)
-
-/* The key's entry, when it is such a one. */
-static FLAT entry *hash_guess_key(kevy_store *s, const char *key, size_t klen) {
-  return hash_guess(s, s->keys, key, klen, probe_hash(s, key, klen), HASH_PLAIN_SMALL, HASH_PLAIN_LARGE);
-}
-
-/* A string's member in a large hash, when it is such a one and holds a short string. */
-static FLAT entry *hash_guess_member(kevy_store *s, const entry *e, const kevy_value *field, uint64_t hash) {
-  return hash_guess(s, &hash_large_at(s->base, e)->k.members, field->as.ptr, field->len, hash, ENTRY_PLAIN,
-                    ENTRY_PLAIN);
-}
-
-static kevy_status hash_get_any(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out);
-
-static kevy_status hash_get_small(kevy_store *s, entry *e, const kevy_value *field, kevy_value *out) {
-  hash_field f;
-  char digits[PACKED_NUMBER];
-  kevy_status status = hash_field_of(&f, field);
-  s->hits++;
-  probe_note_access(s, e);
-  if (LIKELY(status == KEVY_OK)) status = hash_lookup(s, e, &f, out, NULL, digits);
-  return LIKELY(status == KEVY_OK) ? hash_lend(s, out, digits) : status;
+/* The value behind a field of a plain block; false where it is no short string. */
+static FLAT bool hash_value_quick(const char *field, kevy_value *out) {
+  const char *at = packed_next(field);
+  uint32_t head = (uint8_t)*at;
+  if (UNLIKELY(head >= 0x80)) return false;
+  *out = (kevy_value){head >> 6, 0, head & 63u, {.ptr = at + 1}};
+  return true;
 }
 
 kevy_status hash_get(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out) {
-  if (UNLIKELY(field->kind > KEVY_TEXT)) return hash_get_any(s, key, klen, field, out);
-  entry *e = hash_guess_key(s, key, klen);
-  if (UNLIKELY(e == NULL)) return hash_get_any(s, key, klen, field, out);
-  if (!entry_is_large(e)) return hash_get_small(s, e, field, out);
-  entry *member = hash_guess_member(s, e, field, hash_bytes(s->sp->secret, field->as.ptr, field->len));
-  if (UNLIKELY(member == NULL)) return hash_get_any(s, key, klen, field, out);
-  s->hits++;
-  probe_note_access(s, e);
-  out->kind = entry_value_kind(member);
-  out->reserved = 0;
-  out->len = member->vlen;
-  out->as.ptr = (const char *)(member + 1) + member->klen;
-  return KEVY_OK;
-}
-
-/* What hash_get does when its first guesses fail. */
-static __attribute__((noinline)) kevy_status hash_get_any(kevy_store *s, const char *key, size_t klen,
-                                                          const kevy_value *field, kevy_value *out) {
   hash_field f;
   probe p;
   char digits[PACKED_NUMBER];
@@ -214,6 +169,49 @@ static __attribute__((noinline)) kevy_status hash_get_any(kevy_store *s, const c
   if (UNLIKELY(status != KEVY_OK)) return status;
   status = hash_lookup(s, p.live, &f, out, NULL, digits);
   return LIKELY(status == KEVY_OK) ? hash_lend(s, out, digits) : status;
+}
+
+static __attribute__((noinline)) kevy_status hash_get_noted(kevy_store *s, const char *key, size_t klen,
+                                                            const kevy_value *field, kevy_value *out) {
+  return store_noted(s, hash_get(s, key, klen, field, out));
+}
+
+/* In a small hash whose key is found at first sight. */
+static __attribute__((noinline)) kevy_status hash_get_small(kevy_store *s, const char *key, size_t klen,
+                                                            const kevy_value *field, kevy_value *out) {
+  bool absent;
+  if (klen > 16 || !packed_is_quick(field)) return hash_get_noted(s, key, klen, field, out);
+  uint64_t hash = hash_quick(s->sp->secret, key, klen);
+  entry *e = collection_guess_at(s->base, table_home(s->base, s->keys, hash), hash, key, klen,
+                                 COLLECTION_SMALL(KEVY_TYPE_HASH), &absent);
+  if (UNLIKELY(e == NULL)) return hash_get_noted(s, key, klen, field, out);
+  const char *block = (const char *)(e + 1) + klen;
+  if (UNLIKELY(hash_is_timed(block))) return hash_get_noted(s, key, klen, field, out);
+  const char *at = packed_find_quick(block, e->vlen, field, 2);
+  if (at != NULL && UNLIKELY(!hash_value_quick(at, out))) return hash_get_noted(s, key, klen, field, out);
+  s->hits++;
+  probe_note_access(s, e);
+  return at != NULL ? KEVY_OK : KEVY_MISSING;
+}
+
+/* In a large hash. With its entry's own key for the long way it needs no more registers than a function may use
+ * without saving them; so below. */
+static __attribute__((noinline)) kevy_status hash_get_large(kevy_store *s, const entry *e, const kevy_value *field,
+                                                            kevy_value *out) {
+  bool absent;
+  const entry *member = keyed_guess(s, e, field, MEMBER_SHORT, &absent);
+  if (UNLIKELY(member == NULL) && !absent) return hash_get_noted(s, (const char *)(e + 1), e->klen, field, out);
+  s->hits++;
+  if (UNLIKELY(member == NULL)) return KEVY_MISSING;
+  *out = (kevy_value){entry_value_kind(member), 0, member->vlen,
+                      {.ptr = (const char *)(member + 1) + member->klen}};
+  return KEVY_OK;
+}
+
+FLAT kevy_status hash_get_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
+                                kevy_value *out) {
+  const entry *e = collection_recent(s, key, klen, KEVY_TYPE_HASH);
+  return e != NULL ? hash_get_large(s, e, field, out) : hash_get_small(s, key, klen, field, out);
 }
 
 kevy_status hash_exists(kevy_store *s, const char *key, size_t klen, const kevy_value *field) {
@@ -443,7 +441,7 @@ static kevy_status hash_large_put(kevy_store *s, hash_large *h, hash_change *ch,
   (void)hash_field_of(&f, &ch->fields[i]);
   kevy_status status = content_value(s, &c, &ch->values[i]);
   if (UNLIKELY(status != KEVY_OK)) return status;
-  uint64_t hash = hash_field_hash(s, &f), *slot = member_find(s->base, &h->k, hash, f.key.ptr, f.key.len);
+  uint64_t hash = hash_field_hash(s, &f), *slot = member_find_to_write(s->base, &h->k, hash, f.key.ptr, f.key.len);
   int64_t before = slot != NULL ? entry_deadline(mem_ptr(s->base, slot_ref(*slot))) : KEVY_NO_TTL;
   int64_t deadline = hash_new_deadline(s, ch, before);
   if (slot != NULL && before == deadline && hash_overwrite(s, slot, &c)) return KEVY_OK;
@@ -771,33 +769,51 @@ static kevy_status hash_find_to_set(kevy_store *s, probe *p, const char *key, si
   return KEVY_OK;
 }
 
-/* The commonest write: a string over a plain member's, in a block of the same size, with no snapshot to mind. False,
- * and nothing done, where it is anything else. */
-static FLAT bool hash_set_plain(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
-                                const kevy_value *value) {
-  if (s->sp->newest != 0 || UNLIKELY(s->serve != NULL) || field->kind > KEVY_TEXT || value->kind > KEVY_TEXT ||
-      value->len > BLOB_THRESHOLD)
-    return false;
-  entry *e = hash_guess_key(s, key, klen);
-  if (e == NULL || !entry_is_large(e)) return false;
-  entry *member = hash_guess_member(s, e, field, hash_bytes(s->sp->secret, field->as.ptr, field->len));
-  if (member == NULL) return false;
-  size_t head = sizeof(entry) + member->klen;
-  if (value->len != member->vlen && mem_round(head + value->len) != mem_round(head + member->vlen)) return false;
-  s->touched = true;
-  member->vlen = (uint16_t)value->len;
-  member->kinds = (uint8_t)((member->kinds & 0x30u) | value->kind);
-  bytes_move((char *)member + head, value->as.ptr, value->len);
+static __attribute__((noinline)) bool hash_add_quick(kevy_store *s, keyed *k, uint64_t hash, const kevy_value *field,
+                                                     const kevy_value *value) {
+  content c = {ENTRY_RAW, value->kind, value->len, {.ptr = value->as.ptr}};
+  if (!keyed_insert(s, k, hash, field->as.ptr, field->len, field->kind, &c)) return false;
+  s->sp->written = true;
+  s->until_pay--;
   return true;
+}
+
+static bool hash_overwrite_quick(kevy_store *s, entry *member, const kevy_value *value) {
+  if (UNLIKELY((entry_flags(member) & ~ENTRY_ACCESS) != MEMBER_SHORT || member->vlen != value->len)) return false;
+  member->kinds = (uint8_t)((member->kinds & 0x30u) | value->kind);
+  bytes_move((char *)(member + 1) + member->klen, value->as.ptr, value->len);
+  s->sp->written = true;
+  s->until_pay--;
+  return true;
+}
+
+/* In a large hash, whose entry this is. */
+static __attribute__((noinline)) bool hash_set_large(kevy_store *s, const entry *e, const kevy_value *field,
+                                                     const kevy_value *value, uint64_t *added) {
+  if (field->len - 8 > 8 || value->len > 32) __builtin_unreachable();
+  keyed *k = (keyed *)collection_large(s->base, e);
+  uint64_t hash = hash_bytes(s->sp->secret, field->as.ptr, field->len);
+  const struct bucket *home = table_home(s->base, &k->members, hash);
+  table_prefetch_head(home);
+  bool absent;
+  entry *member = collection_guess_at(s->base, home, hash, field->as.ptr, field->len, MEMBER_SHORT, &absent);
+  if (member == NULL && !absent) {
+    uint64_t *slot = member_find(s->base, k, hash, field->as.ptr, field->len);
+    if (slot != NULL) member = mem_ptr(s->base, slot_ref(*slot));
+  }
+  if (added != NULL) *added = member == NULL;
+  return member != NULL ? hash_overwrite_quick(s, member, value) : hash_add_quick(s, k, hash, field, value);
+}
+
+FLAT bool hash_set_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *field,
+                         const kevy_value *value, uint64_t *added) {
+  if (!collection_calm(s) || value->kind > KEVY_TEXT || value->len > 32) return false;
+  const entry *e = collection_recent(s, key, klen, KEVY_TYPE_HASH);
+  return e != NULL && hash_set_large(s, e, field, value, added);
 }
 
 kevy_status hash_set(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
                      const kevy_value *values, uint32_t flags, uint64_t *added) {
-  if (LIKELY(k == 1 && (flags & ~KEVY_TEXT_KEY) == 0 && store_writable(s) == KEVY_OK) &&
-      hash_set_plain(s, key, klen, fields, values)) {
-    if (added != NULL) *added = 0;
-    return store_write(s);
-  }
   hash_change ch = {k, fields, values, KEVY_NO_TTL, flags & KEVY_TEXT_KEY, 0};
   probe p;
   if (added != NULL) *added = 0;

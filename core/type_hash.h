@@ -32,6 +32,12 @@ extern const collection_kind hash_kind;
 /* ---- fields ---- */
 
 kevy_status hash_get(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out);
+/* The quick ways of reading and of writing one field that collection_is_quick, on a store where no lock and nothing
+ * else is to be seen to: short strings in what is found at first sight. The first takes the long way by itself, and
+ * notes its errors; where the second answers false, nothing was done. */
+kevy_status hash_get_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out);
+bool hash_set_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *field, const kevy_value *value,
+                    uint64_t *added);
 /* KEVY_OK when the key is missing; KEVY_NIL for what is. */
 kevy_status hash_mget(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields, kevy_value *out);
 kevy_status hash_exists(kevy_store *s, const char *key, size_t klen, const kevy_value *field);

@@ -374,7 +374,7 @@ static FLAT kevy_status set_add_one(kevy_store *s, probe *p, const kevy_value *m
   packed_key key = packed_key_of(member, digits);
   uint64_t hash = set_hash(s->sp, &key);
   keyed *set = (keyed *)collection_at(s->base, p->live);
-  bool there = member_find(s->base, set, hash, key.ptr, key.len) != NULL;
+  bool there = member_find_to_write(s->base, set, hash, key.ptr, key.len) != NULL;
   if (!there) {
     set = (keyed *)collection_own(s, p, false);
     if (set == NULL || set_insert(s, set, hash, &key, member->kind) == 0) return KEVY_EOOM;
@@ -424,6 +424,25 @@ kevy_status set_add(kevy_store *s, const char *key, size_t klen, size_t k, const
   if (UNLIKELY(replace)) return set_replace(s, &p, k, members, flags, added);
   if (p.live != NULL && entry_is_large(p.live)) return set_add_large(s, &p, k, members, added);
   return set_add_small(s, &p, k, members, flags, added);
+}
+
+static __attribute__((noinline)) bool set_add_member(kevy_store *s, const entry *e, const kevy_value *member,
+                                                     uint64_t *added) {
+  if (member->len - 8 > 8) __builtin_unreachable();
+  keyed *k = (keyed *)collection_large(s->base, e);
+  uint64_t hash = hash_bytes(s->sp->secret, member->as.ptr, member->len);
+  bool there = member_find_to_write(s->base, k, hash, member->as.ptr, member->len) != NULL;
+  if (!there && !keyed_insert(s, k, hash, member->as.ptr, member->len, member->kind, &set_no_content)) return false;
+  set_report(added, !there);
+  s->sp->written = true;
+  s->until_pay--;
+  return true;
+}
+
+FLAT bool set_add_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member, uint64_t *added) {
+  if (!collection_calm(s)) return false;
+  const entry *e = collection_recent(s, key, klen, KEVY_TYPE_SET);
+  return e != NULL && set_add_member(s, e, member, added);
 }
 
 /* ---- SREM ---- */
@@ -516,6 +535,24 @@ kevy_status set_has(kevy_store *s, const char *key, size_t klen, const kevy_valu
   return set_entry_has(s->sp, p.live, &wanted) ? KEVY_OK : KEVY_MISSING;
 }
 
+static __attribute__((noinline)) kevy_status set_has_noted(kevy_store *s, const char *key, size_t klen,
+                                                           const kevy_value *member) {
+  return store_noted(s, set_has(s, key, klen, member));
+}
+
+static __attribute__((noinline)) kevy_status set_has_member(kevy_store *s, const entry *e, const kevy_value *member) {
+  bool absent;
+  const entry *there = keyed_guess(s, e, member, MEMBER_SHORT, &absent);
+  if (UNLIKELY(there == NULL) && !absent) return set_has_noted(s, (const char *)(e + 1), e->klen, member);
+  s->hits++;
+  return there != NULL ? KEVY_OK : KEVY_MISSING;
+}
+
+FLAT kevy_status set_has_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member) {
+  const entry *e = collection_recent(s, key, klen, KEVY_TYPE_SET);
+  return e != NULL ? set_has_member(s, e, member) : set_has_noted(s, key, klen, member);
+}
+
 set_view set_view_of(const space *sp, const entry *e) {
   set_view v = {sp, NULL, 0, NULL, 0};
   if (entry_is_large(e)) {
@@ -536,11 +573,10 @@ static set_view set_view_empty(const space *sp) { return (set_view){sp, set_noth
 kevy_status set_view_open(kevy_store *s, const char *key, size_t klen, bool keep, set_view *v) {
   probe p;
   *v = set_view_empty(s->sp);
-  entry *e = keep ? probe_read_hashed(s, &p, key, klen, probe_hash(s, key, klen)) : probe_read(s, &p, key, klen);
-  if (e == NULL) return KEVY_MISSING;
-  if (entry_type(e) != KEVY_TYPE_SET) return hash_pass_over(s, &p) ? KEVY_MISSING : KEVY_EWRONGTYPE;
-  *v = set_view_of(s->sp, e);
-  return KEVY_OK;
+  kevy_status status =
+      keep ? collection_read_kept(s, &p, key, klen, KEVY_TYPE_SET) : collection_read(s, &p, key, klen, KEVY_TYPE_SET);
+  if (status == KEVY_OK) *v = set_view_of(s->sp, p.live);
+  return status;
 }
 
 kevy_status set_count(kevy_store *s, const char *key, size_t klen, uint64_t *count) {

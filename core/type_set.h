@@ -31,6 +31,10 @@ kevy_status set_remove(kevy_store *s, const char *key, size_t klen, size_t k, co
 
 /* KEVY_MISSING when the member or the key is not there. */
 kevy_status set_has(kevy_store *s, const char *key, size_t klen, const kevy_value *member);
+/* The quick ways of asking for and adding a member that collection_is_quick, on a store without a lock. The first takes
+ * the long way by itself, and notes its errors; where the second answers false, nothing was done. */
+bool set_add_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member, uint64_t *added);
+kevy_status set_has_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member);
 kevy_status set_count(kevy_store *s, const char *key, size_t klen, uint64_t *count);
 
 /* SMOVE: KEVY_MISSING when the member is not in the source. */

@@ -9,7 +9,7 @@ static inline stream_chunk *stream_chunk_of(const space *sp, ref r) { return mem
 
 /* ---- IDs ---- */
 
-static int stream_compare_key(const void *sought, const uint64_t key[2]) {
+static inline int stream_compare_key(const void *sought, const uint64_t key[2]) {
   kevy_stream_id at = {key[0], key[1]};
   return stream_id_compare(&at, sought);
 }

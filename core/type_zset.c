@@ -90,7 +90,7 @@ static FLAT bool zset_item_before(const zset_cut *cut, uint64_t score, ref membe
   return zset_member_before(cut, entry_key(e), entry_klen(e));
 }
 
-static int zset_compare_cell(const void *sought, const uint64_t key[2]) {
+static inline int zset_compare_cell(const void *sought, const uint64_t key[2]) {
   return zset_item_before(sought, key[0], key[1]) ? -1 : 1;
 }
 
@@ -648,7 +648,7 @@ static FLAT kevy_status zset_decide(const double *was, double given, uint32_t fl
 static kevy_status zset_apply_large(zset_edit *e, const zset_member *m, double given, zset_outcome *out) {
   kevy_store *s = e->s;
   uint64_t hash = zset_hash(s->sp, m->key.ptr, m->key.len);
-  uint64_t *slot = member_find(s->base, &e->large->k, hash, m->key.ptr, m->key.len);
+  uint64_t *slot = member_find_to_write(s->base, &e->large->k, hash, m->key.ptr, m->key.len);
   double was = slot != NULL ? zset_entry_score(mem_ptr(s->base, slot_ref(*slot))) : 0;
   kevy_status status = zset_decide(slot != NULL ? &was : NULL, given, e->flags, out);
   if (status != KEVY_OK || out->what == ZSET_SAME || out->what == ZSET_FORBIDDEN) return status;
@@ -756,6 +756,26 @@ kevy_status zset_add(kevy_store *s, const char *key, size_t klen, size_t k, cons
   free(done);
   if (status == KEVY_OK && changed != NULL) *changed = added + (flags & KEVY_CHANGED ? updated : 0);
   return status;
+}
+
+static __attribute__((noinline)) bool zset_add_member(kevy_store *s, const entry *e, const kevy_value *member,
+                                                      double score, uint64_t *changed) {
+  if (member->len - 8 > 8) __builtin_unreachable();
+  zset *z = (zset *)collection_large(s->base, e);
+  uint64_t hash = hash_bytes(s->sp->secret, member->as.ptr, member->len);
+  if (member_find_to_write(s->base, &z->k, hash, member->as.ptr, member->len) != NULL) return false;
+  if (!zset_insert(s, z, hash, member->as.ptr, member->len, member->kind, score + 0.0)) return false;
+  if (changed != NULL) *changed = 1;
+  s->sp->written = true;
+  s->until_pay--;
+  return true;
+}
+
+FLAT bool zset_add_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double score,
+                         uint64_t *changed) {
+  if (!collection_calm(s) || isnan(score)) return false;
+  const entry *e = collection_recent(s, key, klen, KEVY_TYPE_ZSET);
+  return e != NULL && zset_add_member(s, e, member, score, changed);
 }
 
 kevy_status zset_incr(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double by,
@@ -912,11 +932,10 @@ zset_view zset_view_of(const space *sp, const entry *e) {
 kevy_status zset_view_open(kevy_store *s, const char *key, size_t klen, bool keep, zset_view *v) {
   probe p;
   *v = (zset_view){.sp = s->sp};
-  const entry *e = keep ? probe_read_hashed(s, &p, key, klen, probe_hash(s, key, klen)) : probe_read(s, &p, key, klen);
-  if (e == NULL) return KEVY_MISSING;
-  if (UNLIKELY(entry_type(e) != KEVY_TYPE_ZSET)) return hash_pass_over(s, &p) ? KEVY_MISSING : KEVY_EWRONGTYPE;
-  *v = zset_view_of(s->sp, e);
-  return KEVY_OK;
+  kevy_status status = keep ? collection_read_kept(s, &p, key, klen, KEVY_TYPE_ZSET)
+                            : collection_read(s, &p, key, klen, KEVY_TYPE_ZSET);
+  if (status == KEVY_OK) *v = zset_view_of(s->sp, p.live);
+  return status;
 }
 
 /* The entry of a large set's member. */
@@ -985,6 +1004,28 @@ kevy_status zset_score(kevy_store *s, const char *key, size_t klen, const kevy_v
   zset_view v;
   kevy_status status = zset_view_open(s, key, klen, false, &v);
   return status == KEVY_OK ? zset_view_score(&v, member, score) : status;
+}
+
+static __attribute__((noinline)) kevy_status zset_score_noted(kevy_store *s, const char *key, size_t klen,
+                                                              const kevy_value *member, double *score) {
+  return store_noted(s, zset_score(s, key, klen, member, score));
+}
+
+static __attribute__((noinline)) kevy_status zset_score_member(kevy_store *s, const entry *e, const kevy_value *member,
+                                                               double *score) {
+  bool absent;
+  const entry *there = keyed_guess(s, e, member, MEMBER_NUMBER, &absent);
+  if (UNLIKELY(there == NULL) && !absent) return zset_score_noted(s, (const char *)(e + 1), e->klen, member, score);
+  s->hits++;
+  if (UNLIKELY(there == NULL)) return KEVY_MISSING;
+  memcpy(score, (const char *)(there + 1) + there->klen, sizeof *score);
+  return KEVY_OK;
+}
+
+FLAT kevy_status zset_score_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member,
+                                  double *score) {
+  const entry *e = collection_recent(s, key, klen, KEVY_TYPE_ZSET);
+  return e != NULL ? zset_score_member(s, e, member, score) : zset_score_noted(s, key, klen, member, score);
 }
 
 kevy_status zset_count(kevy_store *s, const char *key, size_t klen, uint64_t *count) {

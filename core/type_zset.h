@@ -39,6 +39,10 @@ typedef struct zset {
 kevy_status zset_add(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *members,
                      const double *scores, uint32_t flags, uint64_t *changed);
 
+/* The quick way of adding a new member that collection_is_quick, on a store without a lock. False: nothing was done. */
+bool zset_add_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double score,
+                    uint64_t *changed);
+
 /* Adds to a member's score, which begins at 0. KEVY_NX XX GT LT: KEVY_UNMET. KEVY_ENAN. */
 kevy_status zset_incr(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double by,
                       uint32_t flags, double *score);
@@ -60,6 +64,8 @@ kevy_status zset_store(kevy_store *s, const char *key, size_t klen, size_t n, co
 /* ---- Questions about one member ---- */
 
 kevy_status zset_score(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double *score);
+/* The quick way, for a member that collection_is_quick, on a store without a lock; errors are noted. */
+kevy_status zset_score_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double *score);
 kevy_status zset_count(kevy_store *s, const char *key, size_t klen, uint64_t *count);
 /* flags: KEVY_REV. *score may be NULL. KEVY_MISSING without the member or the key. */
 kevy_status zset_rank(kevy_store *s, const char *key, size_t klen, const kevy_value *member, uint32_t flags,

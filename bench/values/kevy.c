@@ -60,41 +60,84 @@ static bool small_hset(values *v, const item *i) {
   return check(v, kevy_hset(store(v), i->key, 10, 2, fields, given, 0, NULL)) == KEVY_OK;
 }
 
-static bool rotate(values *v, const kevy_value *value) {
-  kevy_value out;
-  check(v, kevy_push(store(v), "v", 1, 1, value, KEVY_LEFT, NULL));
+static bool rotate(values *v, const item *i) {
+  kevy_value given = kevy_bytes(i->value, 16), out;
+  check(v, kevy_push(store(v), "v", 1, 1, &given, KEVY_LEFT, NULL));
   return check(v, kevy_pop(store(v), "v", 1, 0, &out)) == KEVY_OK;
 }
 
-static uint64_t one(values *v, operation op, const item *i) {
-  kevy_store *s = store(v);
-  kevy_value field = kevy_bytes(i->name, 8), member = kevy_bytes(i->name, 16), value = kevy_bytes(i->value, 16), out;
+static kevy_value field(const item *i) { return kevy_bytes(i->name, 8); }
+static kevy_value member(const item *i, size_t len) { return kevy_bytes(i->name, len); }
+static kevy_value value(const item *i) { return kevy_bytes(i->value, 16); }
+
+static uint64_t hset(kevy_store *s, const item *i) {
+  kevy_value f = field(i), v = value(i);
   uint64_t n = 0;
+  check((values *)(void *)s, kevy_hset(s, "v", 1, 1, &f, &v, 0, &n));
+  return n;
+}
+static uint64_t hget(kevy_store *s, const char *key, size_t klen, const item *i, size_t len) {
+  kevy_value f = field(i), out;
+  return kevy_hget(s, key, klen, &f, &out) == KEVY_OK && out.len == len;
+}
+static uint64_t sadd(kevy_store *s, const char *key, size_t klen, const item *i, size_t len) {
+  kevy_value m = member(i, len);
+  uint64_t n = 0;
+  check((values *)(void *)s, kevy_sadd(s, key, klen, 1, &m, 0, &n));
+  return n;
+}
+static uint64_t sismember(kevy_store *s, const item *i) {
+  kevy_value m = member(i, 16);
+  return kevy_sismember(s, "v", 1, &m) == KEVY_OK;
+}
+static uint64_t zadd(kevy_store *s, const item *i) {
+  kevy_value m = member(i, 16);
+  uint64_t n = 0;
+  check((values *)(void *)s, kevy_zadd(s, "v", 1, 1, &m, &i->score, 0, &n));
+  return n;
+}
+static uint64_t zscore(kevy_store *s, const item *i) {
+  kevy_value m = member(i, 16);
   double score;
-  switch (op) {
-    case HSET: check(v, kevy_hset(s, "v", 1, 1, &field, &value, 0, &n)); return n;
-    case HGET: return kevy_hget(s, "v", 1, &field, &out) == KEVY_OK && out.len == 16;
-    case SADD: check(v, kevy_sadd(s, "v", 1, 1, &member, 0, &n)); return n;
-    case SISMEMBER: return kevy_sismember(s, "v", 1, &member) == KEVY_OK;
-    case ZADD: check(v, kevy_zadd(s, "v", 1, 1, &member, &i->score, 0, &n)); return n;
-    case ZSCORE: return kevy_zscore(s, "v", 1, &member, &score) == KEVY_OK;
-    case ZRANK: return kevy_zrank(s, "v", 1, &member, 0, &n, NULL) == KEVY_OK;
-    case ZRANGE: return range(v, "ZRANGE", kevy_int((int64_t)i->id), kevy_int((int64_t)i->id + 9), false);
-    case ZRANGEBYSCORE: return range(v, "ZRANGEBYSCORE", kevy_float(i->score), kevy_float(i->score + 9), false);
-    case RPUSH: return check(v, kevy_push(s, "v", 1, 1, &value, 0, NULL)) == KEVY_OK;
-    case ROTATE: return rotate(v, &value);
-    case XADD: return xadd(v, i);
-    case XRANGE: return xrange(v, i->id);
-    case SMALL_HSET: return small_hset(v, i);
-    case SMALL_HGET: return kevy_hget(s, i->key, 10, &field, &out) == KEVY_OK && out.len == 8;
-    case SMALL_SADD: member.len = 24; check(v, kevy_sadd(s, i->key, 10, 1, &member, 0, &n)); return n;
-    default: return kevy_delete(s, "v", 1) == KEVY_OK;
-  }
+  return kevy_zscore(s, "v", 1, &m, &score) == KEVY_OK;
+}
+static uint64_t zrank(kevy_store *s, const item *i) {
+  kevy_value m = member(i, 16);
+  uint64_t rank;
+  return kevy_zrank(s, "v", 1, &m, 0, &rank, NULL) == KEVY_OK;
+}
+static uint64_t rpush(kevy_store *s, const item *i) {
+  kevy_value v = value(i);
+  return check((values *)(void *)s, kevy_push(s, "v", 1, 1, &v, 0, NULL)) == KEVY_OK;
 }
 
+/* Each operation is a loop of its own, as the compiler makes them of a Rust crate's. */
+#define ALL(call)                                                                                  \
+  for (const item *i = items; i < items + n; i++) sum += (call);                                   \
+  break
+
 uint64_t values_run(values *v, operation op, const item *items, size_t n) {
+  kevy_store *s = store(v);
   uint64_t sum = 0;
-  for (size_t i = 0; i < n; i++) sum += one(v, op, &items[i]);
+  switch (op) {
+    case HSET: ALL(hset(s, i));
+    case HGET: ALL(hget(s, "v", 1, i, 16));
+    case SADD: ALL(sadd(s, "v", 1, i, 16));
+    case SISMEMBER: ALL(sismember(s, i));
+    case ZADD: ALL(zadd(s, i));
+    case ZSCORE: ALL(zscore(s, i));
+    case ZRANK: ALL(zrank(s, i));
+    case ZRANGE: ALL(range(v, "ZRANGE", kevy_int((int64_t)i->id), kevy_int((int64_t)i->id + 9), false));
+    case ZRANGEBYSCORE: ALL(range(v, "ZRANGEBYSCORE", kevy_float(i->score), kevy_float(i->score + 9), false));
+    case RPUSH: ALL(rpush(s, i));
+    case ROTATE: ALL(rotate(v, i));
+    case XADD: ALL(xadd(v, i));
+    case XRANGE: ALL(xrange(v, i->id));
+    case SMALL_HSET: ALL(small_hset(v, i));
+    case SMALL_HGET: ALL(hget(s, i->key, 10, i, 8));
+    case SMALL_SADD: ALL(sadd(s, i->key, 10, i, 24));
+    default: ALL(kevy_delete(s, "v", 1) == KEVY_OK);
+  }
   return sum;
 }
 
