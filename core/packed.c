@@ -280,6 +280,16 @@ size_t packed_append(char *block, size_t len, const kevy_value *add, size_t k) {
   return (size_t)(to - block);
 }
 
+FLAT size_t packed_append_quick(char *block, size_t len, const kevy_value *v) {
+  char *to = block + len;
+  if (v->len - 1 >= PACKED_SHORT) __builtin_unreachable();
+  to[0] = (char)(v->kind << 6 | v->len);
+  bytes_move(to + 1, v->as.ptr, v->len);
+  to[1 + v->len] = (char)(1 + v->len);
+  packed_set_count(block, packed_count(block) + 1);
+  return len + 2 + v->len;
+}
+
 size_t packed_splice(char *block, size_t len, const char *at, uint32_t removed, const kevy_value *add,
                      size_t k) {
   if (removed == 0 && at == block + len) return packed_append(block, len, add, k);

@@ -115,6 +115,9 @@ size_t packed_span(const char *at, uint32_t n);
 size_t packed_splice(char *block, size_t len, const char *at, uint32_t removed, const kevy_value *add,
                      size_t k);
 
+/* packed_append of one string that packed_is_quick. */
+size_t packed_append_quick(char *block, size_t len, const kevy_value *v);
+
 /* packed_splice at the end with nothing removed. */
 size_t packed_append(char *block, size_t len, const kevy_value *add, size_t k);
 

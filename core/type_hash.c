@@ -602,9 +602,23 @@ static void hash_edit_finish(hash_edit *b) {
 
 static bool hash_fits_small(const kevy_value *v) { return v->kind > KEVY_TEXT || v->len <= HASH_SMALL_BYTES; }
 
+/* Adds a new field to a plain block, where both it and its value are short strings and no numbers. False, and nothing
+ * done, where anything is otherwise. */
+static FLAT bool hash_edit_add_quick(hash_edit *b, const kevy_value *field, const kevy_value *value) {
+  if (b->timed || !packed_is_quick(field) || !packed_is_quick(value)) return false;
+  if (hash_edit_fields(b) == HASH_SMALL_FIELDS || packed_find_quick(b->block, b->len, field, 2) != NULL) return false;
+  b->len = packed_append_quick(b->block, b->len, field);
+  b->len = packed_append_quick(b->block, b->len, value);
+  return true;
+}
+
 /* Writes the i-th field; false, and nothing done, when the hash has to be a large one for it. */
 static bool hash_edit_change(kevy_store *s, hash_edit *b, hash_change *ch, size_t i) {
   const kevy_value *field = &ch->fields[i], *value = &ch->values[i];
+  if (ch->deadline == KEVY_NO_TTL && hash_edit_add_quick(b, field, value)) {
+    ch->added++;
+    return true;
+  }
   if (!hash_fits_small(field) || !hash_fits_small(value)) return false;
   hash_field f;
   (void)hash_field_of(&f, field);
