@@ -105,8 +105,10 @@ static char *stream_format_word(char *to, uint64_t n) {
     n /= 10;
   }
   *to++ = (char)('0' + n);
-  bytes_move(to, digits + at, sizeof digits - at);
-  return to + (sizeof digits - at);
+  size_t rest = sizeof digits - at;
+  if (rest > 19) __builtin_unreachable(); /* so that it is seen to be inside */
+  bytes_move(to, digits + at, rest);
+  return to + rest;
 }
 
 size_t stream_format_id(const kevy_stream_id *id, char text[STREAM_ID_TEXT]) {

@@ -285,11 +285,66 @@ static void test_no_memory(void) {
   kevy_close(s);
 }
 
+/* ---- the value that was found last ---- */
+
+enum { RECENT_FIELDS = 300 };
+
+/* A hash whose i-th field holds i + shift, under a key of one letter. */
+static void recent_fill(kevy_store *s, const char *key, int shift) {
+  char name[16], text[16];
+  for (int i = 0; i < RECENT_FIELDS; i++) {
+    int n = snprintf(name, sizeof name, "field-%04d", i), m = snprintf(text, sizeof text, "value-%04d", i + shift);
+    kevy_value field = kevy_bytes(name, (size_t)n), value = kevy_bytes(text, (size_t)m);
+    REQUIRE(kevy_hset(s, key, 1, 1, &field, &value, 0, NULL) == KEVY_OK);
+  }
+}
+
+/* What the hash answers for the i-th field: its number, ABSENT where it is missing, or a status below. */
+static int recent_get(kevy_store *s, const char *key, int i) {
+  char name[16];
+  kevy_value field = kevy_bytes(name, (size_t)snprintf(name, sizeof name, "field-%04d", i)), out;
+  kevy_status status = kevy_hget(s, key, 1, &field, &out);
+  if (status != KEVY_OK) return status == KEVY_MISSING ? ABSENT : status;
+  return atoi(out.as.ptr + 6);
+}
+
+/* It is found again where it was, and no more once its key holds something else, or nothing, or another version. */
+static void test_recent(void) {
+  kevy_store *s = open_store(), *old;
+  recent_fill(s, "a", 0);
+  for (int i = 0; i < RECENT_FIELDS; i++) CHECK(recent_get(s, "a", i) == i);
+  CHECK(recent_get(s, "a", RECENT_FIELDS) == ABSENT && recent_get(s, "b", 0) == ABSENT);
+  CHECK(kevy_rename(s, "a", 1, "b", 1, 0) == KEVY_OK);
+  CHECK(recent_get(s, "a", 1) == ABSENT && recent_get(s, "b", 1) == 1);
+  REQUIRE(kevy_snapshot(s, &old) == KEVY_OK);
+  recent_fill(s, "b", 1000);
+  CHECK(recent_get(s, "b", 2) == 1002 && recent_get(old, "b", 2) == 2);
+  kevy_close(old);
+  CHECK(kevy_expire(s, "b", 1, 100000, 0) == KEVY_OK && recent_get(s, "b", 3) == 1003);
+  kevy_value text = kevy_bytes("text", 4);
+  CHECK(kevy_set(s, "b", 1, &text, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
+  CHECK(recent_get(s, "b", 4) == KEVY_EWRONGTYPE);
+  CHECK(kevy_delete(s, "b", 1) == KEVY_OK && recent_get(s, "b", 4) == ABSENT);
+  recent_fill(s, "b", 7);
+  CHECK(recent_get(s, "b", 5) == 12 && kevy_clear(s) == KEVY_OK && recent_get(s, "b", 5) == ABSENT);
+  recent_fill(s, "c", 0);
+  CHECK(kevy_sismember(s, "c", 1, &text) == KEVY_EWRONGTYPE);
+  for (int i = 0; i < 2000; i++) { /* the key's slot moves */
+    char key[16];
+    size_t n = (size_t)snprintf(key, sizeof key, "key-%08d", i);
+    REQUIRE(kevy_set(s, key, n, &text, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
+    if (i % 100 == 0) recent_fill(s, "c", i);
+    CHECK(recent_get(s, "c", i % RECENT_FIELDS) == i % RECENT_FIELDS + i / 100 * 100);
+  }
+  kevy_close(s);
+}
+
 int main(void) {
   check_begin("collection");
   test_versions(scaled(120000, 3000));
   test_hot_member();
   test_graves();
   test_no_memory();
+  test_recent();
   return check_end();
 }
