@@ -256,7 +256,7 @@ void store_attach(kevy_store *s, space *sp) {
   s->base = sp->mem.base;
   s->keys = &sp->keys;
   s->next_due = INT64_MAX;
-  s->recent = (store_recent){.gone = UINT64_MAX};
+  store_forget_recent(s);
   s->until_pay = PAY_EVERY;
 }
 

@@ -76,6 +76,9 @@ typedef struct kevy_store {
   uint64_t ready[STORE_READY_MAX];     /* their hashes */
 } kevy_store;
 
+/* Where the keyspace becomes another one. */
+static inline void store_forget_recent(kevy_store *s) { s->recent = (store_recent){.gone = UINT64_MAX}; }
+
 /* Takes the lock, where there is one. False, and nothing taken, when the store is closed. */
 bool store_enter(kevy_store *s);
 bool store_enter_guarded(kevy_store *s);

@@ -265,6 +265,7 @@ kevy_status transaction_rollback(kevy_store *s) {
   }
   if (t->sp != s->sp) undo_clear(s, t->sp);
   undo_space(s, t);
+  store_forget_recent(s);
   return KEVY_OK;
 }
 

@@ -322,6 +322,10 @@ static void test_recent(void) {
   kevy_close(old);
   CHECK(kevy_expire(s, "b", 1, 100000, 0) == KEVY_OK && recent_get(s, "b", 3) == 1003);
   kevy_value text = kevy_bytes("text", 4);
+  REQUIRE(kevy_begin(s) == KEVY_OK);
+  CHECK(kevy_persist(s, "b", 1) == KEVY_OK && recent_get(s, "b", 3) == 1003);
+  recent_fill(s, "b", 2000);
+  CHECK(recent_get(s, "b", 3) == 2003 && kevy_rollback(s) == KEVY_OK && recent_get(s, "b", 3) == 1003);
   CHECK(kevy_set(s, "b", 1, &text, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
   CHECK(recent_get(s, "b", 4) == KEVY_EWRONGTYPE);
   CHECK(kevy_delete(s, "b", 1) == KEVY_OK && recent_get(s, "b", 4) == ABSENT);
