@@ -334,13 +334,13 @@ kevy_status store_clear(kevy_store *s) {
 }
 
 void store_adopt(kevy_store *s, kevy_store *from) {
+  store_unlend(s);
   space *old = s->sp;
   int64_t due = from->next_due;
   store_attach(s, from->sp);
   store_attach(from, old);
   s->next_due = due;
   s->clock = from->clock;
-  s->lent = 0;
   s->touched = true;
   if (effect_kept(s)) {
     store_pay_always(s);

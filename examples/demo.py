@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """kevy at work: index the source of the Python standard library, ask it things, read everything back.
 
-    python examples/demo.py [DIRECTORY]
+    python examples/demo.py [DIRECTORY [FILE]]
 
 One store holds all of it: a counter per word, all words ranked by their count, the set of files that each word
 is in, facts and text of every file, the queue and the log of the work, and what was seen in the last two seconds,
-under keys that expire (demo_index.py has the keys). Every figure on the screen is measured in this run. Exits with
-1 if anything read back differs from the files.
+under keys that expire (demo_index.py has the keys). All of it is saved to FILE, where one is given. Every figure on the screen is measured in this run. Exits with
+1 if anything read back differs from the files, or the saved file from the store.
 """
 
 import hashlib
@@ -133,6 +133,42 @@ def hold_a_moment(s):
          duration(time.perf_counter() - started))
 
 
+def all_or_nothing(s):
+    title("All or nothing", "a transaction; an exception returns the store to the moment before")
+    keys, started = len(s), time.perf_counter()
+    try:
+        with s.transaction():
+            gone = s.delete(*(word for word in s.scan(match="[g-z]*") if ":" not in word))
+            s["self"] = "me"
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        took = time.perf_counter() - started
+    line("with s.transaction(): delete(...); raise", f"{gone:,} deleted, and back", duration(took))
+    line("len(s) - before, s['self']", f"{len(s) - keys}  {s['self']:,}")
+
+
+def save(s, path):
+    """Saves a moment, and compares what a fresh store loads of it value by value."""
+    title("A file", "in Redis's own format; redis-server loads it, too")
+    moment, started = s.snapshot(), time.perf_counter()
+    future, writes = s.save(path, background=True), 0
+    while not future.done():
+        s.incr("self")
+        writes += 1
+    future.result()
+    s["self"] = moment["self"]
+    line(f"s.save({os.path.basename(path)!r}, background=True)",
+         f"{megabytes(os.path.getsize(path))}, {writes:,} writes meanwhile", duration(time.perf_counter() - started))
+    started = time.perf_counter()
+    with kevy.Store.load(path) as loaded:
+        line(f"kevy.Store.load({os.path.basename(path)!r})", f"{len(loaded):,} keys",
+             duration(time.perf_counter() - started))
+        wrong = sum(1 for key, value in moment.items() if loaded[key] != value) + abs(len(loaded) - len(moment))
+    line("compared value by value", f"{wrong} differ")
+    moment.close()
+    return wrong == 0
+
+
 def fill(limit):
     with kevy.Store(maxmemory=limit) as s:
         try:
@@ -231,7 +267,7 @@ def weigh_collections(s, file):
             line(f"s.memory_usage({key!r})", f"{used:,} bytes", f"{size:,} {what}, {used / size:.0f} bytes each")
 
 
-def main(root):
+def main(root, path=None):
     print(bold(f"kevy {kevy.__version__}"), dim(f"in CPython {sys.version.split()[0]}, {os.cpu_count()} cores"))
     with kevy.Store() as s:
         names, consumers = build(s, root)
@@ -245,6 +281,7 @@ def main(root):
         follow(s, consumers)
         speak_redis(s)
         hold_a_moment(s)
+        all_or_nothing(s)
         refuse(s, file)
         whole = read_back(s, root, names, consumers)
         info = s.info()
@@ -252,9 +289,10 @@ def main(root):
         weigh_collections(s, file)
         line(f"{len(s):,} keys in {megabytes(info['used_memory'])}",
              f"{megabytes(info['blob_bytes'])} of it long sources", f"peak {megabytes(info['used_memory_peak'])}")
+        whole = (path is None or save(s, path)) and whole
     print()
     return 0 if whole else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else sysconfig.get_path("stdlib"))))
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else sysconfig.get_path("stdlib")), *sys.argv[2:3]))
