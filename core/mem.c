@@ -75,7 +75,7 @@ static inline uint32_t span_pages(size_t block) {
   return block <= 4096 ? 16 : 32;
 }
 
-static __attribute__((noinline)) size_t mem_round_long(size_t size) {
+__attribute__((noinline)) size_t mem_round_long(size_t size) {
   if (size <= MEM_CLASS_MAX) return class_size(class_of(size));
   return (size + MEM_PAGE - 1) & ~(size_t)(MEM_PAGE - 1);
 }
@@ -395,7 +395,7 @@ static FLAT bool mem_allowed(mem *m, size_t takes) {
   return LIKELY(takes <= m->limit && m->root->used <= m->limit - takes);
 }
 
-static __attribute__((noinline)) ref mem_alloc_any(mem *m, size_t size) {
+__attribute__((noinline)) ref mem_alloc_any(mem *m, size_t size) {
   size_t takes = mem_round(size);
   return mem_allowed(m, takes) ? mem_counted(m, mem_take(m, size), takes) : 0;
 }

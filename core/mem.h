@@ -77,6 +77,10 @@ void mem_discard_rest(mem *m);
 /* What a block of this size takes. */
 size_t mem_round(size_t size);
 
+/* What mem_alloc and mem_round do for all but short blocks. */
+ref mem_alloc_any(mem *m, size_t size);
+size_t mem_round_long(size_t size);
+
 static inline void *mem_ptr(const char *base, ref r) { return (void *)(uintptr_t)(base + r); }
 
 #endif

@@ -559,7 +559,7 @@ static bool chain_place(space *sp, table *t, segment *s, uint64_t hash, uint64_t
 }
 
 /* Where the first segment is full, or has no place for the key. */
-static __attribute__((noinline)) bool insert_crowded(space *sp, table *t, uint64_t hash, uint64_t word, bool must) {
+__attribute__((noinline)) bool table_insert_crowded(space *sp, table *t, uint64_t hash, uint64_t word, bool must) {
   for (;;) {
     segment *s = own_head(sp, t, hash, must);
     if (s == NULL) return false;
@@ -584,7 +584,7 @@ FLAT bool table_insert(space *sp, table *t, uint64_t hash, ref block, bool must)
   segment *s = own_head(sp, t, hash, must);
   if (UNLIKELY(s == NULL)) return false;
   if (UNLIKELY(s->count >= SPLIT_AT) || UNLIKELY(place_home(s, hash, word) == NULL))
-    return insert_crowded(sp, t, hash, word, must);
+    return table_insert_crowded(sp, t, hash, word, must);
   t->count++;
   return true;
 }

@@ -96,6 +96,9 @@ uint64_t *table_own(space *sp, table *t, uint64_t hash, uint64_t *slot, bool mus
  * must: draw on the reserve. */
 bool table_insert(space *sp, table *t, uint64_t hash, ref block, bool must);
 
+/* The rest of table_insert, where the home bucket or the segment is full. */
+bool table_insert_crowded(space *sp, table *t, uint64_t hash, uint64_t word, bool must);
+
 /* True when no snapshot can see the slot's entry, so that it may be changed where it stands. */
 bool table_slot_fresh(const space *sp, uint64_t *slot);
 

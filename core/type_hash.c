@@ -177,8 +177,8 @@ static __attribute__((noinline)) kevy_status hash_get_noted(kevy_store *s, const
 }
 
 /* In a small hash whose key is found at first sight. */
-static __attribute__((noinline)) kevy_status hash_get_small(kevy_store *s, const char *key, size_t klen,
-                                                            const kevy_value *field, kevy_value *out) {
+__attribute__((noinline)) kevy_status hash_get_small(kevy_store *s, const char *key, size_t klen,
+                                                     const kevy_value *field, kevy_value *out) {
   bool absent;
   if (klen > 16 || !packed_is_quick(field)) return hash_get_noted(s, key, klen, field, out);
   uint64_t hash = hash_quick(s->sp->secret, key, klen);
@@ -196,8 +196,8 @@ static __attribute__((noinline)) kevy_status hash_get_small(kevy_store *s, const
 
 /* In a large hash. With its entry's own key for the long way it needs no more registers than a function may use
  * without saving them; so below. */
-static __attribute__((noinline)) kevy_status hash_get_large(kevy_store *s, const entry *e, const kevy_value *field,
-                                                            kevy_value *out) {
+__attribute__((noinline)) kevy_status hash_get_large(kevy_store *s, const entry *e, const kevy_value *field,
+                                                     kevy_value *out) {
   bool absent;
   const entry *member = keyed_guess(s, e, field, MEMBER_SHORT, &absent);
   if (UNLIKELY(member == NULL) && !absent) return hash_get_noted(s, (const char *)(e + 1), e->klen, field, out);
@@ -802,8 +802,8 @@ static bool hash_overwrite_quick(kevy_store *s, entry *member, const kevy_value 
 }
 
 /* In a large hash, whose entry this is. */
-static __attribute__((noinline)) bool hash_set_large(kevy_store *s, const entry *e, const kevy_value *field,
-                                                     const kevy_value *value, uint64_t *added) {
+__attribute__((noinline)) bool hash_set_large(kevy_store *s, const entry *e, const kevy_value *field,
+                                              const kevy_value *value, uint64_t *added) {
   if (field->len - 8 > 8 || value->len > 32) __builtin_unreachable();
   keyed *k = (keyed *)collection_large(s->base, e);
   uint64_t hash = hash_bytes(s->sp->secret, field->as.ptr, field->len);

@@ -38,6 +38,10 @@ kevy_status hash_get(kevy_store *s, const char *key, size_t klen, const kevy_val
 kevy_status hash_get_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out);
 bool hash_set_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *field, const kevy_value *value,
                     uint64_t *added);
+/* Where they go on: in a small hash whose key is found at first sight, and in the large one that e is the entry of. */
+kevy_status hash_get_small(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out);
+kevy_status hash_get_large(kevy_store *s, const entry *e, const kevy_value *field, kevy_value *out);
+bool hash_set_large(kevy_store *s, const entry *e, const kevy_value *field, const kevy_value *value, uint64_t *added);
 /* KEVY_OK when the key is missing; KEVY_NIL for what is. */
 kevy_status hash_mget(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields, kevy_value *out);
 kevy_status hash_exists(kevy_store *s, const char *key, size_t klen, const kevy_value *field);

@@ -426,8 +426,8 @@ kevy_status set_add(kevy_store *s, const char *key, size_t klen, size_t k, const
   return set_add_small(s, &p, k, members, flags, added);
 }
 
-static __attribute__((noinline)) bool set_add_member(kevy_store *s, const entry *e, const kevy_value *member,
-                                                     uint64_t *added) {
+__attribute__((noinline)) bool set_add_member(kevy_store *s, const entry *e, const kevy_value *member,
+                                              uint64_t *added) {
   if (member->len - 8 > 8) __builtin_unreachable();
   keyed *k = (keyed *)collection_large(s->base, e);
   uint64_t hash = hash_bytes(s->sp->secret, member->as.ptr, member->len);
@@ -535,12 +535,12 @@ kevy_status set_has(kevy_store *s, const char *key, size_t klen, const kevy_valu
   return set_entry_has(s->sp, p.live, &wanted) ? KEVY_OK : KEVY_MISSING;
 }
 
-static __attribute__((noinline)) kevy_status set_has_noted(kevy_store *s, const char *key, size_t klen,
-                                                           const kevy_value *member) {
+__attribute__((noinline)) kevy_status set_has_noted(kevy_store *s, const char *key, size_t klen,
+                                                    const kevy_value *member) {
   return store_noted(s, set_has(s, key, klen, member));
 }
 
-static __attribute__((noinline)) kevy_status set_has_member(kevy_store *s, const entry *e, const kevy_value *member) {
+__attribute__((noinline)) kevy_status set_has_member(kevy_store *s, const entry *e, const kevy_value *member) {
   bool absent;
   const entry *there = keyed_guess(s, e, member, MEMBER_SHORT, &absent);
   if (UNLIKELY(there == NULL) && !absent) return set_has_noted(s, (const char *)(e + 1), e->klen, member);

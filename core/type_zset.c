@@ -758,8 +758,8 @@ kevy_status zset_add(kevy_store *s, const char *key, size_t klen, size_t k, cons
   return status;
 }
 
-static __attribute__((noinline)) bool zset_add_member(kevy_store *s, const entry *e, const kevy_value *member,
-                                                      double score, uint64_t *changed) {
+__attribute__((noinline)) bool zset_add_member(kevy_store *s, const entry *e, const kevy_value *member,
+                                               double score, uint64_t *changed) {
   if (member->len - 8 > 8) __builtin_unreachable();
   zset *z = (zset *)collection_large(s->base, e);
   uint64_t hash = hash_bytes(s->sp->secret, member->as.ptr, member->len);
@@ -1006,13 +1006,13 @@ kevy_status zset_score(kevy_store *s, const char *key, size_t klen, const kevy_v
   return status == KEVY_OK ? zset_view_score(&v, member, score) : status;
 }
 
-static __attribute__((noinline)) kevy_status zset_score_noted(kevy_store *s, const char *key, size_t klen,
-                                                              const kevy_value *member, double *score) {
+__attribute__((noinline)) kevy_status zset_score_noted(kevy_store *s, const char *key, size_t klen,
+                                                       const kevy_value *member, double *score) {
   return store_noted(s, zset_score(s, key, klen, member, score));
 }
 
-static __attribute__((noinline)) kevy_status zset_score_member(kevy_store *s, const entry *e, const kevy_value *member,
-                                                               double *score) {
+__attribute__((noinline)) kevy_status zset_score_member(kevy_store *s, const entry *e, const kevy_value *member,
+                                                        double *score) {
   bool absent;
   const entry *there = keyed_guess(s, e, member, MEMBER_NUMBER, &absent);
   if (UNLIKELY(there == NULL) && !absent) return zset_score_noted(s, (const char *)(e + 1), e->klen, member, score);
