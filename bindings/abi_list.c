@@ -17,10 +17,16 @@ kevy_status kevy_pop(kevy_store *s, const char *key, size_t klen, uint32_t flags
   return settled_lending(s, list_pop(s, key, klen, flags, out));
 }
 
-kevy_status kevy_lindex(kevy_store *s, const char *key, size_t klen, int64_t position,
-                        kevy_value *out) {
+static __attribute__((noinline)) kevy_status lindex_entered(kevy_store *s, const char *key, size_t klen,
+                                                            int64_t position, kevy_value *out) {
   ENTER(s);
   return lending(s, list_index(s, key, klen, position, out));
+}
+
+kevy_status kevy_lindex(kevy_store *s, const char *key, size_t klen, int64_t position,
+                        kevy_value *out) {
+  if (LIKELY(s->guard == 0)) return list_index_quick(s, key, klen, position, out);
+  return lindex_entered(s, key, klen, position, out);
 }
 
 kevy_status kevy_lindex_into(kevy_store *s, const char *key, size_t klen, int64_t position,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "hashing.h"
 #include "number.h"
 
 typedef struct list_value {
@@ -838,6 +839,57 @@ kevy_status list_index(kevy_store *s, const char *key, size_t klen, int64_t posi
   const char *found = list_find(s->base, p.live, at, &uniform);
   list_get(uniform, found, out, digits);
   return KEVY_OK;
+}
+
+/* ---- The quick way ------------------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) kevy_status list_index_noted(kevy_store *s, const char *key, size_t klen,
+                                                              int64_t position, kevy_value *out) {
+  return store_noted(s, list_index(s, key, klen, position, out));
+}
+
+/* An element that is a short string, or stands in a uniform leaf. False for others. */
+static FLAT bool list_get_quick(uint32_t uniform, const char *at, kevy_value *out) {
+  uint32_t head = uniform & 0x7f;
+  if (uniform == 0 && UNLIKELY((head = (uint8_t)*at++) >= 0x80)) return false;
+  *out = (kevy_value){head >> 6, 0, head & 63, {.ptr = at}};
+  return true;
+}
+
+/* In a small list whose key is found at first sight. */
+static __attribute__((noinline)) kevy_status list_index_small(kevy_store *s, const char *key, size_t klen,
+                                                              int64_t position, kevy_value *out) {
+  bool absent;
+  if (klen > 16) return list_index_noted(s, key, klen, position, out);
+  uint64_t hash = hash_quick(s->sp->secret, key, klen);
+  entry *e = collection_guess_at(s->base, table_home(s->base, s->keys, hash), hash, key, klen,
+                                 COLLECTION_SMALL(KEVY_TYPE_LIST), &absent);
+  if (UNLIKELY(e == NULL)) return list_index_noted(s, key, klen, position, out);
+  const char *block = (const char *)(e + 1) + klen;
+  uint64_t at = list_position(position, packed_count(block));
+  if (at == UINT64_MAX || UNLIKELY(!list_get_quick(0, packed_seek(block, e->vlen, (uint32_t)at), out)))
+    return list_index_noted(s, key, klen, position, out);
+  s->hits++;
+  probe_note_access(s, e);
+  return KEVY_OK;
+}
+
+/* In a large list, whose entry this is. */
+static __attribute__((noinline)) kevy_status list_index_large(kevy_store *s, const entry *e, int64_t position,
+                                                              kevy_value *out) {
+  const list_value *l = (const list_value *)collection_large(s->base, e);
+  uint64_t at = list_position(position, l->order.count), offset;
+  if (UNLIKELY(at == UINT64_MAX)) return list_index_noted(s, (const char *)(e + 1), e->klen, position, out);
+  const list_leaf *leaf = list_at(s->base, tree_leaf_at(s->base, &l->order, at, &offset));
+  if (UNLIKELY(!list_get_quick(leaf->uniform, list_seek(leaf, (uint32_t)offset), out)))
+    return list_index_noted(s, (const char *)(e + 1), e->klen, position, out);
+  s->hits++;
+  return KEVY_OK;
+}
+
+FLAT kevy_status list_index_quick(kevy_store *s, const char *key, size_t klen, int64_t position, kevy_value *out) {
+  const entry *e = collection_recent(s, key, klen, KEVY_TYPE_LIST);
+  return e != NULL ? list_index_large(s, e, position, out) : list_index_small(s, key, klen, position, out);
 }
 
 /* ---- Reading in order ---------------------------------------------------------------------------------------- */

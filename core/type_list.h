@@ -37,6 +37,9 @@ kevy_status list_len(kevy_store *s, const char *key, size_t klen, uint64_t *coun
 /* Negative positions count from the end. KEVY_MISSING past the ends. */
 kevy_status list_index(kevy_store *s, const char *key, size_t klen, int64_t position, kevy_value *out);
 
+/* The quick way, on a store without a lock; errors are noted. */
+kevy_status list_index_quick(kevy_store *s, const char *key, size_t klen, int64_t position, kevy_value *out);
+
 /* KEVY_ERANGE past the ends. */
 kevy_status list_set(kevy_store *s, const char *key, size_t klen, int64_t position, const kevy_value *item);
 
