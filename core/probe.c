@@ -112,9 +112,10 @@ static bool has_passed(kevy_store *s, const entry *e) {
   return probe_expired(s, e) || hash_is_over(s->base, e, store_now(s));
 }
 
-/* An expired key that gives way to a new value went first. */
-static COLD void note_expired(kevy_store *s, const entry *old) {
-  if (has_passed(s, old)) effect_removed(s, entry_key(old), entry_klen(old));
+/* An expired key that gives way to a new value went first. A hash that is written to keeps the fields that are due. */
+static COLD void note_expired(kevy_store *s, const entry *old, const entry *now) {
+  bool same = entry_type(old) == KEVY_TYPE_HASH && entry_type(now) == KEVY_TYPE_HASH;
+  if (same ? probe_expired(s, old) : has_passed(s, old)) effect_removed(s, entry_key(old), entry_klen(old));
 }
 static COLD void note_removed(kevy_store *s, const entry *e) {
   if (has_passed(s, e)) effect_removed(s, entry_key(e), entry_klen(e));
@@ -125,7 +126,7 @@ void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
   s->touched = true;
   if (before != 0) {
     ref old = slot_ref(before);
-    if (effect_kept(s)) note_expired(s, mem_ptr(s->base, old));
+    if (effect_kept(s)) note_expired(s, mem_ptr(s->base, old), mem_ptr(s->base, block));
     if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
     if (UNLIKELY(s->sp->timers.count != 0)) forget_timer(s, old, block, hash);
     release_large(s, old, block);

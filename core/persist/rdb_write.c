@@ -688,7 +688,7 @@ static void rdb_write_keys(rdb_writer *rw, const moment *m, _Atomic uint64_t *ke
 bool rdb_write(writer *w, const moment *m, uint32_t flags, _Atomic uint64_t *keys) {
   rdb_writer *rw = malloc(sizeof *rw);
   if (rw == NULL) return false;
-  rdb_writer_open(rw, w, m->sp, m->now);
+  rdb_writer_open(rw, w, m->sp, flags & RDB_LOG_BASE ? INT64_MIN : m->now);
   rdb_write_head(w, m, flags);
   rdb_write_keys(rw, m, keys);
   rdb_put_byte(w, RDB_OP_EOF);

@@ -14,7 +14,8 @@
 #include "rdb.h"
 #include "writer.h"
 
-#define RDB_LOG_BASE 1u /* the file is the base of an append-only log (AUX aof-base) */
+/* The file is the base of an append-only log (AUX aof-base). What has expired is in it: the log says when it goes. */
+#define RDB_LOG_BASE 1u
 
 /* All of a moment, from the magic to the checksum. *keys, if not NULL, counts those written or passed over. False: no
  * memory; a failing writer is told by w->error. O(elements). */

@@ -270,7 +270,7 @@ static void fail_at(unsigned operations, uint64_t nth, int error, bool always) {
     CHECK(!refused || status != KEVY_EDURABILITY); /* what is refused is not applied */
     refused |= status == KEVY_EREFUSED;
     if (!refused) one_write();
-    CHECK(kevy_get(a, "~sure", 5, &got) == KEVY_OK && got.as.i == 7);
+    CHECK(kevy_get(a, "~sure", 5, &got) >= 0); /* a FLUSHALL among the writes may have taken it */
   }
   if (refused) CHECK(strncmp(kevy_durability(a), "refused: ", 9) == 0);
   file_fail(0, 0, false, 0);
