@@ -857,8 +857,8 @@ static FLAT bool list_get_quick(uint32_t uniform, const char *at, kevy_value *ou
 }
 
 /* In a small list whose key is found at first sight. */
-static __attribute__((noinline)) kevy_status list_index_small(kevy_store *s, const char *key, size_t klen,
-                                                              int64_t position, kevy_value *out) {
+__attribute__((noinline)) kevy_status list_index_small(kevy_store *s, const char *key, size_t klen, int64_t position,
+                                                       kevy_value *out) {
   bool absent;
   if (klen > 16) return list_index_noted(s, key, klen, position, out);
   uint64_t hash = hash_quick(s->sp->secret, key, klen);
@@ -875,8 +875,8 @@ static __attribute__((noinline)) kevy_status list_index_small(kevy_store *s, con
 }
 
 /* In a large list, whose entry this is. */
-static __attribute__((noinline)) kevy_status list_index_large(kevy_store *s, const entry *e, int64_t position,
-                                                              kevy_value *out) {
+__attribute__((noinline)) kevy_status list_index_large(kevy_store *s, const entry *e, int64_t position,
+                                                       kevy_value *out) {
   const list_value *l = (const list_value *)collection_large(s->base, e);
   uint64_t at = list_position(position, l->order.count), offset;
   if (UNLIKELY(at == UINT64_MAX)) return list_index_noted(s, (const char *)(e + 1), e->klen, position, out);

@@ -39,6 +39,9 @@ kevy_status list_index(kevy_store *s, const char *key, size_t klen, int64_t posi
 
 /* The quick way, on a store without a lock; errors are noted. */
 kevy_status list_index_quick(kevy_store *s, const char *key, size_t klen, int64_t position, kevy_value *out);
+/* Where it goes on: in the large list that e is the entry of, and in a small one. */
+kevy_status list_index_large(kevy_store *s, const entry *e, int64_t position, kevy_value *out);
+kevy_status list_index_small(kevy_store *s, const char *key, size_t klen, int64_t position, kevy_value *out);
 
 /* KEVY_ERANGE past the ends. */
 kevy_status list_set(kevy_store *s, const char *key, size_t klen, int64_t position, const kevy_value *item);
