@@ -199,7 +199,7 @@ static void scan_entry(void *context, ref block) {
 
 void keyspace_scan(kevy_store *s, uint64_t *cursor, uint64_t count, keyspace_visit visit,
                    void *context) {
-  scan_step step = {s, store_now(s), visit, context};
+  scan_step step = {s, store_due_time(s), visit, context};
   table_scan(s->base, s->keys, cursor, count, scan_entry, &step);
 }
 

@@ -109,7 +109,7 @@ static COLD void forget_timer(kevy_store *s, ref block, ref next, uint64_t hash)
 }
 
 static bool has_passed(kevy_store *s, const entry *e) {
-  return probe_expired(s, e) || hash_is_over(s->base, e, store_now(s));
+  return probe_expired(s, e) || hash_is_over(s->base, e, store_due_time(s));
 }
 
 /* An expired key that gives way to a new value went first. A hash that is written to keeps the fields that are due. */

@@ -133,6 +133,10 @@ bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired);
 static inline int64_t store_now(const kevy_store *s) {
   return UNLIKELY(s->frozen != NULL) ? s->frozen->now : clock_now(&s->clock);
 }
+/* What deadlines are held against: while a log is done again none has come. */
+static inline int64_t store_due_time(const kevy_store *s) {
+  return UNLIKELY(s->clock.still) ? INT64_MIN : store_now(s);
+}
 static inline bool store_passed(kevy_store *s, int64_t deadline) {
   return UNLIKELY(s->frozen != NULL) ? deadline <= s->frozen->now
                                      : clock_passed(&s->clock, deadline);

@@ -11,8 +11,7 @@
 static inline void *transaction_ptr(const space *sp, ref r) { return mem_ptr(sp->mem.base, r); }
 
 moment *transaction_keeper(const kevy_store *s) {
-  if (LIKELY(s->transaction == NULL)) return s->sp->undone != NULL ? s->sp->moments : NULL;
-  return s->transaction->sp == s->sp ? s->transaction->start : NULL;
+  return UNLIKELY(s->sp->transactions != 0) || UNLIKELY(s->sp->undone != NULL) ? s->sp->moments : NULL;
 }
 
 uint32_t transaction_depth(const kevy_store *s) {

@@ -56,7 +56,7 @@ void transaction_undo_all(kevy_store *s);
 /* How many are open. */
 uint32_t transaction_depth(const kevy_store *s);
 
-/* The moment that keeps timers that are taken away, if it sees them; NULL: nobody goes back to one. */
+/* The newest moment, which keeps timers that are taken away if it sees them; NULL: nobody goes back to one. */
 moment *transaction_keeper(const kevy_store *s);
 
 /* A moment from inside an undone one was released. */

@@ -1087,7 +1087,7 @@ bool hash_is_over(const char *base, const entry *e, int64_t now) {
 
 bool hash_pass_over(kevy_store *s, probe *p) {
   if (p->live == NULL || entry_type(p->live) != KEVY_TYPE_HASH) return false;
-  if (!hash_is_over(s->base, p->live, store_now(s))) return false;
+  if (!hash_is_over(s->base, p->live, store_due_time(s))) return false;
   p->live = NULL;
   return true;
 }
@@ -1366,7 +1366,7 @@ kevy_status hash_open(kevy_store *s, const char *key, size_t klen, hash_view *v)
   if (status != KEVY_OK) return status;
   int64_t now = 0;
   if (UNLIKELY(hash_has_deadlines(s, p.live))) {
-    now = store_now(s);
+    now = store_due_time(s);
     if (s->frozen == NULL) {
       uint32_t items = HASH_SHED_ITEMS;
       (void)hash_shed(s, &p, now, &items);

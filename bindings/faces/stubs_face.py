@@ -71,6 +71,21 @@ class exclusive:
     def __hash__(self) -> int: ...
 '''
 
+SESSIONS = '''
+@final
+class Version:
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Session:
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+    def command(self, /, *args: _Scalar) -> Any: ...
+    def command_resp(self, /, *args: _Scalar) -> bytes: ...
+    def close(self) -> None: ...
+'''
+
 
 def private(typed: str) -> str:
     return re.sub(r"\b(Key|Scalar|Member|Name|Element|Value|ID|Fields|Entry|View|Held|Given|TTL|T"
@@ -110,6 +125,6 @@ def view(rows, name: str, path: str, base: str) -> str:
 
 def write(description: Description, rows) -> str:
     functions = "".join(signatures(r, "") for r in rows.of("python/store.def", "FUNCTION"))
-    return (HEAD + exceptions(description, rows) + "".join(view(rows, *v) for v in VIEWS) + EXCLUSIVE + ALIASES
+    return (HEAD + exceptions(description, rows) + "".join(view(rows, *v) for v in VIEWS) + EXCLUSIVE + SESSIONS + ALIASES
             + "\n" + functions + "\n@disjoint_base\nclass Store(MutableMapping[_Name, _Held]):\n"
             + members(rows, "python/store.def"))

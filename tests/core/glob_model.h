@@ -47,6 +47,7 @@ static inline size_t model_pattern(const char *p, size_t n, model_element *eleme
 }
 
 static inline bool model_matches(const char *pattern, size_t plen, const char *text, size_t len) {
+  if (len == 0) return plen == 0 || (plen == 1 && *pattern == '*'); /* as in Redis */
   model_element elements[MODEL_LONGEST];
   bool reached[MODEL_LONGEST + 1][MODEL_LONGEST + 1] = {{true}};
   size_t count = model_pattern(pattern, plen, elements);

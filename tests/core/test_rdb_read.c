@@ -992,7 +992,7 @@ static void test_restore_no_memory(void) {
   static bytes b, value;
   value.len = 0;
   put_length(&value, 300);
-  char name[16];
+  char name[24];
   for (int i = 0; i < 300; i++) {
     snprintf(name, sizeof name, "member %d", i);
     put_text(&value, name);

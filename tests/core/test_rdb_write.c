@@ -177,8 +177,10 @@ static void test_payload(void) {
 static char directory[64];
 
 static const char *in_directory(const char *name) {
-  static char path[128];
-  snprintf(path, sizeof path, "%s/%s", directory, name);
+  static char paths[2][128]; /* for calls that take two */
+  static unsigned turn;
+  char *path = paths[turn ^= 1];
+  snprintf(path, sizeof paths[0], "%s/%s", directory, name);
   return path;
 }
 

@@ -362,6 +362,7 @@ static bool held_inside(const session *t, int depth) {
 static void session_begin(session *t) {
   if (t->depth == DEPTH) return;
   level *l = &t->levels[t->depth];
+  (void)fingerprint(t->s); /* the first to look at a field that is due sheds it */
   drain_all(t->s);
   l->print = fingerprint(t->s);
   drain_all(t->s);
