@@ -52,6 +52,14 @@ static void begin_run(uint64_t seed) {
   kevy_debug_clock(a, now);
 }
 
+/* Deadlines of fields are left out: replaying them beside keys that change their type is not always whole (docs/files.md). */
+static bool gives_deadline(const char *template) {
+  static const char *const names[] = {"HEXPIRE", "HPEXPIRE", "HSETEX", "HGETEX"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strncmp(template, names[i], strlen(names[i])) == 0) return true;
+  return false;
+}
+
 /* Everything but what is drawn from the store's own chance. */
 static void one_write(void) {
   if (below(4) == 0) kevy_debug_clock(a, now += (int64_t)below(12));
@@ -61,7 +69,7 @@ static void one_write(void) {
   }
   const char *template;
   do template = templates[below(TEMPLATES)];
-  while (strncmp(template, "SPOP", 4) == 0 || (strncmp(template, "FLUSH", 5) == 0 && below(20) != 0));
+  while (gives_deadline(template) || strncmp(template, "SPOP", 4) == 0 || (strncmp(template, "FLUSH", 5) == 0 && below(20) != 0));
   run_command(template);
 }
 
@@ -432,6 +440,7 @@ static void test_kill(void) {
 
 int main(void) {
   check_begin("log");
+  fields_stay = true;
   snprintf(home, sizeof home, "/tmp/kevy-log-XXXXXX");
   REQUIRE(mkdtemp(home) != NULL);
   snprintf(url, sizeof url, "file://%s", home);
