@@ -31,11 +31,7 @@ struct kevy_wait {
   kevy_value argv[]; /* and behind them the bytes of their strings */
 };
 
-static int64_t monotonic_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+static int64_t monotonic_ms(void) { return clock_read_ms(CLOCK_MONOTONIC); }
 
 /* ---- Running a command that may wait ------------------------------------------------------------ */
 

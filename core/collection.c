@@ -241,8 +241,6 @@ collection *collection_own(kevy_store *s, probe *p, bool must) {
   return own_version(s, p, c, must);
 }
 
-void collection_release(space *sp, ref top) { node_retire_collection(sp, top); }
-
 /* ---- versions and their members ---- */
 
 /* The version that a moment of this epoch sees, from k on to older ones. NULL: none. A version is seen by the

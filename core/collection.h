@@ -144,15 +144,12 @@ char *collection_edit_packed(kevy_store *s, const probe *p, size_t len);
 ref collection_new(space *sp, uint32_t size, int32_t type);
 
 /* Makes a new large value the one under the probe's key, as collection_put_packed. On KEVY_EOOM nothing changed,
- * and the caller gets rid of it (collection_release). */
+ * and the caller gets rid of it (node_retire_collection). */
 kevy_status collection_put(kevy_store *s, probe *p, ref top, uint32_t flags);
 
 /* The large value under the probe's live key, writable; the entry follows. NULL when memory ran out, and
  * nothing changed. must: draw on the reserve. */
 collection *collection_own(kevy_store *s, probe *p, bool must);
-
-/* Lets go of a top node that no entry refers to any more: O(1). */
-void collection_release(space *sp, ref top);
 
 /* Takes graves apart, at most *items blocks. True when the graveyard is empty. */
 bool collection_drain(space *sp, uint32_t *items);

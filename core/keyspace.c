@@ -93,7 +93,7 @@ static kevy_status put_clone(kevy_store *s, const probe *from, probe *to, uint32
   content copy = {ENTRY_NODE, KEVY_BYTES, 0, {.word = top}};
   kevy_status status = probe_put(s, to, c->type, &copy, entry_deadline(from->live),
                                  flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES);
-  if (status != KEVY_OK) collection_release(s->sp, top);
+  if (status != KEVY_OK) node_retire_collection(s->sp, top);
   return status;
 }
 

@@ -654,7 +654,7 @@ static ref hash_grow(kevy_store *s, const hash_edit *b) {
   while (at = w.at, hash_walk_next(&w, &field, &value)) {
     hash_change ch = {1, &field, &value, hash_edit_deadline(b, at), 0, 0};
     if (hash_large_put(s, h, &ch, 0) == KEVY_OK) continue;
-    collection_release(s->sp, top);
+    node_retire_collection(s->sp, top);
     return 0;
   }
   return top;
@@ -665,7 +665,7 @@ static ref hash_grow_with(kevy_store *s, const hash_edit *b, hash_change *ch, si
   ref top = hash_grow(s, b);
   for (; top != 0 && i < ch->k; i++) {
     if (hash_large_put(s, mem_ptr(s->base, top), ch, i) == KEVY_OK) continue;
-    collection_release(s->sp, top);
+    node_retire_collection(s->sp, top);
     top = 0;
   }
   return top;
@@ -721,7 +721,7 @@ static kevy_status hash_apply_small(kevy_store *s, probe *p, hash_change *ch) {
   ref top = hash_grow_with(s, &b, ch, i);
   if (top == 0) return KEVY_EOOM;
   kevy_status status = collection_put(s, p, top, ch->flags);
-  if (status != KEVY_OK) collection_release(s->sp, top);
+  if (status != KEVY_OK) node_retire_collection(s->sp, top);
   return status;
 }
 
@@ -769,7 +769,7 @@ static kevy_status hash_replace(kevy_store *s, probe *p, hash_change *ch) {
   }
   kevy_status status =
       probe_put(s, p, KEVY_TYPE_HASH, &c, KEVY_NO_TTL, ch->flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES);
-  if (status != KEVY_OK && top != 0) collection_release(s->sp, top);
+  if (status != KEVY_OK && top != 0) node_retire_collection(s->sp, top);
   return status;
 }
 
@@ -1482,7 +1482,7 @@ static ref hash_clone(kevy_store *s, const collection *c) {
   ref r;
   while ((r = table_next(s->base, &((const keyed *)c)->members, &walk)) != 0)
     if (!hash_clone_member(s, mem_ptr(s->base, top), mem_ptr(s->base, r))) {
-      collection_release(s->sp, top);
+      node_retire_collection(s->sp, top);
       return 0;
     }
   return top;

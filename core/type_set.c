@@ -165,7 +165,7 @@ static ref set_clone(kevy_store *s, const collection *c) {
     uint32_t kind;
     packed_key key = set_item_key(set_item_large(s->base, r), NULL, &kind);
     if (set_insert(s, set_keyed(s->base, top), set_hash(s->sp, &key), &key, kind) != 0) continue;
-    collection_release(s->sp, top);
+    node_retire_collection(s->sp, top);
     return 0;
   }
   return top;
@@ -205,7 +205,7 @@ uint64_t set_build_count(const set_build *b) {
 }
 
 void set_build_drop(set_build *b) {
-  if (b->top != 0) collection_release(b->s->sp, b->top);
+  if (b->top != 0) node_retire_collection(b->s->sp, b->top);
   b->top = 0;
 }
 

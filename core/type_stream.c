@@ -244,7 +244,7 @@ static COLD kevy_status stream_add_first(kevy_store *s, probe *p, const kevy_str
   kevy_status status = KEVY_EOOM;
   if (stream_append(s->sp, stream_at(s->sp, top), id, pairs))
     status = collection_put(s, p, top, flags & KEVY_TEXT_KEY);
-  if (status != KEVY_OK) collection_release(s->sp, top);
+  if (status != KEVY_OK) node_retire_collection(s->sp, top);
   return status;
 }
 
@@ -304,7 +304,7 @@ kevy_status stream_change(kevy_store *s, const char *key, size_t klen, bool crea
     if (top == 0) return KEVY_EOOM;
     status = collection_put(s, &p, top, flags & KEVY_TEXT_KEY);
     if (status != KEVY_OK) {
-      collection_release(s->sp, top);
+      node_retire_collection(s->sp, top);
       return status;
     }
   }
@@ -489,7 +489,7 @@ static ref stream_clone(kevy_store *s, const collection *c) {
   to->deleted = from->deleted;
   to->added = from->added;
   if (stream_clone_entries(s->sp, from, to) && stream_group_clone_all(s->sp, from, to)) return top;
-  collection_release(s->sp, top);
+  node_retire_collection(s->sp, top);
   return 0;
 }
 

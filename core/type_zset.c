@@ -424,7 +424,7 @@ static ref zset_copy_of(kevy_store *s, const zset_view *v) {
   double score;
   while (zset_walk_next(&w, &member, &score)) {
     if (zset_insert_value(s, mem_ptr(s->base, top), &member, score)) continue;
-    collection_release(s->sp, top);
+    node_retire_collection(s->sp, top);
     return 0;
   }
   return top;
@@ -584,7 +584,7 @@ static kevy_status zset_edit_put(zset_edit *e) {
 }
 
 static void zset_edit_discard(zset_edit *e) {
-  if (e->unlinked) collection_release(e->s->sp, zset_edit_top(e));
+  if (e->unlinked) node_retire_collection(e->s->sp, zset_edit_top(e));
 }
 
 /* Ends with this status, putting what was made when it is good. */

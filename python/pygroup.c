@@ -225,19 +225,8 @@ static PyObject *build_pending(State *state, kevy_reply *reply) {
   return dict;
 }
 
-static PyObject *build_list_of(State *state, kevy_reply *reply, ReplyBuilder build) {
-  uint64_t count = pylive_count(reply);
-  PyObject *list = PyList_New((Py_ssize_t)count);
-  for (uint64_t i = 0; list && i < count; i++) {
-    PyObject *one = build(state, reply);
-    if (one) PyList_SET_ITEM(list, (Py_ssize_t)i, one);
-    else Py_CLEAR(list);
-  }
-  return list;
-}
-
 static PyObject *build_all_pending(State *state, kevy_reply *reply) {
-  return build_list_of(state, reply, build_pending);
+  return pystream_build_list(state, reply, build_pending);
 }
 
 PyObject *pygroup_pending(PyObject *self, PyObject *const *args, Py_ssize_t nargs,

@@ -92,8 +92,7 @@ PyObject *pystream_build_entry(State *state, kevy_reply *reply) {
   return entry;
 }
 
-/* A list of what follows in an array, each built by build. */
-static PyObject *build_list(State *state, kevy_reply *reply, ReplyBuilder build) {
+PyObject *pystream_build_list(State *state, kevy_reply *reply, ReplyBuilder build) {
   uint64_t count = pylive_count(reply);
   PyObject *list = PyList_New((Py_ssize_t)count);
   for (uint64_t i = 0; list && i < count; i++) {
@@ -105,7 +104,7 @@ static PyObject *build_list(State *state, kevy_reply *reply, ReplyBuilder build)
 }
 
 PyObject *pystream_build_entries(State *state, kevy_reply *reply) {
-  return build_list(state, reply, pystream_build_entry);
+  return pystream_build_list(state, reply, pystream_build_entry);
 }
 
 static PyObject *build_one_id(State *state, kevy_reply *reply) {
@@ -113,7 +112,7 @@ static PyObject *build_one_id(State *state, kevy_reply *reply) {
   return pystream_build_id(reply);
 }
 
-PyObject *pystream_build_ids(kevy_reply *reply) { return build_list(NULL, reply, build_one_id); }
+PyObject *pystream_build_ids(kevy_reply *reply) { return pystream_build_list(NULL, reply, build_one_id); }
 
 PyObject *pystream_build_read(State *state, kevy_reply *reply) {
   kevy_item item;
@@ -164,7 +163,7 @@ PyObject *pystream_build_info(State *state, kevy_reply *reply) {
 }
 
 PyObject *pystream_build_infos(State *state, kevy_reply *reply) {
-  return build_list(state, reply, pystream_build_info);
+  return pystream_build_list(state, reply, pystream_build_info);
 }
 
 PyObject *pystream_answer(Call *call, ReplyBuilder build) {

@@ -33,8 +33,13 @@ PyObject *pystream_build_name(kevy_reply *reply);
 PyObject *pystream_build_info(State *state, kevy_reply *reply);
 PyObject *pystream_build_infos(State *state, kevy_reply *reply);
 
-/* Runs a call and builds its reply with one of these. */
+/* What builds one object from what follows in a reply. */
 typedef PyObject *(*ReplyBuilder)(State *state, kevy_reply *reply);
+
+/* A list of what follows in an array, each built by build. */
+PyObject *pystream_build_list(State *state, kevy_reply *reply, ReplyBuilder build);
+
+/* Runs a call and builds its reply. */
 PyObject *pystream_answer(Call *call, ReplyBuilder build);
 
 /* A group of a stream. */

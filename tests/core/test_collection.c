@@ -49,7 +49,7 @@ static kevy_status value_create(kevy_store *s, probe *p) {
     return KEVY_EOOM;
   }
   kevy_status status = collection_put(s, p, top, 0);
-  if (status != KEVY_OK) collection_release(s->sp, top);
+  if (status != KEVY_OK) node_retire_collection(s->sp, top);
   return status;
 }
 
