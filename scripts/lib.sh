@@ -32,6 +32,12 @@ summary_of() {
   grep -E '[0-9]+ passed|tests (passed|failed)|^stat::number_of_executed|^Success: |^ABI: ' "$1" | tail -n 1 | tr -d '='
 }
 
+# The lines of a failed program's output that say what is wrong, else its last ones: few and short, for the end of a long run.
+complaints_of() {
+  { grep -aE '^(E  |FAILED |ERROR |FAIL)|\*\*\*(Failed|Exception|Timeout)|[Ee]rror:|: failed:|^not ok|SUMMARY: |^[^ ]+\.(c|lua|py|txt):[0-9]+' "$1" || tail -n 6 "$1"; } |
+    head -n 8 | cut -c 1-160
+}
+
 # run LABEL COMMAND...: fails as the command does.
 run() {
   local label=$1 log code=0
@@ -41,6 +47,7 @@ run() {
   printf '\n-- %s\n' "$label"
   "$@" 2>&1 | tee "$log" || code=1 FAILED=1
   printf '  %-30s %s%s\n' "$label" "$([ $code = 0 ] || echo 'FAILED ')" "$(summary_of "$log")" >>"$LOGS/summary"
+  [ $code = 0 ] || { printf '\n-- FAILED: %s\n' "$label"; complaints_of "$log"; } >>"$LOGS/failures"
   return $code
 }
 
