@@ -30,6 +30,7 @@
 #include "../core/set_algebra.c"
 #include "../core/stream_group.c"
 #include "../core/type_stream.c"
+#include "../core/list_tree.c"
 #include "../core/type_list.c"
 #include "../core/type_zset.c"
 #include "../core/keyspace.c"

@@ -4,7 +4,7 @@
 #include "blob.h"
 #include "expire.h"
 #include "hashing.h"
-#include "type_list.h"
+#include "list_tree.h"
 #include "type_hash.h"
 #include "type_set.h"
 #include "type_stream.h"

@@ -1,29 +1,12 @@
-/* type_list: lists: small ones one packed block, large ones a counted tree of leaves.
- *
- *     leaf:  node | start, len | uniform | free | count | element | element | ... | free
- *
- * A leaf is a packed block (packed.h) with free bytes on both sides, so that both ends of a list move in O(1); it
- * grows by size classes to LIST_LEAF bytes. An element longer than LIST_ALONE stands in a leaf of its own, of
- * just its size, which is replaced and never copied. A full leaf that two others follow to its end, and whose
- * elements are all strings of one length and kind, gives up their heads (`uniform`); who changes it writes
- * them anew.
- *
- * Invariants of a large value: what tree.h says; no leaf without elements; a leaf's count is its cell's. A list that
- * has become short is packed again, where memory allows.
+/* type_list: lists: small ones one packed block, large ones a counted tree of leaves (list_tree.h).
+ * A list that has become short is packed again, where memory allows.
  *
  * Callers hold the lock of an open store. Positions count from 0. What `out` holds borrows until the next call, as
  * in kevy.h. Writers happen whole or not at all; what only takes elements away never fails for lack of memory. */
 #ifndef KEVY_TYPE_LIST_H
 #define KEVY_TYPE_LIST_H
 
-#include "blob.h"
 #include "collection.h"
-
-#define LIST_SMALL 2048             /* bytes of the longest packed block in an entry */
-#define LIST_LEAF 8192              /* bytes of the largest leaf of several elements */
-#define LIST_ALONE BLOB_THRESHOLD   /* longer elements stand alone */
-
-extern const collection_kind list_kind;
 
 /* RPUSH, LPUSH (KEVY_LEFT); KEVY_XX, KEVY_REPLACE, KEVY_TEXT_KEY. length may be NULL. */
 kevy_status list_push(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *items,
