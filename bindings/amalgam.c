@@ -41,6 +41,8 @@
 #include "../core/persist/rdb_kinds.c"
 #include "../core/persist/writer.c"
 #include "../core/persist/rdb_encode.c"
+#include "../core/persist/rdb_writer.c"
+#include "../core/persist/rdb_write_stream.c"
 #include "../core/persist/rdb_write.c"
 #include "../core/persist/rdb_save.c"
 #include "../core/persist/saver.c"
