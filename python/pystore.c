@@ -344,6 +344,13 @@ PyObject *pystore_rollback(PyObject *self, PyObject *unused) {
   return end_transaction((Store *)self, kevy_rollback);
 }
 
+PyObject *pystore_get_in_transaction(PyObject *object, void *unused) {
+  (void)unused;
+  Store *self = (Store *)object;
+  if (!self->handle) return pystore_closed(self);
+  return PyBool_FromLong(self->guarded && kevy_transaction_depth(self->handle) > 0);
+}
+
 PyObject *pystore_transaction(PyObject *self, PyObject *unused) {
   (void)unused;
   PyObject *module = PyImport_ImportModule("kevy.transactions");

@@ -22,7 +22,9 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from typing import Any, ClassVar, Literal, NoReturn, SupportsIndex, TypeVar, Union, overload
 
-from typing_extensions import Self, TypeAlias, disjoint_base, final
+from typing_extensions import ParamSpec, Self, TypeAlias, disjoint_base, final
+
+from kevy.caching import CachedCoroutine, CachedFunction, _Codec, _Decorator
 
 _Key: TypeAlias = Union[str, bytes, bytearray, memoryview]
 _Scalar: TypeAlias = Union[_Key, int, float]
@@ -35,6 +37,7 @@ _Fields: TypeAlias = dict[_Element, _Value]
 _Entry: TypeAlias = tuple[str, _Fields]
 _TTL: TypeAlias = Union[int, float, datetime.timedelta]
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 __version__: str
 
@@ -88,7 +91,7 @@ class Session:
 
 
 def private(typed: str) -> str:
-    return re.sub(r"\b(Key|Scalar|Member|Name|Element|Value|ID|Fields|Entry|View|Held|Given|TTL|T"
+    return re.sub(r"\b(Key|Scalar|Member|Name|Element|Value|ID|Fields|Entry|View|Held|Given|TTL|T|P"
                   r"|(?:Hash|List|Set|ZSet|Stream)View)\b", r"_\1", typed)
 
 

@@ -52,6 +52,11 @@ def spoken(c):
     c.command("GET", KEY)
 
 
+def memoized(s):
+    f = s.cached(ttl=5, lock=True)(str)
+    f(5), f(5), f.invalidate(5), f(5), f.cache_clear()
+
+
 PATHS = {
     "setitem": lambda s: s.__setitem__(KEY, TEXT),
     "getitem": lambda s: s[KEY],
@@ -94,6 +99,7 @@ PATHS = {
     "command": lambda s: (s.command("SET", KEY, TEXT), s.command("MGET", KEY, "x"), s.command("COMMAND", "DOCS", "get")),
     "async": lambda s: answered_at_once(s.command_async("GET", KEY)),
     "resp": lambda s: (s.command_resp("GET", KEY), s.command_resp("NOPE")),
+    "cached": lambda s: (memoized(s), s.in_transaction, refuse(ValueError, lambda: s.cached(ttl=0))),
     "info": lambda s: (s.info(), s.stats(), s.memory_usage(KEY), s.used_memory, repr(s), s.closed),
     "open": lambda s: (kevy.Store().close(), kevy.open("mem://leak").get(KEY)),
     "reinit": lambda s: kevy.Store().__init__(),
