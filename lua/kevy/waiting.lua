@@ -18,7 +18,7 @@ local YIELDING = {
 }
 
 -- What to sleep with: a function; nil where the thread may block; false where nobody may wait.
-local function sleeper()
+function waiting.sleeper()
   local ngx = rawget(_G, "ngx")
   if waiting.sleep or not (ngx and ngx.get_phase) then return waiting.sleep end
   return YIELDING[ngx.get_phase()] and ngx.sleep or false
@@ -36,9 +36,10 @@ local function sleep_until_over(wait, sleep)
   end
 end
 
--- Returns when the command is over, or may not wait. resumable: whether coroutines can be left from here.
-function waiting.pass(wait, resumable)
-  local sleep = sleeper()
+-- Returns when the command is over, or may not wait. resumable: whether coroutines can be left from here. sleep, if given,
+-- is what to sleep with.
+function waiting.pass(wait, resumable, sleep)
+  if sleep == nil then sleep = waiting.sleeper() end
   if sleep and resumable then
     sleep_until_over(wait, sleep)
   elseif sleep == nil then

@@ -1,11 +1,14 @@
--- The examples of docs/lua.md print what they promise: "--> words" behind a line, "/" between lines.
+-- The examples of docs/lua.md and docs/caching.md print what they promise: "--> words" behind a line, "/" between lines.
 
 local t = require "harness"
 
 local directory = arg[0]:match "^(.*)/[^/]*$" or "."
-local file = assert(io.open(directory .. "/../../docs/lua.md"))
-local text = file:read "*a"
-file:close()
+local text = ""
+for _, name in ipairs { "lua", "caching" } do
+  local file = assert(io.open(directory .. "/../../docs/" .. name .. ".md"))
+  text = text .. file:read "*a"
+  file:close()
+end
 
 local function words(line)
   local list = {}

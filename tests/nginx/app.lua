@@ -3,6 +3,7 @@
 --   PUT /KEY?ttl=S   GET /KEY   DELETE /KEY   POST /KEY (incr)   GET /KEY?ttl   and /pid, /door, /stats, /hot
 --   POST /board/NAME?by=N (the new rank)   GET /board (the first ten)   GET /board/NAME (rank and score)
 --   PUT /jobs/NAME (how many there are)   GET /jobs/NAME?wait=S (one, when there is one)   GET /filtered/NAME (waits too late)
+--   GET /slow/NAME (computed within 0.3 s, kept, and which call it was)
 --   PUT /user/ID?FIELD=VALUE&... (new fields)   GET /user/ID?field=F   GET /user/ID (all, sorted)
 
 local kevy = require "kevy"
@@ -10,8 +11,17 @@ local kevy = require "kevy"
 local app = { ticks = 0 }
 local store
 
+local computed = 0
+
+local function compute(name)
+  ngx.sleep(0.3)
+  computed = computed + 1
+  return name .. " " .. computed
+end
+
 function app.init_worker()
   store = assert(kevy.open { maxmemory = "64mb" })
+  app.slow = require "kevy.cached"(store, compute, { prefix = "slow:", ttl = 60, lock = true })
   assert(ngx.timer.every(0.05, function(premature)
     if premature then return end
     store:tick(0.001)
@@ -122,6 +132,7 @@ function app.handle()
   if place == "board" then return answer(board(rest)) end
   if place == "jobs" then return answer(jobs(rest)) end
   if place == "filtered" then return answer "filtered" end
+  if place == "slow" then return answer(app.slow(rest)) end
   if place == "user" then return answer(user(rest)) end
   return answer(methods[ngx.req.get_method()](key))
 end

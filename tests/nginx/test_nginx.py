@@ -138,6 +138,22 @@ def test_requests_wait_for_what_others_write(server):
     assert server.request("GET", "/jobs/q?wait=0.05") == (404, "no such key")
 
 
+def test_requests_share_what_one_computes(server):
+    answers = {}
+
+    def ask(i):
+        answers[i] = server.request("GET", f"/slow/{i % 2}")
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    assert server.request("GET", "/name")[0] == 404  # the one worker still answers others
+    for thread in threads:
+        thread.join()
+    assert len(set(answers.values())) == 2
+    assert {code for code, _ in answers.values()} == {200}
+
+
 def test_where_nobody_can_wait_a_command_answers_at_once(server):
     assert server.request("GET", "/filtered/q") == (200, "filtered")
 

@@ -132,7 +132,7 @@ USES = {
     "list_items": lambda s: list(s.items()), "enter": lambda s: s.__enter__(),
     "begin": lambda s: s.begin(), "commit": lambda s: s.commit(), "rollback": lambda s: s.rollback(),
     "transaction": lambda s: s.transaction().__enter__(), "version": lambda s: s.version("k"),
-    "session": lambda s: s.session(),
+    "session": lambda s: s.session(), "cached": lambda s: s.cached(len)("x"), "in_transaction": lambda s: s.in_transaction,
     "clock": lambda s: s._debug_clock(None), "fail": lambda s: s._debug_fail_alloc(0)}
 
 
