@@ -267,7 +267,11 @@ FLAT ref member_new(kevy_store *s, keyed *k, const char *ptr, size_t len, uint32
   ref block = mem_alloc(&s->sp->mem, size);
   if (UNLIKELY(block == 0)) return 0;
   entry_init(collection_ptr(s->sp, block), KEVY_TYPE_STRING, ptr, len, kind, deadline, c);
-  k->c.bytes += c->form == ENTRY_BLOB ? node_entry_bytes(s->sp, block) : mem_round(size);
+  k->c.bytes += mem_round(size);
+  if (UNLIKELY(c->form == ENTRY_BLOB)) {
+    node_blob_enters(s->sp, c->as.word);
+    k->c.bytes += blob_at(s->base, c->as.word)->capacity;
+  }
   return block;
 }
 
@@ -280,11 +284,20 @@ FLAT bool keyed_insert(kevy_store *s, keyed *k, uint64_t hash, const char *ptr, 
   return false;
 }
 
+/* A blob is a member's own but while the member is being replaced: copies of a value share none (hash_clone). */
+static uint64_t member_bytes(const space *sp, ref block) {
+  const entry *e = collection_ptr(sp, block);
+  uint64_t bytes = mem_round(entry_size(e));
+  if ((entry_flags(e) & ENTRY_CONTENT) == ENTRY_BLOB) bytes += blob_at(sp->mem.base, load64(entry_content(e)))->capacity;
+  return bytes;
+}
+
 void member_retire(space *sp, keyed *k, ref block, uint64_t hash, bool fresh) {
-  k->c.bytes -= node_entry_bytes(sp, block);
+  k->c.bytes -= member_bytes(sp, block);
   if (UNLIKELY(sp->newest != 0) && !fresh) {
     keyed *seen = version_at(sp, k, sp->newest);
     if (seen != NULL && version_has(sp, seen, hash, block)) {
+      node_entry_dies(sp, block);
       node_dead_push(sp, &seen->c.dead, block);
       return;
     }
@@ -328,7 +341,7 @@ static bool drop_version(space *sp, collection *c, uint32_t *items) {
         version_has(sp, older, hash_bytes(sp->secret, entry_key(e), entry_klen(e)), block))
       node_dead_push(sp, &older->c.dead, block);
     else
-      node_free_entry(sp, block);
+      node_free_dead_entry(sp, block);
   }
   return true;
 }
@@ -344,9 +357,13 @@ static void unlink_version(space *sp, collection *c) {
 static bool drain_grave(space *sp, uint32_t *items) {
   ref r = sp->graves;
   collection *c = collection_ptr(sp, r);
+  sp->buried -= collection_held(c);
   bool done = c->superseded ? drop_version(sp, c, items)
                             : collection_kind_of(c->type)->drop(sp, c, items);
-  if (!done) return false;
+  if (!done) {
+    sp->buried += collection_held(c);
+    return false;
+  }
   /* Nothing was buried meanwhile: taking a value apart releases no other. */
   sp->graves = c->next_grave;
   unlink_version(sp, c);
@@ -386,6 +403,7 @@ bool collection_drain(space *sp, uint32_t *items) {
 static void finish_version(space *sp, collection *c) {
   uint32_t all = UINT32_MAX;
   moment *newest = step_back(sp, c);
+  sp->buried -= collection_held(c);
   while (!drop_version(sp, c, &all)) all = UINT32_MAX;
   step_forth(sp, newest);
   unlink_version(sp, c);
@@ -411,6 +429,7 @@ void collection_revive(space *sp, collection *c) {
   c->newer = 0;
   while ((member = node_dead_top(sp, c->dead)) != 0) {
     node_dead_pop(sp, &c->dead);
+    node_entry_revives(sp, member);
     if (kind->hang != NULL) kind->hang(sp, c, member);
   }
 }
@@ -445,7 +464,8 @@ static void abandon_version(space *sp, collection *c, const collection *before) 
   ref member;
   while ((member = node_dead_top(sp, c->dead)) != 0) {
     node_dead_pop(sp, &c->dead);
-    if (before == NULL || !version_keeps(sp, before, member)) node_free_entry(sp, member);
+    if (before != NULL && version_keeps(sp, before, member)) node_entry_revives(sp, member);
+    else node_free_dead_entry(sp, member);
   }
 }
 
@@ -456,6 +476,7 @@ void collection_abandon(space *sp, ref top, uint64_t epoch) {
   } else if (before == NULL) {
     c->next_grave = sp->graves;
     sp->graves = top;
+    sp->buried += collection_held(c);
     return;
   } else {
     collection_kind_of(c->type)->abandon(sp, c, before, epoch);
@@ -470,8 +491,12 @@ void keyed_abandon(space *sp, keyed *k, const keyed *before, uint64_t epoch) {
   table_abandon(sp, &k->members, &before->members, epoch, true, abandon_member, sp);
 }
 
+uint64_t collection_held(const collection *c) {
+  uint64_t top = mem_round(c->head.size);
+  return c->superseded ? top : top + c->bytes + collection_kind_of(c->type)->bytes(c);
+}
+
 uint64_t collection_bytes(const char *base, const entry *e) {
   if (!entry_is_large(e)) return 0;
-  const collection *c = collection_at(base, e);
-  return mem_round(c->head.size) + c->bytes + collection_kind_of(c->type)->bytes(c);
+  return collection_held(collection_at(base, e));
 }

@@ -202,7 +202,10 @@ bool keyed_drop(space *sp, keyed *k, uint32_t *items);
 /* The table's half of collection_kind.abandon. */
 void keyed_abandon(space *sp, keyed *k, const keyed *before, uint64_t epoch);
 
-/* Bytes that go when this value goes. */
+/* What a large value holds: its top node, and all below it unless it is superseded. O(1). */
+uint64_t collection_held(const collection *c);
+
+/* The same of an entry's; 0 when it has none. */
 uint64_t collection_bytes(const char *base, const entry *e);
 
 #endif

@@ -405,12 +405,12 @@ list_value *list_new(space *sp) {
 /* Gets rid of a list that nothing refers to yet. */
 void list_discard(space *sp, list_value *l) {
   uint32_t all = UINT32_MAX;
-  tree_drop(sp, &l->order, &all);
+  tree_drop(sp, &l->order, &all, &l->c.bytes);
   mem_free(&sp->mem, (ref)((char *)l - sp->mem.base), sizeof *l);
 }
 
 static bool list_drop(space *sp, collection *c, uint32_t *items) {
-  return tree_drop(sp, &((list_value *)c)->order, items);
+  return tree_drop(sp, &((list_value *)c)->order, items, &c->bytes);
 }
 
 /* Adds a copy of a leaf at the end. */

@@ -183,6 +183,7 @@ static void run_free(mem *m, uint32_t first, uint32_t length) {
     uint32_t chunk = from / MEM_CHUNK_PAGES, pages = pages_in_chunk(&from, to);
     mem_chunk *c = &m->chunks[chunk];
     c->free = (uint16_t)(c->free + pages);
+    m->root->free += pages;
     chunk_set_dirty(m, c, c->dirty + pages);
     chunk_release(m, chunk, whole, joined);
   }
@@ -200,6 +201,7 @@ static bool mem_expand(mem *m, uint32_t length) {
   }
   for (uint64_t c = first; c < first + chunks; c++) m->chunks[c].free = MEM_CHUNK_PAGES;
   m->root->top += chunks;
+  m->root->free += chunks * MEM_CHUNK_PAGES;
   if (m->root->top > 1) {
     uint64_t ahead = m->root->top / 64 + 1;
     grow_ahead(&m->grow, ahead < GROW_AHEAD ? (uint32_t)ahead : GROW_AHEAD);
@@ -236,6 +238,7 @@ static uint32_t run_take(mem *m, uint32_t length) {
     c->free = (uint16_t)(c->free - pages_in_chunk(&from, to));
     if (c->dirty > c->free) chunk_set_dirty(m, c, c->free);
   }
+  m->root->free -= length;
   m->pages[first].kind = m->pages[first + length - 1].kind = PAGE_RUN;
   return first;
 }

@@ -33,6 +33,7 @@ typedef struct mem_root {
   uint64_t used;
   uint64_t peak;
   uint64_t dirty;                /* bytes in free runs that may be resident */
+  uint64_t free;                 /* pages in free runs */
   uint64_t top;                  /* chunks taken into use */
   uint64_t bins_set[2];          /* which bins are not empty */
   uint32_t partial[MEM_CLASSES]; /* first page of a span with room, 0 for none */
@@ -73,6 +74,11 @@ void mem_free(mem *m, ref block, size_t size);
  * read, mem_discard_rest gives all others back to the system. O(pages). */
 void mem_keep(mem *m, ref block, size_t size);
 void mem_discard_rest(mem *m);
+
+/* Bytes of pages that hold blocks, and of free ones that may be resident: what the system counts, nearly. */
+static inline uint64_t mem_resident(const mem *m) {
+  return (m->root->top * MEM_CHUNK_PAGES - m->root->free) * MEM_PAGE + m->root->dirty;
+}
 
 /* What a block of this size takes. */
 size_t mem_round(size_t size);

@@ -48,7 +48,8 @@ ref node_own(space *sp, ref r, bool must) {
   return copy;
 }
 
-static uint64_t dead_size(const space *sp, uint64_t item) {
+uint64_t node_dead_bytes(const space *sp, uint64_t item) {
+  if (item & DEAD_COLLECTION) return collection_held(at(sp, item & ~DEAD_NODES));
   if (item & DEAD_NODES) return mem_round(((node *)at(sp, item & ~DEAD_NODES))->size);
   return mem_round(entry_size(at(sp, item)));
 }
@@ -77,7 +78,7 @@ void node_dead_push(space *sp, ref *list, uint64_t item) {
   dead_chunk *c = dead_room(sp, list, 1, true);
   if (c == NULL) return;
   c->items[c->count++] = item;
-  sp->retained += dead_size(sp, item);
+  sp->retained += node_dead_bytes(sp, item);
 }
 
 /* Lets go of emptied links at the list's head. */
@@ -101,7 +102,7 @@ ref node_dead_top(const space *sp, ref list) {
 void node_dead_pop(space *sp, ref *list) {
   dead_trim(sp, list);
   dead_chunk *c = at(sp, *list);
-  sp->retained -= dead_size(sp, c->items[--c->count]);
+  sp->retained -= node_dead_bytes(sp, c->items[--c->count]);
   dead_trim(sp, list);
 }
 
@@ -116,27 +117,70 @@ void node_free(space *sp, ref r) {
   mem_free(&sp->mem, r, ((node *)at(sp, r))->size);
 }
 
-void node_release_blob(space *sp, ref r) {
-  uint64_t before = sp->mem.root->used;
-  blob_release(&sp->mem, r);
-  sp->blobs -= before - sp->mem.root->used;
+/* ---- blobs ---- */
+
+ref node_blob(space *sp, size_t len, size_t room) {
+  ref r = blob_new(&sp->mem, len, room);
+  if (r == 0) return 0;
+  uint64_t bytes = blob_at(sp->mem.base, r)->capacity;
+  sp->blobs += bytes;
+  sp->shared += bytes;
+  return r;
 }
 
-void node_free_entry(space *sp, ref r) {
+void node_release_blob(space *sp, ref r) {
+  blob *b = blob_at(sp->mem.base, r);
+  if (--b->owners != 0) return;
+  sp->blobs -= b->capacity;
+  sp->shared -= b->capacity;
+  mem_free(&sp->mem, r, b->capacity);
+}
+
+/* A blob that one entry of the present has is that entry's; any other is shared. */
+static void blob_count_live(space *sp, ref r, uint64_t change) {
+  blob *b = blob_at(sp->mem.base, r);
+  if (b->live == 1) sp->shared += b->capacity;
+  b->live += change;
+  if (b->live == 1) sp->shared -= b->capacity;
+}
+
+void node_blob_enters(space *sp, ref r) { blob_count_live(sp, r, 1); }
+void node_blob_leaves(space *sp, ref r) { blob_count_live(sp, r, UINT64_MAX); }
+
+static inline bool holds_blob(const entry *e) { return (entry_flags(e) & ENTRY_CONTENT) == ENTRY_BLOB; }
+
+void node_entry_dies(space *sp, ref r) {
+  const entry *e = at(sp, r);
+  if (UNLIKELY(holds_blob(e))) node_blob_leaves(sp, load64(entry_content(e)));
+}
+
+void node_entry_revives(space *sp, ref r) {
+  const entry *e = at(sp, r);
+  if (UNLIKELY(holds_blob(e))) node_blob_enters(sp, load64(entry_content(e)));
+}
+
+/* ---- entries ---- */
+
+void node_free_dead_entry(space *sp, ref r) {
   entry *e = at(sp, r);
   size_t size = entry_size(e);
   uint32_t form = entry_flags(e) & ENTRY_CONTENT;
-  if (form == ENTRY_BLOB) node_release_blob(sp, load64(entry_content(e)));
+  if (UNLIKELY(form == ENTRY_BLOB)) node_release_blob(sp, load64(entry_content(e)));
   if (UNLIKELY(form == ENTRY_NODE)) sp->larges_gone++;
   mem_free(&sp->mem, r, size);
+}
+
+void node_free_entry(space *sp, ref r) {
+  node_entry_dies(sp, r);
+  node_free_dead_entry(sp, r);
 }
 
 uint64_t node_entry_bytes(const space *sp, ref r) {
   const entry *e = at(sp, r);
   uint64_t bytes = mem_round(entry_size(e));
-  if ((entry_flags(e) & ENTRY_CONTENT) == ENTRY_BLOB)
-    bytes += blob_at(sp->mem.base, load64(entry_content(e)))->capacity;
-  return bytes;
+  if (LIKELY(!holds_blob(e))) return bytes;
+  const blob *b = blob_at(sp->mem.base, load64(entry_content(e)));
+  return b->live == 1 ? bytes + b->capacity : bytes;
 }
 
 static void bury(space *sp, ref r) {
@@ -144,6 +188,7 @@ static void bury(space *sp, ref r) {
   ref *list = UNLIKELY(sp->transactions != 0) && c->older != 0 ? &sp->kept : &sp->graves;
   c->next_grave = *list;
   *list = r;
+  sp->buried += collection_held(c);
 }
 
 void node_retire_collection(space *sp, ref r) {
@@ -169,6 +214,7 @@ void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh) {
     return;
   }
   sp->larges_gone++; /* perhaps */
+  node_entry_dies(sp, r);
   node_dead_push(sp, &sp->moments->dead, r);
 }
 
@@ -194,7 +240,7 @@ static void drain_item(space *sp, uint64_t item, moment *older) {
   if (older != NULL && drain_sees(sp, item, older)) node_dead_push(sp, &older->dead, item);
   else if (item & DEAD_COLLECTION) bury(sp, item & ~DEAD_NODES);
   else if (item & DEAD_NODE) node_free(sp, item & ~DEAD_NODES);
-  else node_free_entry(sp, item);
+  else node_free_dead_entry(sp, item);
 }
 
 /* Empties the dead list of a released moment. False when the items are used up first. */

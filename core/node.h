@@ -65,7 +65,10 @@ ref node_dead_top(const space *sp, ref list); /* 0 when empty */
 void node_dead_pop(space *sp, ref *list);
 void node_dead_each(space *sp, ref list, void (*visit)(void *context, uint64_t item), void *context);
 
-/* What an entry takes, its blob included. */
+/* What an item counts for on a dead list. */
+uint64_t node_dead_bytes(const space *sp, uint64_t item);
+
+/* What goes when the entry goes: its block, and its blob where no other entry of the present has it, too. */
 uint64_t node_entry_bytes(const space *sp, ref r);
 
 /* Frees up to `items` of what released snapshots and large values left behind. True when nothing is left. */
@@ -77,10 +80,22 @@ void node_drain_since(space *sp, uint64_t epoch);
 /* Frees a node that nobody sees. */
 void node_free(space *sp, ref r);
 
+/* A blob as blob_new makes it, counted. 0: no memory. */
+ref node_blob(space *sp, size_t len, size_t room);
+
 /* Gives back one owner's count of a blob. */
 void node_release_blob(space *sp, ref r);
 
-/* Frees an entry's block, and its blob when this was the last owner. */
+/* Tells that an entry of the present refers to a blob from now on, and that one no longer does. */
+void node_blob_enters(space *sp, ref r);
+void node_blob_leaves(space *sp, ref r);
+
+/* The same of whatever an entry holds: only moments see it from now on; and, going back, it is the present's again. */
+void node_entry_dies(space *sp, ref r);
+void node_entry_revives(space *sp, ref r);
+
+/* Frees an entry's block, and its blob when this was the last owner: one of the present, or one that had died. */
 void node_free_entry(space *sp, ref r);
+void node_free_dead_entry(space *sp, ref r);
 
 #endif

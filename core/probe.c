@@ -122,6 +122,12 @@ static COLD void note_removed(kevy_store *s, const entry *e) {
   else effect_taken(s, entry_key(e), entry_klen(e));
 }
 
+/* Keys by type: strings are those that no other type counts. */
+static FLAT void count_type(space *sp, const entry *e, uint64_t change) {
+  int32_t type = entry_type(e);
+  if (UNLIKELY(type != KEVY_TYPE_STRING)) sp->typed[type] += change;
+}
+
 void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
   s->touched = true;
   if (before != 0) {
@@ -130,8 +136,10 @@ void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
     if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
     if (UNLIKELY(s->sp->timers.count != 0)) forget_timer(s, old, block, hash);
     release_large(s, old, block);
+    count_type(s->sp, mem_ptr(s->base, old), UINT64_MAX);
     node_retire_entry(s->sp, old, hash, (before & SLOT_FRESH) != 0);
   }
+  count_type(s->sp, mem_ptr(s->base, block), 1);
   if (entry_has_deadline(mem_ptr(s->base, block))) expire_add(s, block);
   if (UNLIKELY(s->serve != NULL)) store_note_ready(s, hash);
 }
@@ -149,6 +157,7 @@ ref probe_build(kevy_store *s, int32_t type, const char *key, size_t klen, uint3
   entry *e = mem_ptr(s->base, block);
   entry_init(e, type, key, klen, key_kind, deadline, c);
   e->access_flags |= s->access;
+  if (UNLIKELY(c->form == ENTRY_BLOB)) node_blob_enters(s->sp, c->as.word);
   return block;
 }
 
@@ -166,6 +175,7 @@ kevy_status probe_put(kevy_store *s, probe *p, int32_t type, const content *c, i
     p->live = mem_ptr(s->base, block);
     return KEVY_OK;
   }
+  node_entry_dies(s->sp, block);
   mem_free(&s->sp->mem, block, entry_size_for(p->klen, deadline, c));
   return KEVY_EOOM;
 }
@@ -184,6 +194,7 @@ static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot, bool rele
   if (entry_has_deadline(e)) expire_remove(s, block);
   if (UNLIKELY(sp->timers.count != 0)) forget_timer(s, block, 0, hash);
   if (release) release_large(s, block, 0);
+  count_type(sp, e, UINT64_MAX);
   table_remove(sp, &sp->keys, hash, slot);
   node_retire_entry(sp, block, hash, fresh);
 }

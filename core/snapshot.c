@@ -32,6 +32,7 @@ moment *snapshot_open(space *sp, int64_t now) {
   m->epoch = newest != NULL && !sp->written ? newest->epoch : sp->epoch++;
   m->now = now;
   m->with_ttl = sp->with_ttl;
+  memcpy(m->typed, sp->typed, sizeof m->typed);
   m->timers = sp->timers;
   m->sp = sp;
   atomic_init(&m->holders, 1);

@@ -10,6 +10,7 @@
 
 #include "table.h"
 
+#define SPACE_TYPES 8 /* KEVY_TYPE_s, and room */
 #define SPACE_SECRET 192 /* bytes of secret XXH3 asks for */
 
 typedef struct wheel wheel;
@@ -19,7 +20,7 @@ typedef struct moment {
   table keys;
   uint64_t epoch;
   int64_t now; /* Unix ms: time stands still in it */
-  uint64_t with_ttl;
+  uint64_t with_ttl, typed[SPACE_TYPES];
   ref dead; /* newest chunk of the dead list, 0 for none */
   _Atomic uint64_t holders;
   struct space *sp;
@@ -50,12 +51,15 @@ struct space {
   uint32_t transactions; /* that hold a moment of this space and can go back to it */
   struct transaction *undone; /* rolled back while moments from inside them live */
   uint64_t retained; /* bytes on dead lists */
+  uint64_t buried;   /* bytes of graves and of what is kept */
   ref wheel;            /* the deadline index, 0 until the first deadline */
   uint64_t with_ttl;
+  uint64_t typed[SPACE_TYPES]; /* keys by type, but for strings */
   table timers;         /* of hashes whose fields have deadlines (timers.h); no root until the first */
   uint64_t timer_bytes; /* of its entries */
   ref ringing;          /* the timer at work, 0 for none */
-  uint64_t blobs; /* bytes of live blobs */
+  uint64_t blobs;  /* bytes of blobs */
+  uint64_t shared; /* of them, of those that are no single entry's (blob.h) */
   uint64_t larges_gone; /* entries of large values that left the keyspace, ever */
   uint64_t work_moved, work_bytes; /* counted work: slots moved, bytes copied or zeroed */
   _Atomic uint64_t live; /* how many moments; any thread may ask */

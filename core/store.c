@@ -226,6 +226,36 @@ uint64_t store_random(void *context) {
 
 /* ---- figures ---- */
 
+static uint64_t store_wheel_bytes(const space *sp) { return (sp->wheel != 0 ? expire_bytes() : 0) + timers_bytes(sp); }
+
+/* Of blobs their own account tells. */
+static uint64_t store_lent_bytes(const kevy_store *s) {
+  if (!(s->lent & LENT_NODE)) return 0;
+  return mem_round(((const node *)mem_ptr(s->base, s->lent & ~LENT_NODE))->size);
+}
+
+uint64_t store_overhead(const kevy_store *s) {
+  const space *sp = s->sp;
+  uint64_t bytes = 0;
+#define OVERHEAD(label, expression) bytes += (expression);
+#include "overhead.def"
+#undef OVERHEAD
+  return bytes;
+}
+
+static uint64_t store_typed(const kevy_store *s, int32_t type) {
+  const uint64_t *typed = s->frozen != NULL ? s->frozen->typed : s->sp->typed;
+  if (type != KEVY_TYPE_STRING) return typed[type];
+  uint64_t others = 0;
+  for (int32_t t = 0; t < SPACE_TYPES; t++) others += typed[t];
+  return s->keys->count - others;
+}
+
+static kevy_value figure_int(uint64_t i) { return (kevy_value){KEVY_INT, 0, 0, {.i = (int64_t)i}}; }
+static kevy_value figure_float(double d) { return (kevy_value){KEVY_FLOAT, 0, 0, {.d = d}}; }
+
+static double store_ratio(uint64_t part, uint64_t of) { return of != 0 ? (double)part / (double)of : 0; }
+
 kevy_status store_info(kevy_store *s, size_t index, const char **name, kevy_value *value) {
   const space *sp = s->sp;
   const mem_root *root = sp->mem.root;
@@ -234,16 +264,13 @@ kevy_status store_info(kevy_store *s, size_t index, const char **name, kevy_valu
 #define INFO(position, label, expression)                                                          \
   case position:                                                                                   \
     *name = label;                                                                                 \
-    value->as.i = (int64_t)(expression);                                                           \
+    *value = _Generic((expression), double: figure_float, default: figure_int)(expression);         \
     break;
 #include "info.def"
 #undef INFO
     default:
       return KEVY_MISSING;
   }
-  value->kind = KEVY_INT;
-  value->reserved = 0;
-  value->len = 0;
   return KEVY_OK;
 }
 

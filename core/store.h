@@ -173,6 +173,9 @@ void store_lend_node(kevy_store *s, ref taken);
 /* A pseudo-random number (splitmix64), seeded from the space's secret. Context is the store. */
 uint64_t store_random(void *s);
 
+/* Bytes that are used by no key: the sum of overhead.def. With what memory_usage says of every key it is used_memory, exactly. */
+uint64_t store_overhead(const kevy_store *s);
+
 /* The index-th figure (info.def). KEVY_MISSING past the last. */
 kevy_status store_info(kevy_store *s, size_t index, const char **name, kevy_value *value);
 void store_reset_stats(kevy_store *s);

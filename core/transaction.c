@@ -110,7 +110,10 @@ static void undo_revive(const undo_step *step, uint64_t item) {
   space *sp = step->sp;
   if (item & DEAD_NODE) return;
   if (item & DEAD_COLLECTION) collection_revive(sp, transaction_ptr(sp, item & ~DEAD_NODES));
-  else if (entry_has_deadline(transaction_ptr(sp, item))) expire_hang(step->s, item);
+  else {
+    node_entry_revives(sp, item);
+    if (entry_has_deadline(transaction_ptr(sp, item))) expire_hang(step->s, item);
+  }
 }
 
 /* The dead list of the start: everything on it comes back. */
@@ -122,11 +125,13 @@ static void undo_start(const undo_step *step, moment *start) {
   }
 }
 
-/* One of a moment from inside, which keeps it. */
+/* One of a moment from inside, which keeps it: on its list it counts for nothing any more where it is the present's again. */
 static void undo_inside(void *context, uint64_t item) {
   const undo_step *step = context;
-  if (moment_sees(step->sp, step->start, item)) undo_revive(step, item);
-  else if (item & DEAD_COLLECTION)
+  if (moment_sees(step->sp, step->start, item)) {
+    step->sp->retained -= node_dead_bytes(step->sp, item);
+    undo_revive(step, item);
+  } else if (item & DEAD_COLLECTION)
     collection_unhang(step->sp, transaction_ptr(step->sp, item & ~DEAD_NODES), step->start->epoch);
 }
 
@@ -146,9 +151,13 @@ static void undo_entry(void *context, ref block) {
     if (entry_has_deadline(e)) expire_unhang(step->s, block);
     if (top != 0) collection_unhang(sp, transaction_ptr(sp, top), step->start->epoch);
   }
-  if (!step->give_back) return;
+  if (!step->give_back) {
+    node_entry_dies(sp, block);
+    return;
+  }
   if (top != 0) collection_abandon(sp, top, step->start->epoch);
-  node_free_entry(sp, block);
+  if (step->s != NULL) node_entry_dies(sp, block);
+  node_free_dead_entry(sp, block);
 }
 
 static void undo_timer(void *context, ref block) {
@@ -163,7 +172,9 @@ static void undo_kept(const undo_step *step, ref first) {
     collection *c = transaction_ptr(step->sp, r);
     next = c->next_grave;
     if (step->s != NULL) collection_unhang(step->sp, c, step->start->epoch);
-    if (step->give_back) collection_abandon(step->sp, r, step->start->epoch);
+    if (!step->give_back) continue;
+    step->sp->buried -= collection_held(c);
+    collection_abandon(step->sp, r, step->start->epoch);
   }
 }
 
@@ -210,6 +221,7 @@ static void undo_words(kevy_store *s, const transaction *t) {
   sp->timers = start->timers;
   sp->timer_bytes = t->timer_bytes;
   sp->with_ttl = start->with_ttl;
+  memcpy(sp->typed, start->typed, sizeof sp->typed);
   if (t->wheel == 0 && sp->wheel != 0) {
     mem_free(&sp->mem, sp->wheel, expire_bytes());
     sp->wheel = 0;
@@ -274,20 +286,21 @@ void transaction_undo_all(kevy_store *s) {
 
 /* ---- after the last moment from inside ---- */
 
-static void left_item(const undo_step *step, uint64_t item) {
+/* Takes an item off a list; what the start sees did not count there (undo_inside). */
+static void left_item(const undo_step *step, moment *m, uint64_t item) {
   space *sp = step->sp;
-  if (moment_sees(sp, step->start, item)) return;
+  bool seen = moment_sees(sp, step->start, item);
+  if (seen) sp->retained += node_dead_bytes(sp, item);
+  node_dead_pop(sp, &m->dead);
+  if (seen) return;
   if (item & DEAD_COLLECTION) collection_abandon(sp, item & ~DEAD_NODES, step->start->epoch);
   else if (item & DEAD_NODE) node_free(sp, item & ~DEAD_NODES);
-  else node_free_entry(sp, item);
+  else node_free_dead_entry(sp, item);
 }
 
 static void left_moment(const undo_step *step, moment *m) {
   uint64_t item;
-  while ((item = node_dead_top(step->sp, m->dead)) != 0) {
-    node_dead_pop(step->sp, &m->dead);
-    left_item(step, item);
-  }
+  while ((item = node_dead_top(step->sp, m->dead)) != 0) left_item(step, m, item);
 }
 
 static void left_all(space *sp, transaction *t) {

@@ -488,7 +488,7 @@ void tree_remove(space *sp, tree *t, tree_path *p) {
 
 /* ---- all of it ---- */
 
-bool tree_drop(space *sp, tree *t, uint32_t *items) {
+bool tree_drop(space *sp, tree *t, uint32_t *items, uint64_t *bytes) {
   const char *base = sp->mem.base;
   tree_path p;
   while (t->height > 0) {
@@ -500,6 +500,7 @@ bool tree_drop(space *sp, tree *t, uint32_t *items) {
     tree_node *n = path_node(base, &p, level);
     t->count -= n->count[--n->used];
     t->leaves--;
+    *bytes -= mem_round(((node *)mem_ptr(base, n->child[n->used]))->size);
     node_retire(sp, n->child[n->used]);
     for (; path_node(base, &p, level)->used == 0; level--) {
       inner_retire(sp, t, p.at[level].node);

@@ -112,8 +112,8 @@ ref tree_take(space *sp, tree *t, tree_path *p);
 
 /* Retires leaves and inner nodes, at most *items of them (counted down), from the back. True when the tree is
  * empty; until then nothing else may be done with it. For a tree that nobody refers to any more; nodes that it shares
- * with one that a snapshot sees are copied before they are written. */
-bool tree_drop(space *sp, tree *t, uint32_t *items);
+ * with one that a snapshot sees are copied before they are written. *bytes is lowered by what the leaves took. */
+bool tree_drop(space *sp, tree *t, uint32_t *items, uint64_t *bytes);
 
 /* Frees every node of the tree that was born after this epoch, leaves included; `visit`, if not NULL, sees such a leaf
  * before it goes. For a tree that a transaction made of an older one, or anew. O(nodes born since). */

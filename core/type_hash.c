@@ -1462,8 +1462,20 @@ static bool hash_drop(space *sp, collection *c, uint32_t *items) {
   return true;
 }
 
+/* A blob is copied with the rest, so that each is one member's (collection.c). */
+static bool hash_clone_content(kevy_store *s, const entry *e, content *c) {
+  kevy_value v;
+  if (LIKELY((entry_flags(e) & ENTRY_CONTENT) != ENTRY_BLOB)) {
+    *c = probe_share(s, e);
+    return true;
+  }
+  entry_value(s->base, e, &v);
+  return content_value(s, c, &v) == KEVY_OK;
+}
+
 static bool hash_clone_member(kevy_store *s, hash_large *h, const entry *e) {
-  content c = probe_share(s, e);
+  content c;
+  if (!hash_clone_content(s, e, &c)) return false;
   hash_field f = {.key = {entry_key(e), entry_klen(e), false, 0}, .kind = entry_key_kind(e)};
   hash_staged st;
   if (hash_stage(s, h, &st, &f, hash_field_hash(s, &f), &c, entry_deadline(e)) != KEVY_OK) return false;

@@ -495,7 +495,7 @@ static ref stream_clone(kevy_store *s, const collection *c) {
 
 static bool stream_drop(space *sp, collection *c, uint32_t *items) {
   stream *st = (stream *)c;
-  return tree_drop(sp, &st->entries, items) && stream_group_drop_all(sp, st, items);
+  return tree_drop(sp, &st->entries, items, &c->bytes) && stream_group_drop_all(sp, st, items);
 }
 
 static uint64_t stream_bytes(const collection *c) { return ((const stream *)c)->entries.bytes; }

@@ -29,9 +29,8 @@ static kevy_status content_bytes(kevy_store *s, content *c, const char *ptr, siz
     c->as.ptr = ptr;
     return KEVY_OK;
   }
-  ref r = blob_new(&s->sp->mem, len, 0);
+  ref r = node_blob(s->sp, len, 0);
   if (r == 0) return KEVY_EOOM;
-  s->sp->blobs += blob_at(s->base, r)->capacity;
   memcpy(blob_at(s->base, r)->bytes, ptr, len);
   c->form = ENTRY_BLOB;
   c->as.word = r;
@@ -541,9 +540,8 @@ static kevy_status splice(kevy_store *s, probe *p, const char *old, size_t oldle
   content c = {ENTRY_RAW, kind, len, {.ptr = small}};
   char *to = small;
   if (len > BLOB_THRESHOLD) {
-    ref r = blob_new(&s->sp->mem, len, oldlen != 0 ? len / 4 : 0);
+    ref r = node_blob(s->sp, len, oldlen != 0 ? len / 4 : 0);
     if (r == 0) return KEVY_EOOM;
-    s->sp->blobs += blob_at(s->base, r)->capacity;
     to = blob_at(s->base, r)->bytes;
     c.form = ENTRY_BLOB;
     c.as.word = r;

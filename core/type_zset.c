@@ -432,7 +432,7 @@ static ref zset_copy_of(kevy_store *s, const zset_view *v) {
 
 static bool zset_drop(space *sp, collection *c, uint32_t *items) {
   zset *z = (zset *)c;
-  return tree_drop(sp, &z->order, items) && keyed_drop(sp, &z->k, items);
+  return tree_drop(sp, &z->order, items, &c->bytes) && keyed_drop(sp, &z->k, items);
 }
 
 static ref zset_clone(kevy_store *s, const collection *c) {

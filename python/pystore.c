@@ -531,6 +531,16 @@ PyObject *pystore_stats(PyObject *self, PyObject *unused) {
   return figures((Store *)self, true);
 }
 
+PyObject *pystore_reset_stats(PyObject *self, PyObject *unused) {
+  (void)unused;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, (Store *)self);
+  if (!s) return NULL;
+  (void)kevy_reset_stats(s);
+  turn_end(&turn);
+  Py_RETURN_NONE;
+}
+
 static PyObject *store_repr(PyObject *object) {
   Store *self = (Store *)object;
   const char *kind = self->frozen ? "snapshot of " : "";

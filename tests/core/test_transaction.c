@@ -447,7 +447,7 @@ static void test_random(size_t steps, bool quiet) {
   kevy_len(t.s, &count);
   CHECK(count == 0 && t.s->sp->timers.count == 0 && t.s->sp->blobs == 0);
   uint64_t fixed = t.s->sp->keys.bytes + t.s->sp->timers.bytes + (t.s->sp->wheel != 0 ? expire_bytes() : 0);
-  CHECK(kevy_used_memory(t.s) == fixed);
+  CHECK(kevy_used_memory(t.s) == fixed && store_overhead(t.s) == fixed && t.s->sp->shared == 0);
   kevy_close(t.s);
 }
 

@@ -262,10 +262,11 @@ static uint64_t number_to_take(const numbers *m, uint32_t where) {
 
 static void drop_in_slices(world *w, uint32_t slice) {
   bool done = false;
+  uint64_t bytes = 0; /* nobody's */
   while (!done) {
     uint32_t items = slice;
     uint64_t leaves = w->t.leaves;
-    done = tree_drop(w->sp, &w->t, &items);
+    done = tree_drop(w->sp, &w->t, &items, &bytes);
     CHECK(leaves - w->t.leaves <= slice);
   }
   CHECK(tree_check(w->sp->mem.base, &w->t));

@@ -143,7 +143,7 @@ static text text_key(kevy_store *s, const kevy_value *key, int32_t type, const k
   return t;
 }
 
-static text text_of(kevy_store *s) {
+static inline text text_of(kevy_store *s) {
   text all = {NULL, 0, 0}, *lines = NULL;
   size_t n = 0;
   kevy_store *still;

@@ -91,6 +91,29 @@ def test_info_and_stats(s):
     assert set(stats) == {"hits", "misses", "expired", "evicted"}
     assert stats["hits"] == 2 and stats["misses"] == 1 and stats["expired"] == stats["evicted"] == 0
     assert all(info[k] == v for k, v in stats.items())
+    assert info["hit_ratio"] == pytest.approx(2 / 3) and info["fragmentation"] >= 1
+    s.reset_stats()
+    assert set(s.stats().values()) == {0} and s.info()["hit_ratio"] == 0
+
+
+def test_every_byte_is_explained(s):
+    s["string"], s["blob"] = "v", b"b" * 50_000
+    for i in range(2_000):
+        s.command("HSET", "hash", f"field {i}", b"x" * (3_000 if i % 200 == 0 else 20))
+        s.command("RPUSH", "list", i)
+        s.command("ZADD", "zset", i, f"member {i}")
+        s.command("SADD", "set", f"m{i}")
+    s.command("XADD", "stream", "*", "f", "v")
+    s.expire("hash", 100)
+    with s.snapshot():
+        s["blob"] = b"other"
+        s.command("HDEL", "hash", "field 0")
+        info = s.info()
+        assert sum(map(s.memory_usage, s)) + info["overhead_bytes"] == info["used_memory"]
+        assert info["dead_list_bytes"] > 0 and info["shared_blob_bytes"] > 50_000
+    types = ("strings", "hashes", "lists", "sets", "zsets", "streams")
+    assert [info[t] for t in types] == [2, 1, 1, 1, 1, 1] and info["keys"] == 7
+    assert info["keys_with_ttl"] == 1
 
 
 def test_memory(s):

@@ -100,7 +100,7 @@ PATHS = {
     "async": lambda s: answered_at_once(s.command_async("GET", KEY)),
     "resp": lambda s: (s.command_resp("GET", KEY), s.command_resp("NOPE")),
     "cached": lambda s: (memoized(s), s.in_transaction, refuse(ValueError, lambda: s.cached(ttl=0))),
-    "info": lambda s: (s.info(), s.stats(), s.memory_usage(KEY), s.used_memory, repr(s), s.closed),
+    "info": lambda s: (s.info(), s.stats(), s.reset_stats(), s.memory_usage(KEY), s.used_memory, repr(s), s.closed),
     "open": lambda s: (kevy.Store().close(), kevy.open("mem://leak").get(KEY)),
     "reinit": lambda s: kevy.Store().__init__(),
     "clear": lambda s: (s.clear(), s.set(KEY, TEXT)),

@@ -120,7 +120,7 @@ USES = {
     "persist": lambda s: s.persist("k"), "snapshot": lambda s: s.snapshot(),
     "command": lambda s: s.command("PING"), "command_resp": lambda s: s.command_resp("PING"),
     "command_async": lambda s: asyncio.run(s.command_async("PING")),
-    "info": lambda s: s.info(), "stats": lambda s: s.stats(), "memory_usage": lambda s: s.memory_usage("k"),
+    "info": lambda s: s.info(), "stats": lambda s: s.stats(), "reset_stats": lambda s: s.reset_stats(), "memory_usage": lambda s: s.memory_usage("k"),
     "mode": lambda s: s.mode, "durability": lambda s: s.durability, "recovery": lambda s: s.recovery,
     "sync": lambda s: s.sync(), "rewrite": lambda s: s.rewrite(), "save": lambda s: s.save("/tmp/none/none"),
     "used_memory": lambda s: s.used_memory, "pop": lambda s: s.pop("k", None),
