@@ -25,7 +25,7 @@ def in_thread(function):
 
 
 def settle():
-    time.sleep(0.05)
+    time.sleep(0.15)
 
 
 def test_at_once(s):
