@@ -44,12 +44,18 @@ FLAT entry *collection_guess_at(const char *base, const struct bucket *home, uin
   return LIKELY(e->klen == klen && bytes_equal((const char *)(e + 1), key, klen)) ? e : NULL;
 }
 
-FLAT entry *keyed_guess(const kevy_store *s, const entry *e, const kevy_value *member, uint32_t flags, bool *absent) {
+FLAT entry *keyed_guess(const kevy_store *s, const entry *e, const kevy_value *member, bool *absent) {
   const keyed *k = (const keyed *)collection_large(s->base, e);
   if (member->len - 8 > 8) __builtin_unreachable();
   uint64_t hash = hash_bytes(s->sp->secret, member->as.ptr, member->len);
-  return collection_guess_at(s->base, table_home(s->base, &k->members, hash), hash, member->as.ptr, member->len, flags,
-                             absent);
+  return table_guess(s->base, table_home(s->base, &k->members, hash), hash, absent);
+}
+
+FLAT bool keyed_is(const entry *guess, const kevy_value *member, uint32_t flags) {
+  const char *at = (const char *)(guess + 1), *ptr = member->as.ptr;
+  size_t len = member->len;
+  return LIKELY((entry_flags(guess) & ~ENTRY_ACCESS) == flags) && LIKELY(guess->klen == len) &&
+         LIKELY(load64(at) == load64(ptr)) && LIKELY(load64(at + len - 8) == load64(ptr + len - 8));
 }
 
 static FLAT bool collection_find_recent(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type) {

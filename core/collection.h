@@ -98,8 +98,11 @@ static inline collection *collection_large(const char *base, const entry *e) {
   return mem_ptr(base, load64((const char *)(e + 1) + e->klen));
 }
 
-/* The same for a member of the keyed value that an entry of COLLECTION_LARGE holds; the member is quick. */
-entry *keyed_guess(const kevy_store *s, const entry *e, const kevy_value *member, uint32_t flags, bool *absent);
+/* The same for a member of the keyed value that an entry of COLLECTION_LARGE holds, in two steps; the member is quick. The
+ * first gives an entry to look at, the second whether it is the member's. Each step in a function of its own that jumps to
+ * the next needs no more registers than a function may use without saving them. */
+entry *keyed_guess(const kevy_store *s, const entry *e, const kevy_value *member, bool *absent);
+bool keyed_is(const entry *guess, const kevy_value *member, uint32_t flags);
 
 /* What the quick ways of reading and writing one element take: a string of 8 to 16 bytes, hashed and compared by two
  * words. */

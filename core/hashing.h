@@ -24,11 +24,27 @@ static __attribute__((noinline)) uint64_t hash_long(const unsigned char *secret,
   return XXH3_64bits_withSecret(p, n, secret, 192);
 }
 
+/* All 128 bits of a product. By hand for gcc, which around its own form saves up to four registers that it then
+ * does not use: a twentieth of a lookup's instructions. */
+typedef struct product {
+  uint64_t low, high;
+} product;
+static FLAT product multiply(uint64_t a, uint64_t b) {
+  product p;
+#if defined(__x86_64__) && !defined(__clang__)
+  __asm__("mulq %3" : "=a"(p.low), "=d"(p.high) : "%0"(a), "rm"(b) : "cc");
+#else
+  unsigned __int128 m = (unsigned __int128)a * b;
+  p.low = (uint64_t)m;
+  p.high = (uint64_t)(m >> 64);
+#endif
+  return p;
+}
+
 static FLAT uint64_t hash_two(const unsigned char *secret, uint64_t a, uint64_t b, size_t n) {
-  unsigned __int128 m = (unsigned __int128)(a ^ load64(secret)) * (b ^ load64(secret + 8));
-  m = (unsigned __int128)((uint64_t)m ^ load64(secret + 16)) *
-      ((uint64_t)(m >> 64) ^ load64(secret + 24) ^ n);
-  return (uint64_t)m ^ (uint64_t)(m >> 64);
+  product p = multiply(a ^ load64(secret), b ^ load64(secret + 8));
+  p = multiply(p.low ^ load64(secret + 16), p.high ^ load64(secret + 24) ^ n);
+  return p.low ^ p.high;
 }
 
 static FLAT uint64_t hash_tiny(const unsigned char *secret, const char *p, size_t n) {

@@ -52,6 +52,10 @@ static inline uint64_t top_bits(uint64_t hash, uint32_t n) { return (hash >> 1) 
 static inline unsigned home_of(uint64_t hash) {
   return (unsigned)(((hash & UINT32_MAX) * TABLE_BUCKETS) >> 32);
 }
+/* Where that bucket begins behind the first one: home_of buckets, without a shift there and back. */
+static inline uint64_t home_offset(uint64_t hash) {
+  return (((hash & UINT32_MAX) * TABLE_BUCKETS) >> 26) & ~UINT64_C(63);
+}
 static inline uint64_t tag_of(uint64_t hash) {
   uint64_t tag = hash & 0xff;
   return tag + (tag == 0);
@@ -65,15 +69,15 @@ static inline uint64_t lanes_equal(uint64_t tags, uint64_t tag) {
 }
 /* The number of the first lane that equals the hash's low byte; TABLE_WAYS or more when none does. In few steps and few
  * registers: this is most of what a lookup that hits computes. */
-static FLAT unsigned lane_equal(uint64_t tags, uint64_t hash) {
+static FLAT unsigned lane_equal(const bucket *b, uint64_t hash) {
 #ifdef __SSE2__
   __m128i low = _mm_cvtsi64_si128((long long)hash);
   __m128i tag = _mm_shufflelo_epi16(_mm_unpacklo_epi8(low, low), 0);
-  __m128i equal = _mm_cmpeq_epi8(tag, _mm_cvtsi64_si128((long long)tags));
+  __m128i equal = _mm_cmpeq_epi8(tag, _mm_loadl_epi64((const __m128i *)(const void *)&b->tags));
   return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(equal) | 1u << TABLE_WAYS);
 #else
   const uint64_t ones = UINT64_C(0x0101010101010101);
-  uint64_t x = tags ^ ((hash & 0xff) * ones);
+  uint64_t x = b->tags ^ ((hash & 0xff) * ones);
   return (unsigned)__builtin_ctzll(((x - ones) & ~x & TAG_LANES) | UINT64_C(1) << 63) >> 3;
 #endif
 }
@@ -240,13 +244,17 @@ __attribute__((noinline)) uint64_t *table_find_chained(const char *base, struct 
   }
 }
 
+static FLAT bucket *home_bucket(segment *s, uint64_t hash) {
+  return (bucket *)(void *)((char *)s->buckets + home_offset(hash));
+}
+
 FLAT const bucket *table_home(const char *base, const table *t, uint64_t hash) {
-  return &segment_head(base, t, hash)->buckets[home_of(hash)];
+  return home_bucket(segment_head(base, t, hash), hash);
 }
 
 /* Without tag_of's care for 0: such a key's tag is 1, so for it no lane proves anything. */
 FLAT entry *table_guess(const char *base, const bucket *b, uint64_t hash, bool *absent) {
-  unsigned lane = lane_equal(b->tags, hash);
+  unsigned lane = lane_equal(b, hash);
   *absent = false;
   if (UNLIKELY(lane == TABLE_WAYS)) {
     *absent = (b->tags >> OV_SHIFT) == 0 && (hash & 0xff) != 0;
@@ -262,10 +270,10 @@ FLAT entry *table_guess(const char *base, const bucket *b, uint64_t hash, bool *
 /* Nearly always the first lane of the home bucket that has the tag decides; the rest is for
  * table_find_chained. */
 static FLAT uint64_t *find_in(const char *base, segment *s, uint64_t hash, const char *key, size_t klen) {
-  bucket *b = &s->buckets[home_of(hash)];
-  uint64_t m = lanes_equal(b->tags, tag_of(hash));
-  if (LIKELY(m != 0)) {
-    uint64_t *slot = &b->slots[lane_first(m)];
+  bucket *b = home_bucket(s, hash);
+  unsigned lane = lane_equal(b, tag_of(hash));
+  if (LIKELY(lane < TABLE_WAYS)) {
+    uint64_t *slot = &b->slots[lane];
     if (LIKELY(((*slot ^ hash) >> 40) == 0) &&
         LIKELY(entry_is(mem_ptr(base, slot_ref(*slot)), key, klen)))
       return slot;

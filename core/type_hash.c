@@ -194,18 +194,25 @@ __attribute__((noinline)) kevy_status hash_get_small(kevy_store *s, const char *
   return at != NULL ? KEVY_OK : KEVY_MISSING;
 }
 
-/* In a large hash. With its entry's own key for the long way it needs no more registers than a function may use
- * without saving them; so below. */
-__attribute__((noinline)) kevy_status hash_get_large(kevy_store *s, const entry *e, const kevy_value *field,
-                                                     kevy_value *out) {
-  bool absent;
-  const entry *member = keyed_guess(s, e, field, MEMBER_SHORT, &absent);
-  if (UNLIKELY(member == NULL) && !absent) return hash_get_noted(s, (const char *)(e + 1), e->klen, field, out);
+/* In a large hash, in two steps (keyed_guess); with its entry's own key for the long way. */
+static __attribute__((noinline)) kevy_status hash_get_guessed(kevy_store *s, const entry *e, const kevy_value *field,
+                                                              kevy_value *out, const entry *member) {
+  if (UNLIKELY(!keyed_is(member, field, MEMBER_SHORT)))
+    return hash_get_noted(s, (const char *)(e + 1), e->klen, field, out);
   s->hits++;
-  if (UNLIKELY(member == NULL)) return KEVY_MISSING;
   *out = (kevy_value){entry_value_kind(member), 0, member->vlen,
                       {.ptr = (const char *)(member + 1) + member->klen}};
   return KEVY_OK;
+}
+
+__attribute__((noinline)) kevy_status hash_get_large(kevy_store *s, const entry *e, const kevy_value *field,
+                                                     kevy_value *out) {
+  bool absent;
+  const entry *member = keyed_guess(s, e, field, &absent);
+  if (LIKELY(member != NULL)) return hash_get_guessed(s, e, field, out, member);
+  if (UNLIKELY(!absent)) return hash_get_noted(s, (const char *)(e + 1), e->klen, field, out);
+  s->hits++;
+  return KEVY_MISSING;
 }
 
 FLAT kevy_status hash_get_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *field,

@@ -540,12 +540,22 @@ __attribute__((noinline)) kevy_status set_has_noted(kevy_store *s, const char *k
   return store_noted(s, set_has(s, key, klen, member));
 }
 
+/* In a large set, in two steps (keyed_guess). */
+static __attribute__((noinline)) kevy_status set_has_guessed(kevy_store *s, const entry *e, const kevy_value *member,
+                                                             const entry *there) {
+  if (UNLIKELY(!keyed_is(there, member, MEMBER_SHORT)))
+    return set_has_noted(s, (const char *)(e + 1), e->klen, member);
+  s->hits++;
+  return KEVY_OK;
+}
+
 __attribute__((noinline)) kevy_status set_has_member(kevy_store *s, const entry *e, const kevy_value *member) {
   bool absent;
-  const entry *there = keyed_guess(s, e, member, MEMBER_SHORT, &absent);
-  if (UNLIKELY(there == NULL) && !absent) return set_has_noted(s, (const char *)(e + 1), e->klen, member);
+  const entry *there = keyed_guess(s, e, member, &absent);
+  if (LIKELY(there != NULL)) return set_has_guessed(s, e, member, there);
+  if (UNLIKELY(!absent)) return set_has_noted(s, (const char *)(e + 1), e->klen, member);
   s->hits++;
-  return there != NULL ? KEVY_OK : KEVY_MISSING;
+  return KEVY_MISSING;
 }
 
 FLAT kevy_status set_has_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member) {

@@ -1011,15 +1011,24 @@ __attribute__((noinline)) kevy_status zset_score_noted(kevy_store *s, const char
   return store_noted(s, zset_score(s, key, klen, member, score));
 }
 
+/* In a large sorted set, in two steps (keyed_guess). */
+static __attribute__((noinline)) kevy_status zset_score_guessed(kevy_store *s, const entry *e, const kevy_value *member,
+                                                                double *score, const entry *there) {
+  if (UNLIKELY(!keyed_is(there, member, MEMBER_NUMBER)))
+    return zset_score_noted(s, (const char *)(e + 1), e->klen, member, score);
+  s->hits++;
+  memcpy(score, (const char *)(there + 1) + there->klen, sizeof *score);
+  return KEVY_OK;
+}
+
 __attribute__((noinline)) kevy_status zset_score_member(kevy_store *s, const entry *e, const kevy_value *member,
                                                         double *score) {
   bool absent;
-  const entry *there = keyed_guess(s, e, member, MEMBER_NUMBER, &absent);
-  if (UNLIKELY(there == NULL) && !absent) return zset_score_noted(s, (const char *)(e + 1), e->klen, member, score);
+  const entry *there = keyed_guess(s, e, member, &absent);
+  if (LIKELY(there != NULL)) return zset_score_guessed(s, e, member, score, there);
+  if (UNLIKELY(!absent)) return zset_score_noted(s, (const char *)(e + 1), e->klen, member, score);
   s->hits++;
-  if (UNLIKELY(there == NULL)) return KEVY_MISSING;
-  memcpy(score, (const char *)(there + 1) + there->klen, sizeof *score);
-  return KEVY_OK;
+  return KEVY_MISSING;
 }
 
 FLAT kevy_status zset_score_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member,
