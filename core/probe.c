@@ -150,7 +150,7 @@ void probe_undo(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
   else table_remove(s->sp, &s->sp->keys, hash, slot);
 }
 
-ref probe_build(kevy_store *s, int32_t type, const char *key, size_t klen, uint32_t key_kind,
+FLAT ref probe_build(kevy_store *s, int32_t type, const char *key, size_t klen, uint32_t key_kind,
                 const content *c, int64_t deadline) {
   ref block = mem_alloc(&s->sp->mem, entry_size_for(klen, deadline, c));
   if (UNLIKELY(block == 0)) return 0;

@@ -214,16 +214,40 @@ FLAT kevy_status string_copy_quick(kevy_store *s, const char *key, size_t klen, 
 }
 
 /* Without a live moment nothing is frozen, and no slot needs owning. */
-FLAT bool string_set_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *value) {
-  if (s->sp->newest != 0 || s->until_pay <= 1 || s->lent != 0) return false;
-  if (value->kind > KEVY_TEXT || value->len - 8 > 24) return false;
-  quick_look q = look_quick(s, key, klen);
-  entry *e = q.e;
-  if (!q.unmarked || !is_key_quick(e, key, klen) || e->vlen != value->len) return false;
+FLAT bool string_quiet(const kevy_store *s, const kevy_value *value) {
+  return s->sp->newest == 0 && s->until_pay > 1 && s->lent == 0 && value->kind <= KEVY_TEXT &&
+         value->len - 8 <= 24;
+}
+
+FLAT entry *string_guess_quick(const kevy_store *s, const char *key, size_t klen, uint64_t *hash, bool *absent) {
+  *hash = probe_hash_short(s, key, klen);
+  return table_guess(s->base, table_home(s->base, s->keys, *hash), *hash, absent);
+}
+
+FLAT bool string_overwrite_quick(kevy_store *s, entry *e, const char *key, size_t klen, const kevy_value *value) {
+  size_t len = value->len;
+  if (len - 8 > 24) __builtin_unreachable();
+  if (UNLIKELY(entry_flags(e) != (ENTRY_PLAIN | s->access)) || !is_key_quick(e, key, klen) || e->vlen != len)
+    return false;
   s->sp->written = true;
   s->until_pay--;
   e->kinds = (uint8_t)((e->kinds & 0x30u) | value->kind);
-  bytes_move((char *)(e + 1) + klen, value->as.ptr, value->len);
+  bytes_move((char *)(e + 1) + klen, value->as.ptr, len);
+  return true;
+}
+
+FLAT bool string_add_quick(kevy_store *s, uint64_t hash, const char *key, size_t klen, uint32_t key_kind,
+                           const kevy_value *value) {
+  if (value->len - 8 > 24 || klen - 8 > 8) __builtin_unreachable();
+  content c = {ENTRY_RAW, value->kind, value->len, {.ptr = value->as.ptr}};
+  ref block = probe_build(s, KEVY_TYPE_STRING, key, klen, key_kind, &c, KEVY_NO_TTL);
+  if (UNLIKELY(block == 0)) return false;
+  if (UNLIKELY(!table_insert(s->sp, &s->sp->keys, hash, block, false))) {
+    probe_discard(s, block);
+    return false;
+  }
+  s->sp->written = true;
+  s->until_pay--;
   return true;
 }
 

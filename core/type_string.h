@@ -21,9 +21,15 @@ kevy_status string_get_quick(kevy_store *s, const char *key, size_t klen, kevy_v
 kevy_status string_copy_quick(kevy_store *s, const char *key, size_t klen, char *buf, size_t cap,
                               kevy_value *out);
 
-/* Overwrites a plain value of 8 to 32 bytes by another of that length, on a store where nothing else is to be
- * seen to. False: take the long way, nothing was done. */
-bool string_set_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *value);
+/* SET of a value of 8 to 32 bytes in two steps: string_quiet says whether the store is one where nothing else is to be seen
+ * to, and the value such a one. string_guess_quick gives an entry to look at, or says that there is surely none; then a
+ * plain one of this key is overwritten by a value of its length, or a new one added. False: take the long way, nothing was
+ * done. */
+bool string_quiet(const kevy_store *s, const kevy_value *value);
+entry *string_guess_quick(const kevy_store *s, const char *key, size_t klen, uint64_t *hash, bool *absent);
+bool string_overwrite_quick(kevy_store *s, entry *e, const char *key, size_t klen, const kevy_value *value);
+bool string_add_quick(kevy_store *s, uint64_t hash, const char *key, size_t klen, uint32_t key_kind,
+                      const kevy_value *value);
 
 /* Where they go on when their first guess fails, under a hash they have, and from an entry that has a deadline or is
  * yet to be marked as read. Errors are noted. */
