@@ -6,7 +6,7 @@ iterators for a while; after every step the store says what the model says."""
 import os
 
 import kevy
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -227,4 +227,6 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=int(os.environ.get("KEVY_MODEL_EXAMPLES", "40")), stateful_step_count=50,
-                              deadline=None, print_blob=True)
+                              deadline=None, print_blob=True,
+                              derandomize="KEVY_MODEL_EXAMPLES" not in os.environ,
+                              suppress_health_check=[HealthCheck.too_slow])

@@ -7,7 +7,7 @@ import collections
 import os
 
 import kevy
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -369,4 +369,6 @@ class ZSetModel(Machine):
 TestHash, TestList, TestSet, TestZSet = HashModel.TestCase, ListModel.TestCase, SetModel.TestCase, ZSetModel.TestCase
 for case in (TestHash, TestList, TestSet, TestZSet):
     case.settings = settings(max_examples=int(os.environ.get("KEVY_MODEL_EXAMPLES", "40")) // 2, stateful_step_count=50,
-                             deadline=None, print_blob=True)
+                             deadline=None, print_blob=True,
+                             derandomize="KEVY_MODEL_EXAMPLES" not in os.environ,
+                             suppress_health_check=[HealthCheck.too_slow])
