@@ -367,13 +367,13 @@ void cmd_command_list(command_call *c) {
 
 /* ---- COMMAND GETKEYS --------------------------------------------------------------------------- */
 
-/* The number of keys as atoi reads it: behind spaces, up to what is no digit. 0 where there is none. */
-static int64_t keys_number(const kevy_value *arg) {
+/* The number of keys as atoi reads it: behind spaces, up to what is no digit, its low 32 bits. 0 where there is none. */
+static int32_t keys_number(const kevy_value *arg) {
   char digits[32];
   size_t len = arg->len < sizeof digits - 1 ? arg->len : sizeof digits - 1;
   memcpy(digits, arg->as.ptr, len);
   digits[len] = '\0';
-  return strtoll(digits, NULL, 10);
+  return (int32_t)(uint32_t)strtoll(digits, NULL, 10);
 }
 
 /* The keys of a specification in a command line: every step-th argument from *first to *last. False when it names
@@ -413,11 +413,24 @@ void command_each_key(const command *row, size_t argc, const kevy_value *argv,
   }
 }
 
-/* Answers the keys of a command line, or, with out NULL, counts them; 0 where it names too few. */
-static size_t keys_answer(const command *row, size_t argc, const kevy_value *argv, sink *out) {
-  size_t count = 0;
+/* Whether a command counts its keys in a number that only atoi takes for one. */
+static bool keys_loosely_counted(const command *row, size_t argc, const kevy_value *argv) {
   for (size_t i = 0; i < spec_count(row); i++) {
     key_spec spec = spec_at(row, i);
+    int64_t n;
+    if (spec.counted && spec.keyword == NULL && spec.index < (int64_t)argc)
+      return !number_parse_int(argv[spec.index].as.ptr, argv[spec.index].len, &n) || n != keys_number(&argv[spec.index]);
+  }
+  return false;
+}
+
+/* Answers the keys of a command line, or, with out NULL, counts them; 0 where it names too few. Those that are loosely
+ * counted come before the destination, as in Redis. */
+static size_t keys_answer(const command *row, size_t argc, const kevy_value *argv, sink *out) {
+  size_t count = 0, specs = spec_count(row);
+  bool backwards = keys_loosely_counted(row, argc, argv);
+  for (size_t i = 0; i < specs; i++) {
+    key_spec spec = spec_at(row, backwards ? specs - 1 - i : i);
     int64_t first, last;
     if (!keys_find(&spec, argc, argv, &first, &last)) return 0;
     for (; first <= last; first += spec.step, count++)

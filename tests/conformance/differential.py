@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Asks a redis-server and kevy the same random questions, and compares every reply.
 
-    tests/conformance/differential.py [--seconds 20] [--seed N] [--server redis-server]
+    tests/conformance/differential.py [--seconds 20] [--rounds N] [--seed N] [--server redis-server]
 
 A round is a few hundred commands on a dozen keys, from an empty store: right and wrong options, numbers at
 their limits, values of every size, patterns made of what patterns are made of. A difference is shrunk to the
@@ -251,6 +251,7 @@ def report(redis, commands, seed):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seconds", type=float, default=20)
+    options.add_argument("--rounds", type=int, default=1 << 62)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--server", default="redis-server")
     options = options.parse_args()
@@ -258,7 +259,7 @@ def main():
     until = time.monotonic() + options.seconds
     seed = options.seed
     with Redis(options.server) as redis:
-        while time.monotonic() < until and failed < 5:
+        while time.monotonic() < until and seed < options.seed + options.rounds and failed < 5:
             questions = Questions(seed)
             commands = [c for c in (questions.command() for _ in range(400)) if fair(c)]
             found = ask(redis, commands)

@@ -72,4 +72,4 @@ def command(q):
 
 def fair(command):
     """7.0 takes LREM's lowest count for a number, 7.2 does not."""
-    return command[0] != b"LREM" or command[2] != b"%d" % -2**63
+    return command[0].upper() != b"LREM" or command[2:3] != [b"%d" % -2**63]
