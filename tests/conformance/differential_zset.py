@@ -155,11 +155,15 @@ def fair(command):
 def alike(command, redis, ours):
     """Redis knows a score of -0, which is 0 here."""
     name = command[0].upper()
-    if name.startswith(b"Z") and str(redis).replace('"-0"', '"0"') == str(ours).replace('"-0"', '"0"'):
+    if name.startswith(b"Z") and score_text(redis) == score_text(ours):
         return True
     if name == b"ZSCAN" or name == b"ZRANDMEMBER":
-        return sorted(map(str, flat(redis))) == sorted(map(str, flat(ours)))
+        return sorted(map(score_text, flat(redis))) == sorted(map(score_text, flat(ours)))
     return None
+
+
+def score_text(item):
+    return str(item).replace('"-0"', '"0"')
 
 
 def flat(item):
