@@ -53,6 +53,9 @@ BARS = {
     "snapshot time": at_most(1, " ms"),
     "snapshot memory": at_most(2, " MB"),
     "drop": at_most(50, " ms"),
+    # Transactions, as a ratio to the SETs inside.
+    "commit": at_most(1.5),
+    "rollback": at_most(2.0),
     # Files: times faster than redis-server 7.0; who writes during a background save.
     "save": at_least(1.5),
     "load": at_least(1.5),

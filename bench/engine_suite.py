@@ -32,17 +32,22 @@ def linked(name, *parts):
     return built(target, stamp(*parts), lambda: run([need("cc"), *parts, "-o", target, *libraries]))
 
 
-def kevy_driver():
-    includes = [f"-I{ROOT / 'core'}", f"-I{ROOT / 'bindings'}"]
-    engine = compiled(
+INCLUDES = [f"-I{ROOT / 'core'}", f"-I{ROOT / 'bindings'}"]
+
+
+def kevy_engine():
+    return compiled(
         ROOT / "bindings" / "amalgam.c",
-        *includes,
+        *INCLUDES,
         "-fvisibility=hidden",
         "-fPIC",
         "-pthread",
         watch=[ROOT / "core", ROOT / "bindings"],
     )
-    return linked("kevy", compiled(SOURCE / "driver.c"), compiled(SOURCE / "kevy.c", *includes), engine)
+
+
+def kevy_driver():
+    return linked("kevy", compiled(SOURCE / "driver.c"), compiled(SOURCE / "kevy.c", *INCLUDES), kevy_engine())
 
 
 def drivers() -> dict[str, object]:
@@ -263,4 +268,28 @@ def worst(quick: bool) -> list[Row]:
     return rows
 
 
-PARTS = {"memory": memory, "speed": speed, "worst": worst}
+# ---- Transactions --------------------------------------------------------------------------------------------
+
+
+def rolled_back(worker: Worker, name: str, rounds: int) -> Row:
+    runs = [worker.ask("rollback 1000") for _ in range(rounds)]
+    writes, back = ([run[what] for run in runs] for what in ("writes", "rollback"))
+    return Row(f"rollback of 1,000 SETs, {name} keys", f"{number(statistics.median(back) / 1e3)} µs",
+               f"the SETs: {number(statistics.median(writes) / 1e3)} µs", ratios(back, writes), "rollback", "× the time")
+
+
+def transactions(quick: bool) -> list[Row]:
+    program = linked("transactions", compiled(SOURCE / "transactions.c", *INCLUDES), kevy_engine())
+    rows = []
+    with Worker([program]) as worker:
+        for n in (10_000, 1_000_000):
+            worker.ask(f"fill {n}")
+            name = size_name(n)
+            sides = {what: (lambda line=line: worker.ask(line)["ns"])
+                     for what, line in {"begin, SET, commit": "commit 500000", "SET": "set 500000"}.items()}
+            rows += [compare(f"begin, SET and commit, {name} keys", paired(5 if quick else 9, sides), *sides, "commit"),
+                     rolled_back(worker, name, 15 if quick else 51)]
+    return rows
+
+
+PARTS = {"memory": memory, "speed": speed, "worst": worst, "transactions": transactions}
