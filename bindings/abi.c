@@ -340,11 +340,18 @@ static __attribute__((noinline)) kevy_status set_quick(kevy_store *s, const char
   return absent ? set_new(s, key, klen, value, flags, hash) : set_long(s, key, klen, value, flags);
 }
 
+static __attribute__((noinline)) kevy_status set_unquiet(kevy_store *s, const char *key, size_t klen,
+                                                         const kevy_value *value, uint32_t flags) {
+  if (s->sp->light != NULL && string_overwrite_light(s, key, klen, value)) return KEVY_OK;
+  return set_long(s, key, klen, value, flags);
+}
+
 kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
                      int64_t ttl, uint32_t flags, kevy_value *old) {
   if (LIKELY(s->guard == 0) && STRING_IS_QUICK(klen) && ttl == KEVY_NO_TTL &&
-      (flags & ~(uint32_t)KEVY_TEXT_KEY) == 0 && old == NULL && string_quiet(s, value))
-    return set_quick(s, key, klen, value, flags);
+      (flags & ~(uint32_t)KEVY_TEXT_KEY) == 0 && old == NULL)
+    return LIKELY(string_quiet(s, value)) ? set_quick(s, key, klen, value, flags)
+                                          : set_unquiet(s, key, klen, value, flags);
   return set_entered(s, key, klen, value, ttl, flags, old);
 }
 

@@ -7,8 +7,8 @@ kevy_status kevy_begin(kevy_store *s) {
   return lending(s, transaction_begin(s));
 }
 
-static kevy_status transaction_ended(kevy_store *s, kevy_status status) {
-  if (status == KEVY_ETRANSACTION) {
+static FLAT kevy_status transaction_ended(kevy_store *s, kevy_status status) {
+  if (UNLIKELY(status == KEVY_ETRANSACTION)) {
     store_fail(s, status, "no transaction is open");
     return lending(s, status);
   }

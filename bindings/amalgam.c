@@ -17,6 +17,7 @@
 #include "../core/wheel.c"
 #include "../core/expire.c"
 #include "../core/collection.c"
+#include "../core/light.c"
 #include "../core/transaction.c"
 #include "../core/background.c"
 #include "../core/store.c"

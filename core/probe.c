@@ -5,6 +5,7 @@
 #include "effect.h"
 #include "expire.h"
 #include "hashing.h"
+#include "light.h"
 #include "timers.h"
 #include "type_hash.h"
 
@@ -57,7 +58,7 @@ FLAT entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t k
 
 /* What a read finds expired goes. */
 COLD entry *probe_missed(kevy_store *s, const probe *p) {
-  if (p->slot != NULL && s->frozen == NULL) probe_expire(s, slot_ref(*p->slot));
+  if (p->slot != NULL && s->frozen == NULL && s->sp->light == NULL) probe_expire(s, slot_ref(*p->slot));
   return NULL;
 }
 
@@ -165,6 +166,7 @@ void probe_discard(kevy_store *s, ref block) { node_free_entry(s->sp, block); }
 
 kevy_status probe_put(kevy_store *s, probe *p, int32_t type, const content *c, int64_t deadline,
                       uint32_t key_kind) {
+  if (UNLIKELY(s->sp->light != NULL)) return light_put(s, p, type, c, deadline, key_kind);
   if (deadline != KEVY_NO_TTL && !expire_prepare(s)) return KEVY_EOOM;
   if (p->live != NULL) key_kind = entry_key_kind(p->live);
   ref block = probe_build(s, type, p->key, p->klen, key_kind, c, deadline);
@@ -184,6 +186,7 @@ kevy_status probe_put(kevy_store *s, probe *p, int32_t type, const content *c, i
  * entry then stays, and goes with its region. */
 static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot, bool release) {
   space *sp = s->sp;
+  if (UNLIKELY(sp->light != NULL) && !light_settle(s, hash, &slot)) return;
   slot = table_own(sp, &sp->keys, hash, slot, true);
   if (slot == NULL) return;
   ref block = slot_ref(*slot);

@@ -1,7 +1,7 @@
 /* snapshot: see snapshot.h. */
 #include "snapshot.h"
 
-#include "transaction.h"
+#include "light.h"
 
 #include <stdlib.h>
 
@@ -20,6 +20,7 @@ static bool hold_if_held(moment *m) {
 }
 
 moment *snapshot_open(space *sp, int64_t now) {
+  if (UNLIKELY(sp->light != NULL) && !light_open(sp, now)) return NULL;
   moment *newest = sp->moments;
   if (newest != NULL && !sp->written && newest->now == now && hold_if_held(newest)) {
     space_ref(sp);

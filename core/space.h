@@ -42,13 +42,14 @@ struct space {
   mem mem;
   table keys;
   uint64_t epoch;  /* of nodes born now */
-  uint64_t newest; /* epoch of the newest live moment, 0 for none */
+  uint64_t newest; /* epoch of the newest live moment, 0 for none; all ones while a transaction is light */
   bool written;    /* since that moment was opened */
   moment *moments; /* newest first */
   moment *draining;  /* released ones whose dead lists are not empty yet, by next_released */
   ref graves;        /* large values nobody sees any more, by next_grave */
   ref kept;          /* the like made of what a transaction began with: they wait for its end */
   uint32_t transactions; /* that hold a moment of this space and can go back to it */
+  struct transaction *light;  /* one that has not opened its moment (light.h), NULL for none */
   struct transaction *undone; /* rolled back while moments from inside them live */
   uint64_t retained; /* bytes on dead lists */
   uint64_t buried;   /* bytes of graves and of what is kept */

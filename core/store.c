@@ -10,6 +10,7 @@
 #include "blob.h"
 #include "effect.h"
 #include "expire.h"
+#include "light.h"
 #include "persist/directory.h"
 #include "snapshot.h"
 #include "store_open.h"
@@ -141,7 +142,7 @@ void store_unlend(kevy_store *s) {
 
 static void pay_upkeep(kevy_store *s) {
   if (effect_kept(s)) s->until_pay = --s->effects->until_pay;
-  if (s->until_pay <= 0) s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
+  if (s->until_pay <= 0 && LIKELY(s->sp->light == NULL)) s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
   if (effect_kept(s)) store_pay_always(s);
 }
 
@@ -169,8 +170,8 @@ FLAT kevy_status store_settle(kevy_store *s) {
 }
 
 bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
-  if (s->frozen != NULL) return true;
   space *sp = s->sp;
+  if (s->frozen != NULL || sp->light != NULL) return true;
   snapshot_collect(sp);
   bool drained = (sp->draining == NULL && sp->graves == 0) || node_drain(sp, items);
   return expire_slice(s, items, expired) && drained;
@@ -185,9 +186,15 @@ void store_note_ready(kevy_store *s, uint64_t hash) {
 #define EXHUME_WITHIN 16  /* the limit's last sixteenth counts as short */
 #define EXHUME_ITEMS 1024 /* some hundred microseconds */
 
-COLD void store_exhume(kevy_store *s) {
+static void store_exhume(kevy_store *s) {
   const mem *m = &s->sp->mem;
   if (m->root->used > m->limit - m->limit / EXHUME_WITHIN) node_drain(s->sp, EXHUME_ITEMS);
+}
+
+COLD kevy_status store_write_seldom(kevy_store *s, bool light) {
+  if (s->sp->light != NULL && !(light && s->sp->graves == 0) && !light_open(s->sp, clock_now(&s->clock))) return KEVY_EOOM;
+  if (s->sp->graves != 0) store_exhume(s);
+  return KEVY_OK;
 }
 
 /* ---- results ---- */
@@ -334,6 +341,7 @@ kevy_store *store_freeze(kevy_store *s) {
 
 kevy_store *store_freeze_before(kevy_store *s) {
   const transaction *t = s->transaction;
+  if (s->sp->light != NULL && !light_open(s->sp, clock_now(&s->clock))) return NULL;
   while (t->outer != NULL) t = t->outer;
   return store_frozen(s, snapshot_share(t->start));
 }
@@ -344,11 +352,13 @@ void store_free(kevy_store *s) {
   else space_abandon(s->sp);
   free(s->scratch);
   free(s->batch);
+  free(s->spare);
   free(s->name);
   free(s);
 }
 
 kevy_status store_clear(kevy_store *s) {
+  if (s->sp->light != NULL && !light_open(s->sp, clock_now(&s->clock))) return KEVY_EOOM;
   space *sp = space_open(s->maxmemory), *old = s->sp;
   if (sp == NULL) return KEVY_EOOM;
   store_unlend(s);

@@ -69,6 +69,7 @@ typedef struct kevy_store {
   struct kevy_store *next_threaded; /* the registry's list */
   struct background *background;
   void (*serve)(struct kevy_store *s); /* gives what was written to who waits for it; NULL: nobody does */
+  struct transaction *spare;       /* one to begin with, NULL for none */
   struct transaction *transaction; /* the innermost that is open, NULL for none (transaction.h) */
   _Atomic uintptr_t transaction_owner; /* whose it is: a thread's own address */
   struct kevy_wait *waiters, *waiters_last;
@@ -109,23 +110,29 @@ void store_pay_lending(kevy_store *s);
 /* Notes that a key was written that somebody may wait for; serve runs when the call settles. */
 void store_note_ready(kevy_store *s, uint64_t hash);
 
-/* Where memory is short and a large value that went still holds some: takes a larger slice of it back. */
-void store_exhume(kevy_store *s);
+/* What a write sees to first in seldom cases: the moment of a light transaction, which is opened unless the write is one that a
+ * light one can take back (light.h); and where memory is short and a large value that went still holds some, takes a larger
+ * slice of that back. KEVY_EOOM. */
+kevy_status store_write_seldom(kevy_store *s, bool light);
 
 /* What every writer calls first: KEVY_EREADONLY on a snapshot, KEVY_EREFUSED where the log cannot be written. What pins and
  * snapshots let go of is taken back before anything is asked for. */
 static inline kevy_status store_writable(const kevy_store *s) {
   return __atomic_load_n(&s->unwritable, __ATOMIC_RELAXED);
 }
-static inline kevy_status store_write(kevy_store *s) {
+static inline kevy_status store_write_as(kevy_store *s, bool light) {
   kevy_status writable = store_writable(s);
   if (UNLIKELY(writable != KEVY_OK)) return writable;
   if (UNLIKELY(snapshot_waiting(s->sp))) snapshot_collect(s->sp);
-  if (UNLIKELY(s->sp->graves != 0)) store_exhume(s);
+  if (UNLIKELY(((uintptr_t)s->sp->light | s->sp->graves) != 0)) writable = store_write_seldom(s, light);
   s->sp->written = true;
   s->until_pay--;
-  return KEVY_OK;
+  return writable;
 }
+static inline kevy_status store_write(kevy_store *s) { return store_write_as(s, false); }
+
+/* The same for a write that does nothing but probe_put, of a string, to one key. */
+static inline kevy_status store_write_light(kevy_store *s) { return store_write_as(s, true); }
 
 /* Reclaims what is due: at most `items` expired keys and dead blocks. True when nothing is left. */
 bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired);

@@ -597,6 +597,27 @@ FLAT bool table_insert(space *sp, table *t, uint64_t hash, ref block, bool must)
   return true;
 }
 
+/* ---- in place and back ---- */
+
+bool table_has_place(const char *base, const table *t, uint64_t hash) {
+  const segment *s = segment_head(base, t, hash);
+  return s->count < SPLIT_AT && lanes_equal(s->buckets[home_of(hash)].tags, 0) != 0;
+}
+
+uint64_t *table_place(const char *base, table *t, uint64_t hash, ref block) {
+  t->count++;
+  return place_home(segment_head(base, t, hash), hash, TOP24(hash) | SLOT_FRESH | block);
+}
+
+void table_displace(table *t, uint64_t *slot) {
+  bucket *b = (bucket *)((uintptr_t)slot & ~(uintptr_t)(sizeof(bucket) - 1));
+  lane_clear(b, (unsigned)(slot - b->slots));
+  segment_of(slot)->count--;
+  t->count--;
+}
+
+bool table_own_place(space *sp, table *t, uint64_t hash, bool must) { return own_head(sp, t, hash, must) != NULL; }
+
 /* ---- removing, merging ---- */
 
 static bool halves_equal(const void *cells, size_t cell, uint64_t count) {

@@ -102,6 +102,15 @@ bool table_insert_crowded(space *sp, table *t, uint64_t hash, uint64_t word, boo
 /* True when no snapshot can see the slot's entry, so that it may be changed where it stands. */
 bool table_slot_fresh(const space *sp, uint64_t *slot);
 
+/* For who changes a table where it stands, and back again (light.h): whether a free slot is all that adding under this hash
+ * takes; adds an entry so, and takes it away. */
+bool table_has_place(const char *base, const table *t, uint64_t hash);
+uint64_t *table_place(const char *base, table *t, uint64_t hash, ref block);
+void table_displace(table *t, uint64_t *slot);
+
+/* Makes the segment that table_place adds to writable. False when memory ran out. */
+bool table_own_place(space *sp, table *t, uint64_t hash, bool must);
+
 /* Points an owned slot at another entry of the same key. */
 static inline void table_replace(uint64_t *slot, ref block) {
   *slot = (*slot & ~REF_MASK) | SLOT_FRESH | block;

@@ -6,6 +6,7 @@
 #include "collection.h"
 #include "expire.h"
 #include "hashing.h"
+#include "light.h"
 #include "timers.h"
 
 static inline void *transaction_ptr(const space *sp, ref r) { return mem_ptr(sp->mem.base, r); }
@@ -22,24 +23,39 @@ uint32_t transaction_depth(const kevy_store *s) {
 
 /* ---- begin, commit ---- */
 
+static void transaction_free(kevy_store *s, transaction *t) {
+  if (s->spare != NULL) free(s->spare);
+  s->spare = t;
+}
+
 /* The moment is this one's alone, and nothing that is opened later shares its epoch: what is newer was opened inside. */
-kevy_status transaction_begin(kevy_store *s) {
-  if (s->frozen != NULL) return KEVY_EREADONLY;
-  transaction *t = calloc(1, sizeof *t);
-  if (t == NULL) return KEVY_EOOM;
-  space *sp = s->sp;
-  store_unlend(s);
+bool transaction_hold(space *sp, transaction *t, int64_t now) {
   sp->written = true;
-  t->start = snapshot_open(sp, clock_now(&s->clock));
-  if (t->start == NULL) {
-    free(t);
-    return KEVY_EOOM;
-  }
+  t->start = snapshot_open(sp, now);
+  if (t->start == NULL) return false;
   sp->written = true;
-  t->sp = sp;
   t->kept = sp->kept;
   t->wheel = sp->wheel;
   t->timer_bytes = sp->timer_bytes;
+  return true;
+}
+
+static __attribute__((noinline)) bool begin_holding(kevy_store *s, transaction *t) {
+  return transaction_hold(s->sp, t, clock_now(&s->clock));
+}
+
+kevy_status transaction_begin(kevy_store *s) {
+  if (s->frozen != NULL) return KEVY_EREADONLY;
+  transaction *t = s->spare;
+  if (UNLIKELY(t == NULL) && (t = calloc(1, sizeof *t)) == NULL) return KEVY_EOOM;
+  s->spare = NULL;
+  space *sp = s->sp;
+  store_unlend(s);
+  if (!light_begin(sp, t) && !begin_holding(s, t)) {
+    transaction_free(s, t);
+    return KEVY_EOOM;
+  }
+  t->sp = sp;
   t->expired = s->expired;
   t->evicted = s->evicted;
   t->readies = s->readies;
@@ -55,11 +71,11 @@ kevy_status transaction_begin(kevy_store *s) {
 }
 
 /* Takes the innermost out. The store is anybody's after the outermost. */
-static transaction *transaction_pop(kevy_store *s) {
+static FLAT transaction *transaction_pop(kevy_store *s) {
   transaction *t = s->transaction;
   store_unlend(s);
   s->transaction = t->outer;
-  s->until_pay = 0;
+  if (t->sp->light == NULL || s->readies != 0 || effect_kept(s)) s->until_pay = 0;
   if (t->outer == NULL) atomic_store_explicit(&s->transaction_owner, 0, memory_order_release);
   return t;
 }
@@ -74,16 +90,22 @@ static void release_kept(space *sp) {
   }
 }
 
+static __attribute__((noinline)) void commit_moment(const kevy_store *s, space *sp, moment *start) {
+  snapshot_close(start);
+  if (sp->transactions == 0) release_kept(sp);
+  if (sp == s->sp || sp->transactions != 0) snapshot_collect(sp);
+  else space_abandon(sp); /* it was cleared inside */
+}
+
 kevy_status transaction_commit(kevy_store *s) {
   if (s->transaction == NULL) return KEVY_ETRANSACTION;
   transaction *t = transaction_pop(s);
   space *sp = t->sp;
   if (effect_kept(s)) effect_release(s);
-  snapshot_close(t->start);
-  if (--sp->transactions == 0) release_kept(sp);
-  if (sp == s->sp || sp->transactions != 0) snapshot_collect(sp);
-  else space_abandon(sp); /* it was cleared inside */
-  free(t);
+  sp->transactions--;
+  if (LIKELY(sp->light != NULL)) light_commit(sp);
+  else commit_moment(s, sp, t->start);
+  transaction_free(s, t);
   return KEVY_OK;
 }
 
@@ -253,7 +275,7 @@ static void undo_space(kevy_store *s, transaction *t) {
   if (inside) return;
   snapshot_close(t->start);
   snapshot_collect(sp);
-  free(t);
+  transaction_free(s, t);
 }
 
 /* Under a store that was cleared inside, its old space comes back. */
@@ -273,6 +295,12 @@ kevy_status transaction_rollback(kevy_store *s) {
   if (effect_kept(s)) {
     effect_back(s, t->effects);
     effect_release(s);
+  }
+  if (t->sp->light != NULL) {
+    t->sp->transactions--;
+    light_undo(t->sp);
+    transaction_free(s, t);
+    return KEVY_OK;
   }
   if (t->sp != s->sp) undo_clear(s, t->sp);
   undo_space(s, t);

@@ -20,6 +20,8 @@
  * Snapshots and iterators opened inside survive a rollback: while one of them lives, what was born inside is kept whole, as
  * is the moment it began at, and goes when the last is released (transaction_left).
  *
+ * While nothing needs the moment, it is not opened (light.h).
+ *
  * Belongs to the thread that began it. Callers hold the store's lock. */
 #ifndef KEVY_TRANSACTION_H
 #define KEVY_TRANSACTION_H
@@ -27,16 +29,29 @@
 #include "effect.h"
 #include "store.h"
 
+/* A key written by a light transaction (light.h). */
+typedef struct light_write {
+  ref block;       /* its entry now */
+  uint64_t hash;
+  uint64_t *slot;  /* where another one, or none, was before; NULL: it was this one, and its bytes were others */
+  uint64_t before; /* what the slot held, 0 for a free one; of the same entry, its kinds */
+  char bytes[32];  /* and its value */
+} light_write;
+
+#define LIGHT_WRITES 4
+
 typedef struct transaction {
   struct transaction *outer; /* the one around it; of undone ones, the next */
   space *sp;                 /* what it began in */
-  moment *start;
+  moment *start; /* NULL while it is light */
   ref kept;                  /* graves kept before it; of an undone one, those that it kept */
   ref wheel;
   uint64_t timer_bytes;
   uint64_t expired, evicted;
   uint32_t readies;
   effect_mark effects;       /* of a store with a log: what it had noted */
+  uint32_t writes; /* in the log */
+  light_write log[LIGHT_WRITES];
   /* Once it was rolled back while moments from inside it live: */
   table keys, timers;        /* what was the present then */
   moment *inside;            /* those moments, newest first, by older */
@@ -45,6 +60,9 @@ typedef struct transaction {
 
 /* Begins one, inside the one that is open, if any. KEVY_EREADONLY, KEVY_EOOM. O(1). */
 kevy_status transaction_begin(kevy_store *s);
+
+/* Opens the moment that t goes back to: now. False: no memory. */
+bool transaction_hold(space *sp, transaction *t, int64_t now);
 
 /* Ends the innermost. KEVY_ETRANSACTION: none is open. */
 kevy_status transaction_commit(kevy_store *s);

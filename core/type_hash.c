@@ -8,6 +8,7 @@
 #include "effect.h"
 #include "expire.h"
 #include "hashing.h"
+#include "light.h"
 #include "members.h"
 #include "number.h"
 #include "timers.h"
@@ -1172,6 +1173,7 @@ static int64_t hash_shed_large(kevy_store *s, probe *p, int64_t now, uint32_t *i
 int64_t hash_shed(kevy_store *s, probe *p, int64_t now, uint32_t *items) {
   int64_t soonest = hash_soonest(s, p->live);
   if (soonest > now) return soonest;
+  if (UNLIKELY(s->sp->light != NULL) && !light_settle(s, p->hash, &p->slot)) return now + 1000;
   s->sp->written = true;
   return entry_is_large(p->live) ? hash_shed_large(s, p, now, items) : hash_shed_small(s, p, now, items);
 }

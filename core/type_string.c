@@ -6,6 +6,7 @@
 
 #include "blob.h"
 #include "expire.h"
+#include "light.h"
 #include "number.h"
 #include "probe.h"
 #include "type_hash.h"
@@ -224,15 +225,33 @@ FLAT entry *string_guess_quick(const kevy_store *s, const char *key, size_t klen
   return table_guess(s->base, table_home(s->base, s->keys, *hash), *hash, absent);
 }
 
-FLAT bool string_overwrite_quick(kevy_store *s, entry *e, const char *key, size_t klen, const kevy_value *value) {
+static FLAT bool is_overwritten(const kevy_store *s, const entry *e, const char *key, size_t klen, size_t len) {
+  return LIKELY(entry_flags(e) == (ENTRY_PLAIN | s->access)) && is_key_quick(e, key, klen) && e->vlen == len;
+}
+
+static FLAT void overwrite_quick(kevy_store *s, entry *e, size_t klen, const kevy_value *value) {
   size_t len = value->len;
   if (len - 8 > 24) __builtin_unreachable();
-  if (UNLIKELY(entry_flags(e) != (ENTRY_PLAIN | s->access)) || !is_key_quick(e, key, klen) || e->vlen != len)
-    return false;
   s->sp->written = true;
   s->until_pay--;
   e->kinds = (uint8_t)((e->kinds & 0x30u) | value->kind);
   bytes_move((char *)(e + 1) + klen, value->as.ptr, len);
+}
+
+FLAT bool string_overwrite_quick(kevy_store *s, entry *e, const char *key, size_t klen, const kevy_value *value) {
+  if (value->len - 8 > 24) __builtin_unreachable();
+  if (!is_overwritten(s, e, key, klen, value->len)) return false;
+  overwrite_quick(s, e, klen, value);
+  return true;
+}
+
+FLAT bool string_overwrite_light(kevy_store *s, const char *key, size_t klen, const kevy_value *value) {
+  if (s->until_pay <= 1 || s->lent != 0 || value->kind > KEVY_TEXT || value->len - 8 > 24) return false;
+  uint64_t hash;
+  bool absent;
+  entry *e = string_guess_quick(s, key, klen, &hash, &absent);
+  if (e == NULL || !is_overwritten(s, e, key, klen, value->len) || !light_note(s->sp, hash, e)) return false;
+  overwrite_quick(s, e, klen, value);
   return true;
 }
 
@@ -397,7 +416,7 @@ static FLAT bool set_plain(kevy_store *s, const char *key, size_t klen, uint64_t
 
 kevy_status string_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
                        int64_t deadline, uint32_t flags, kevy_value *old) {
-  kevy_status status = store_write(s);
+  kevy_status status = store_write_as(s, deadline == KEVY_NO_TTL && !(flags & KEVY_KEEPTTL));
   if (UNLIKELY(status != KEVY_OK) || UNLIKELY((status = check_key(klen)) != KEVY_OK)) return status;
   uint64_t hash = probe_hash(s, key, klen);
   if (old == NULL && (flags & ~KEVY_TEXT_KEY) == 0 &&
@@ -457,7 +476,7 @@ kevy_status string_getex(kevy_store *s, const char *key, size_t klen, int64_t de
 
 /* Finds a string for a change: absent is KEVY_OK with p->live NULL. */
 static kevy_status find_for_change(kevy_store *s, probe *p, const char *key, size_t klen) {
-  kevy_status status = store_write(s);
+  kevy_status status = store_write_light(s);
   if (status != KEVY_OK || (status = check_key(klen)) != KEVY_OK) return status;
   probe_find(s, p, key, klen);
   return p->live == NULL || is_string(p->live) || hash_pass_over(s, p) ? KEVY_OK : KEVY_EWRONGTYPE;

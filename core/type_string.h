@@ -26,10 +26,13 @@ kevy_status string_copy_quick(kevy_store *s, const char *key, size_t klen, char 
  * plain one of this key is overwritten by a value of its length, or a new one added. False: take the long way, nothing was
  * done. */
 bool string_quiet(const kevy_store *s, const kevy_value *value);
-entry *string_guess_quick(const kevy_store *s, const char *key, size_t klen, uint64_t *hash, bool *absent);
-bool string_overwrite_quick(kevy_store *s, entry *e, const char *key, size_t klen, const kevy_value *value);
+struct entry *string_guess_quick(const kevy_store *s, const char *key, size_t klen, uint64_t *hash, bool *absent);
+bool string_overwrite_quick(kevy_store *s, struct entry *e, const char *key, size_t klen, const kevy_value *value);
 bool string_add_quick(kevy_store *s, uint64_t hash, const char *key, size_t klen, uint32_t key_kind,
                       const kevy_value *value);
+
+/* The same in a light transaction, in one step; it adds nothing. */
+bool string_overwrite_light(kevy_store *s, const char *key, size_t klen, const kevy_value *value);
 
 /* Where they go on when their first guess fails, under a hash they have, and from an entry that has a deadline or is
  * yet to be marked as read. Errors are noted. */

@@ -564,6 +564,128 @@ static void test_no_memory(void) {
   }
 }
 
+/* ---- light ones ---- */
+
+enum { LIGHT_KEYS = 8 };
+
+/* Names of 8 to 16 bytes, so that short values take the straight way. */
+static kevy_status set_light(kevy_store *s, int k, size_t len) {
+  char name[24], bytes[3000];
+  memset(bytes, 'a' + roll(26), len);
+  kevy_value v = kevy_bytes(bytes, len);
+  int klen = snprintf(name, sizeof name, "light:%05d", k);
+  return kevy_set(s, name, (size_t)klen, &v, KEVY_NO_TTL, 0, NULL);
+}
+
+static void step_light(kevy_store *s) {
+  static const size_t lengths[] = {8, 8, 8, 20, 32, 100, 2500};
+  int k = roll(LIGHT_KEYS);
+  switch (roll(12)) {
+    case 0: say(s, "INCR light:1000%d", k % 3); break;
+    case 1: say(s, "APPEND light:2000%d xyz", k % 3); break;
+    case 2: say(s, "GET light:%05d", k); break;
+    case 3: say(s, "SET light:%05d other%d GET", k, k); break;
+    default: set_light(s, k + (roll(4) == 0 ? 20 : 0), lengths[roll(7)]);
+  }
+}
+
+/* What makes it open its moment. */
+static void step_heavy(kevy_store *s, kevy_store **held) {
+  int k = roll(LIGHT_KEYS);
+  switch (roll(10)) {
+    case 0: say(s, "PEXPIRE light:%05d 5000", k); break;
+    case 1: say(s, "DEL light:%05d", k); break;
+    case 2: say(s, "HSET light:hash f%d v", k); break;
+    case 3: say(s, "SET light:%05d x PX 9000", k); break;
+    case 4: say(s, "SADD light:%05d x", k + 20); break;
+    case 5: say(s, "RENAME light:%05d light:%05d", k, k + 20); break;
+    case 6: if (*held == NULL) (void)kevy_snapshot(s, held); break; /* out of memory: none */
+    case 7: say(s, "MSET light:%05d a light:%05d b", k, k + 1); break;
+    case 8: say(s, "FLUSHALL"); break;
+    default:
+      if (kevy_begin(s) != KEVY_OK) break;
+      step_light(s);
+      CHECK((roll(2) ? kevy_commit(s) : kevy_rollback(s)) == KEVY_OK);
+  }
+}
+
+static uint64_t print_light(kevy_store *s) {
+  uint64_t h = fingerprint_key(s, 1, 'x', 0);
+  kevy_iter *all;
+  kevy_value key;
+  uint64_t sum = 0;
+  REQUIRE(kevy_iter_open(s, NULL, 0, KEVY_TYPE_NONE, &all) == KEVY_OK);
+  while (kevy_iter_next(all, &key, NULL) == KEVY_OK) {
+    char name[24];
+    const char *bytes;
+    size_t len;
+    int64_t ttl = 0;
+    kevy_value argv[2] = {kevy_bytes("DUMP", 4), key};
+    memcpy(name, key.as.ptr, key.len);
+    argv[1].as.ptr = name;
+    CHECK(kevy_call_resp(s, 2, argv, scratch_reply, &bytes, &len) == KEVY_OK);
+    uint64_t one = mixed(mixed(h, name, key.len), bytes, len);
+    (void)kevy_ttl(s, name, key.len, &ttl);
+    sum += mixed(one, &ttl, sizeof ttl);
+  }
+  kevy_iter_close(all);
+  return sum;
+}
+
+/* Few writes a transaction, so that most end without a moment; whatever it turns into, and wherever an allocation fails, a
+ * rollback leaves what was there, and a snapshot from inside sees what was written. */
+static void test_light(size_t rounds) {
+  kevy_store *s = open_store(0), *held = NULL;
+  for (int k = 0; k < LIGHT_KEYS; k++) set_light(s, k, 8);
+  for (size_t i = 0; i < rounds; i++) {
+    bool fails = roll(4) == 0, commit = roll(3) == 0;
+    drain_all(s);
+    uint64_t print = print_light(s), inside = print;
+    drain_all(s);
+    uint64_t used = kevy_used_memory(s);
+    REQUIRE(kevy_begin(s) == KEVY_OK);
+    CHECK(s->sp->light != NULL);
+    if (fails) {
+      kevy_debug_fail_alloc(s, 1 + (uint64_t)roll(12));
+      fail_malloc_in = (unsigned long)roll(3);
+    }
+    for (int n = roll(7); n > 0; n--) {
+      step_light(s);
+      if (roll(12) == 0) step_heavy(s, &held);
+    }
+    kevy_debug_fail_alloc(s, 0);
+    fail_malloc_in = 0;
+    if (commit) inside = print_light(s);
+    if (held != NULL && roll(2) == 0) CHECK(print_light(held) != 0 || held->keys->count == 0);
+    REQUIRE((commit ? kevy_commit(s) : kevy_rollback(s)) == KEVY_OK);
+    kevy_close(held);
+    held = NULL;
+    check_store(s);
+    CHECK(print_light(s) == inside);
+    drain_all(s);
+    if (!commit && !CHECK(kevy_used_memory(s) == used))
+      fprintf(stderr, "round %zu: used %llu, was %llu\n", i, (unsigned long long)kevy_used_memory(s), (unsigned long long)used);
+    CHECK(s->sp->light == NULL && s->sp->newest == 0 && s->sp->transactions == 0);
+  }
+  kevy_close(s);
+}
+
+/* A value that was read inside is good as an argument of what opens the moment. */
+static void test_borrowed(void) {
+  kevy_store *s = open_store(0);
+  kevy_value v;
+  set_light(s, 1, 8);
+  REQUIRE(kevy_begin(s) == KEVY_OK);
+  say(s, "SET light:00001 newbytes");
+  REQUIRE(kevy_get(s, "light:00001", 11, &v) == KEVY_OK);
+  CHECK(kevy_set(s, "light:00002", 11, &v, 1000, 0, NULL) == KEVY_OK);
+  CHECK(s->sp->light == NULL);
+  CHECK(kevy_get(s, "light:00002", 11, &v) == KEVY_OK && v.len == 8 && memcmp(v.as.ptr, "newbytes", 8) == 0);
+  REQUIRE(kevy_rollback(s) == KEVY_OK);
+  CHECK(kevy_get(s, "light:00002", 11, &v) == KEVY_MISSING);
+  kevy_close(s);
+}
+
 /* ---- threads ---- */
 
 enum { WRITERS = 3, ROUNDS = 200 };
@@ -719,6 +841,8 @@ int main(void) {
   test_random(scaled(20000, 2000), true);
   for (int i = 0; i < 4; i++) test_random(scaled(10000, 1000), false);
   test_no_memory();
+  test_light(scaled(6000, 600));
+  test_borrowed();
   test_threads();
   test_beside();
   test_fork();
