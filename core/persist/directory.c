@@ -182,7 +182,7 @@ static kevy_status directory_set_aside(const directory_opening *g, size_t i) {
     if (error != 0 && error != ENOENT) return directory_fail(g, error, "rename", path);
   }
   d->files.count = i + 1;
-  int error = manifest_write(d->path, &d->files);
+  int error = manifest_write(d->path, &d->files, NULL);
   return error == 0 ? KEVY_OK : directory_fail(g, error, "write", "the manifest");
 }
 
@@ -306,7 +306,7 @@ static kevy_status directory_begin(const directory_opening *g) {
   if (error != 0) return directory_fail(g, error, "make", first.name);
   (void)file_close(fd);
   d->files.incr[d->files.count++] = first;
-  error = manifest_write(d->path, &d->files);
+  error = manifest_write(d->path, &d->files, NULL);
   return error == 0 ? KEVY_OK : directory_fail(g, error, "write", "the manifest");
 }
 
@@ -414,7 +414,7 @@ static int directory_prepare(struct directory *d) {
   int error = d->files.count < MANIFEST_FILES ? directory_make_incr(d, &d->next, &d->next_fd) : EMFILE;
   if (error != 0 || d->mending) return error;
   d->files.incr[d->files.count++] = d->next;
-  if ((error = manifest_write(d->path, &d->files)) != 0) d->files.count--;
+  if ((error = manifest_write(d->path, &d->files, NULL)) != 0) d->files.count--;
   return error;
 }
 
@@ -425,11 +425,10 @@ static int directory_replace(struct directory *d, const manifest_file *base) {
   d->files.base = *base;
   d->files.incr[0] = d->next;
   d->files.count = 1;
-  int error = manifest_write(d->path, &d->files);
-  if (error != 0) {
-    d->files = before;
-    return error;
-  }
+  bool placed;
+  int error = manifest_write(d->path, &d->files, &placed);
+  if (!placed) d->files = before;
+  if (error != 0) return error; /* a power cut may bring either back: all files of both stay */
   if (before.based) directory_remove(d, before.base.name);
   for (size_t i = 0; i < before.count; i++)
     if (strcmp(before.incr[i].name, d->next.name) != 0) directory_remove(d, before.incr[i].name);
@@ -450,7 +449,8 @@ static int directory_write_base(struct directory *d) {
   }
   if (o.error == 0) o.error = directory_replace(d, &base);
   if (o.error != 0) {
-    directory_remove(d, base.name);
+    bool named = d->files.based && strcmp(d->files.base.name, base.name) == 0;
+    if (!named) directory_remove(d, base.name);
     return o.error;
   }
   if (file_open(path, O_RDONLY, 0, &fd) == 0) {

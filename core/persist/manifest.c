@@ -93,7 +93,7 @@ static size_t manifest_print(char *to, size_t room, const manifest_file *f, char
   return (size_t)snprintf(to, room, "file %s seq %" PRIu64 " type %c\n", f->name, f->seq, type);
 }
 
-int manifest_write(const char *dir, const manifest *m) {
+int manifest_write(const char *dir, const manifest *m, bool *placed) {
   char path[MANIFEST_PATH], temporary[MANIFEST_PATH], text[(MANIFEST_FILES + 1) * (MANIFEST_FILE_NAME + 40)];
   size_t len = 0;
   if (m->based) len += manifest_print(text, sizeof text, &m->base, 'b');
@@ -102,8 +102,8 @@ int manifest_write(const char *dir, const manifest *m) {
   manifest_path(dir, "temp-" MANIFEST_NAME ".manifest", temporary);
   int error = manifest_put(temporary, text, len);
   if (error == 0) error = file_rename(temporary, path);
-  if (error == 0) error = file_sync_directory(path);
-  return error;
+  if (placed != NULL) *placed = error == 0;
+  return error == 0 ? file_sync_directory(path) : error;
 }
 
 /* ---- names ---- */

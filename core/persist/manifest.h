@@ -32,8 +32,8 @@ typedef struct manifest {
 /* Reads DIR's manifest. 0, ENOENT: there is none, EINVAL: it is not one; another errno. */
 int manifest_read(const char *dir, manifest *m);
 
-/* Replaces it. */
-int manifest_write(const char *dir, const manifest *m);
+/* Replaces it. *placed: the new one is there, even where an error follows, since it may not survive a power cut. May be NULL. */
+int manifest_write(const char *dir, const manifest *m, bool *placed);
 
 /* The path of one of the files, of length 0 when it is too long. */
 #define MANIFEST_PATH 4096
