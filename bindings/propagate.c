@@ -182,15 +182,13 @@ static void propagate_expire_key(void *context, const kevy_value *key) {
   if (probe_find(s, &p, key->as.ptr, key->len) == NULL && p.slot != NULL) probe_remove(s, &p);
 }
 
-/* Among several keys, one that has expired and still lies there would be met by a replay: they go first, and time stands
- * still for the command. */
-static void propagate_stop_time(command_call *c) {
+/* Among several keys, one that has expired and still lies there would be met by a replay: they go first. */
+static void propagate_expire_keys(command_call *c) {
   kevy_store *s = c->store;
   if (LIKELY(s->sp->wheel == 0) || store_writable(s) != KEVY_OK) return;
   const kevy_command_row *row = &c->row->about;
   bool single = row->first_key == row->last_key && row->first_key != 0;
   if (single && strstr(row->flags, "movablekeys") == NULL) return;
-  effect_stop_time(s);
   command_each_key(c->row, c->argc, c->argv, propagate_expire_key, s);
 }
 
@@ -205,7 +203,7 @@ void propagate_command(command_call *c) {
   const propagate_rule *rule = propagate_rule_of(c);
   bool fine = true;
   effect_begin(s);
-  propagate_stop_time(c);
+  propagate_expire_keys(c);
   if (rule == NULL) effect_stage(s, c->argc, propagate_args(c));
   else if (rule->after != NULL) fine = effect_describe(s, rule->after, c->argc, propagate_args(c));
   s->effects->plain = false;

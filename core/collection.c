@@ -67,7 +67,8 @@ static FLAT bool collection_find_recent(kevy_store *s, probe *p, const char *key
 }
 
 static FLAT void collection_remember(kevy_store *s, const probe *p) {
-  if ((entry_flags(p->live) & (ENTRY_CONTENT | ENTRY_TTL | ENTRY_WIDE)) == ENTRY_NODE)
+  if ((entry_flags(p->live) & (ENTRY_CONTENT | ENTRY_TTL | ENTRY_WIDE)) != ENTRY_NODE) return;
+  if (entry_type(p->live) != KEVY_TYPE_HASH || LIKELY(!hash_has_deadlines(s->base, p->live)))
     s->recent = (store_recent){p->klen, s->sp->larges_gone, p->live, p->slot, *p->slot, p->hash};
 }
 
@@ -78,14 +79,12 @@ kevy_status collection_read(kevy_store *s, probe *p, const char *key, size_t kle
   }
   if (probe_read(s, p, key, klen) == NULL) return KEVY_MISSING;
   collection_remember(s, p);
-  if (LIKELY(entry_type(p->live) == type)) return KEVY_OK;
-  return hash_pass_over(s, p) ? KEVY_MISSING : KEVY_EWRONGTYPE;
+  return LIKELY(entry_type(p->live) == type) ? KEVY_OK : KEVY_EWRONGTYPE;
 }
 
 kevy_status collection_read_kept(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type) {
   if (probe_read_hashed(s, p, key, klen, probe_hash(s, key, klen)) == NULL) return KEVY_MISSING;
-  if (entry_type(p->live) == type) return KEVY_OK;
-  return hash_pass_over(s, p) ? KEVY_MISSING : KEVY_EWRONGTYPE;
+  return entry_type(p->live) == type ? KEVY_OK : KEVY_EWRONGTYPE;
 }
 
 kevy_status collection_write(kevy_store *s, probe *p, const char *key, size_t klen, int32_t type) {
@@ -95,7 +94,7 @@ kevy_status collection_write(kevy_store *s, probe *p, const char *key, size_t kl
   if (collection_find_recent(s, p, key, klen, type)) return KEVY_OK;
   if (probe_find(s, p, key, klen) == NULL) return KEVY_OK;
   collection_remember(s, p);
-  return LIKELY(entry_type(p->live) == type) || hash_pass_over(s, p) ? KEVY_OK : KEVY_EWRONGTYPE;
+  return LIKELY(entry_type(p->live) == type) ? KEVY_OK : KEVY_EWRONGTYPE;
 }
 
 /* ---- small values ---- */

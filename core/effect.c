@@ -138,6 +138,7 @@ void effect_begin(kevy_store *s) {
   e->staged = e->len;
   e->staged_records = 0;
   s->touched = false;
+  if (UNLIKELY(s->sp->wheel != 0)) effect_stop_time(s);
 }
 
 void effect_stop_time(kevy_store *s) {
@@ -162,7 +163,10 @@ bool effect_describe(kevy_store *s, effect_after after, size_t argc, const kevy_
   size_t bytes = argc * sizeof *argv; /* plain ones are all strings */
   for (size_t i = 0; i < argc; i++) bytes += argv[i].kind <= KEVY_TEXT ? argv[i].len : 0;
   kevy_value *copy = malloc(bytes != 0 ? bytes : 1);
-  if (copy == NULL) return false;
+  if (copy == NULL) {
+    effect_end(s, KEVY_EOOM);
+    return false;
+  }
   char *to = (char *)(copy + argc);
   for (size_t i = 0; i < argc; i++) {
     copy[i] = argv[i];

@@ -61,7 +61,8 @@ static inline bool effect_kept(const kevy_store *s) { return UNLIKELY(s->effects
 
 /* ---- a call ---- */
 
-/* Begins to note what a write does. */
+/* Begins to note what a write does. Where there are deadlines, time stands still to its end: what it found alive does not
+ * expire while it is noted. */
 void effect_begin(kevy_store *s);
 
 /* Lets time stand still from here to the call's end. */
@@ -71,7 +72,7 @@ void effect_stop_time(kevy_store *s);
 void effect_stage(kevy_store *s, size_t argc, const kevy_value *argv);
 void effect_stage_hidden(kevy_store *s, size_t argc, const kevy_value *argv);
 
-/* Has the call described after it. False: no memory. */
+/* Has the call described after it. False: no memory, and the call is over. */
 bool effect_describe(kevy_store *s, effect_after after, size_t argc, const kevy_value *argv);
 
 /* Ends it: what is staged stands when the call did something (KEVY_OK, and something was touched), else it goes. */

@@ -7,46 +7,18 @@
 #include "type_hash.h"
 #include "type_list.h"
 
-#define WAKE_ITEMS 128
-
-/* A hash all of whose fields are due is no key: the one that was found sheds them. The caller's key, which may have
- * been lent by what goes, is not read any more. */
-static void wake_found(kevy_store *s, probe *p) {
-  if (LIKELY(s->sp->timers.count == 0) || s->frozen != NULL || s->clock.still) return;
-  if (p->live == NULL || entry_type(p->live) != KEVY_TYPE_HASH) return;
-  uint32_t items = WAKE_ITEMS;
-  (void)hash_shed(s, p, store_now(s), &items);
-  if (p->live != NULL) p->slot = table_find_ref(s->base, s->keys, p->hash, (ref)((char *)p->live - s->base));
-}
-
-/* The live entry of a key that is only looked at, or replaced whole. */
-static const entry *find_live(kevy_store *s, probe *p, const char *key, size_t klen) {
-  probe_find(s, p, key, klen);
-  (void)hash_pass_over(s, p);
-  return p->live;
-}
-
 kevy_status keyspace_delete(kevy_store *s, const char *key, size_t klen) {
   kevy_status status = store_write(s);
   if (status != KEVY_OK) return status;
   probe p;
-  probe_find(s, &p, key, klen);
-  wake_found(s, &p);
-  bool live = p.live != NULL;
+  bool live = probe_find(s, &p, key, klen) != NULL;
   if (p.slot != NULL) probe_remove(s, &p);
   return live ? KEVY_OK : KEVY_MISSING;
 }
 
-/* The same for those that wait to be woken, where any key may be met. */
-static void wake_hashes(kevy_store *s) {
-  if (UNLIKELY(s->sp->timers.count != 0) && s->frozen == NULL) (void)expire_slice(s, 128, NULL);
-}
-
 kevy_status keyspace_exists(kevy_store *s, const char *key, size_t klen) {
   probe p;
-  probe_find(s, &p, key, klen);
-  wake_found(s, &p);
-  if (p.live != NULL) return KEVY_OK;
+  if (probe_find(s, &p, key, klen) != NULL) return KEVY_OK;
   probe_missed(s, &p);
   return KEVY_MISSING;
 }
@@ -59,16 +31,14 @@ kevy_status keyspace_touch(kevy_store *s, const char *key, size_t klen) {
 kevy_status keyspace_type(kevy_store *s, const char *key, size_t klen, int32_t *type) {
   probe p;
   *type = KEVY_TYPE_NONE;
-  probe_find(s, &p, key, klen);
-  wake_found(s, &p);
-  if (p.live == NULL) return KEVY_MISSING;
+  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
   *type = entry_type(p.live);
   return KEVY_OK;
 }
 
 kevy_status keyspace_form(kevy_store *s, const char *key, size_t klen, int32_t *type, bool *large) {
   probe p;
-  if (find_live(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
   *type = entry_type(p.live);
   *large = entry_is_large(p.live);
   if (*type == KEVY_TYPE_LIST) *large = !list_is_packed(s->base, p.live);
@@ -105,8 +75,8 @@ kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const c
   if (status != KEVY_OK) return status;
   if (tolen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
   probe source, target;
-  if (find_live(s, &source, key, klen) == NULL) return KEVY_MISSING;
-  bool exists = find_live(s, &target, to, tolen) != NULL;
+  if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
+  bool exists = probe_find(s, &target, to, tolen) != NULL;
   if (exists && (flags & KEVY_NX)) return KEVY_UNMET;
   if (target.slot == source.slot) return KEVY_OK;
   /* What removing the source will take comes first, so that after the put nothing does. */
@@ -133,8 +103,8 @@ kevy_status keyspace_copy(kevy_store *s, const char *key, size_t klen, const cha
   if (tolen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
   if (klen == tolen && (klen == 0 || memcmp(key, to, klen) == 0)) return KEVY_EARG;
   probe source, target;
-  if (find_live(s, &source, key, klen) == NULL) return KEVY_MISSING;
-  if (find_live(s, &target, to, tolen) != NULL && !(flags & KEVY_REPLACE)) return KEVY_UNMET;
+  if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
+  if (probe_find(s, &target, to, tolen) != NULL && !(flags & KEVY_REPLACE)) return KEVY_UNMET;
   if (!hash_arm(s, source.live, &target)) return KEVY_EOOM;
   return entry_is_large(source.live) ? put_clone(s, &source, &target, flags)
                                      : put_elsewhere(s, &source, &target, flags);
@@ -155,18 +125,17 @@ static const entry *first_live(kevy_store *s) {
   ref r;
   while ((r = table_next(s->base, s->keys, &walk)) != 0) {
     const entry *e = mem_ptr(s->base, r);
-    if (!probe_expired(s, e)) return e;
+    if (!probe_gone(s, e)) return e;
   }
   return NULL;
 }
 
 kevy_status keyspace_random(kevy_store *s, kevy_value *key) {
-  wake_hashes(s);
   for (int tries = 0; tries < 100; tries++) {
     ref r = table_random(s->base, s->keys, store_random, s);
     if (r == 0) return KEVY_MISSING;
     const entry *e = mem_ptr(s->base, r);
-    if (probe_expired(s, e)) continue;
+    if (probe_gone(s, e)) continue;
     key_value(e, key);
     return KEVY_OK;
   }
@@ -183,7 +152,6 @@ kevy_status keyspace_clear(kevy_store *s) {
 
 typedef struct scan_step {
   kevy_store *s;
-  int64_t now;
   keyspace_visit visit;
   void *context;
 } scan_step;
@@ -191,7 +159,7 @@ typedef struct scan_step {
 static void scan_entry(void *context, ref block) {
   const scan_step *step = context;
   const entry *e = mem_ptr(step->s->base, block);
-  if (probe_expired(step->s, e) || hash_is_over(step->s->base, e, step->now)) return;
+  if (probe_gone(step->s, e)) return;
   kevy_value key;
   key_value(e, &key);
   step->visit(step->context, &key, entry_type(e));
@@ -199,13 +167,13 @@ static void scan_entry(void *context, ref block) {
 
 void keyspace_scan(kevy_store *s, uint64_t *cursor, uint64_t count, keyspace_visit visit,
                    void *context) {
-  scan_step step = {s, store_due_time(s), visit, context};
+  scan_step step = {s, visit, context};
   table_scan(s->base, s->keys, cursor, count, scan_entry, &step);
 }
 
 kevy_status keyspace_deadline(kevy_store *s, const char *key, size_t klen, int64_t *deadline) {
   probe p;
-  if (find_live(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
   *deadline = entry_deadline(p.live);
   return KEVY_OK;
 }
@@ -215,7 +183,7 @@ kevy_status keyspace_expire(kevy_store *s, const char *key, size_t klen, int64_t
   kevy_status status = store_write(s);
   if (status != KEVY_OK) return status;
   probe p;
-  if (find_live(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
   int64_t before = entry_deadline(p.live);
   if (deadline == KEVY_NO_TTL && before == KEVY_NO_TTL) return KEVY_UNMET;
   if (!expire_allowed(before, deadline, flags)) return KEVY_UNMET;
@@ -224,7 +192,7 @@ kevy_status keyspace_expire(kevy_store *s, const char *key, size_t klen, int64_t
 
 kevy_status keyspace_memory_usage(kevy_store *s, const char *key, size_t klen, uint64_t *bytes) {
   probe p;
-  if (find_live(s, &p, key, klen) == NULL) return KEVY_MISSING;
+  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
   *bytes = node_entry_bytes(s->sp, (ref)((char *)p.live - s->base)) +
            collection_bytes(s->base, p.live);
   return KEVY_OK;

@@ -18,12 +18,20 @@ FLAT uint64_t probe_hash_short(const kevy_store *s, const char *key, size_t klen
   return hash_bytes(s->sp->secret, key, klen);
 }
 
+/* True of a hash all of whose fields are due. */
+static inline bool probe_is_over(kevy_store *s, const entry *e) {
+  return entry_type(e) == KEVY_TYPE_HASH && UNLIKELY(hash_has_deadlines(s->base, e)) &&
+         hash_is_over(s->base, e, store_due_time(s));
+}
+
+bool probe_gone(kevy_store *s, const entry *e) { return probe_expired(s, e) || probe_is_over(s, e); }
+
 /* Fills a probe from what was found. */
 static FLAT entry *probe_found(kevy_store *s, probe *p, const char *key, size_t klen, uint64_t hash, uint64_t *slot) {
   *p = (probe){key, klen, hash, slot, NULL};
   if (slot == NULL) return NULL;
   entry *e = mem_ptr(s->base, slot_ref(*slot));
-  if (!probe_expired(s, e)) p->live = e;
+  if (!probe_expired(s, e) && !probe_is_over(s, e)) p->live = e;
   return p->live;
 }
 
@@ -109,17 +117,12 @@ static COLD void forget_timer(kevy_store *s, ref block, ref next, uint64_t hash)
   timers_forget(s, entry_key(e), entry_klen(e), hash);
 }
 
-static bool has_passed(kevy_store *s, const entry *e) {
-  return probe_expired(s, e) || hash_is_over(s->base, e, store_due_time(s));
-}
-
-/* An expired key that gives way to a new value went first. A hash that is written to keeps the fields that are due. */
-static COLD void note_expired(kevy_store *s, const entry *old, const entry *now) {
-  bool same = entry_type(old) == KEVY_TYPE_HASH && entry_type(now) == KEVY_TYPE_HASH;
-  if (same ? probe_expired(s, old) : has_passed(s, old)) effect_removed(s, entry_key(old), entry_klen(old));
+/* An expired key that gives way to a new value went first. */
+static COLD void note_replaced(kevy_store *s, const entry *old) {
+  if (probe_gone(s, old)) effect_removed(s, entry_key(old), entry_klen(old));
 }
 static COLD void note_removed(kevy_store *s, const entry *e) {
-  if (has_passed(s, e)) effect_removed(s, entry_key(e), entry_klen(e));
+  if (probe_gone(s, e)) effect_removed(s, entry_key(e), entry_klen(e));
   else effect_taken(s, entry_key(e), entry_klen(e));
 }
 
@@ -133,7 +136,7 @@ void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
   s->touched = true;
   if (before != 0) {
     ref old = slot_ref(before);
-    if (effect_kept(s)) note_expired(s, mem_ptr(s->base, old), mem_ptr(s->base, block));
+    if (effect_kept(s)) note_replaced(s, mem_ptr(s->base, old));
     if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
     if (UNLIKELY(s->sp->timers.count != 0)) forget_timer(s, old, block, hash);
     release_large(s, old, block);

@@ -1,8 +1,9 @@
 /* probe: one lookup of a key, kept, so that an operation never looks the same key up twice.
  *
- * An operation finds its key once, decides, and then puts or removes through the probe. An expired
- * entry counts as absent (`live` is NULL) but its slot is kept: putting replaces it, so arguments that
- * borrow from it stay readable until the new entry is built.
+ * An operation finds its key once, decides, and then puts or removes through the probe. An entry that
+ * has expired, or holds a hash all of whose fields have, counts as absent (`live` is NULL) but its slot
+ * is kept: putting replaces it, so arguments that borrow from it stay readable until the new entry is
+ * built.
  *
  * A probe is good until the next put, remove or upkeep. Writers have called store_write. */
 #ifndef KEVY_PROBE_H
@@ -64,6 +65,9 @@ void probe_forget(kevy_store *s, probe *p);
 
 /* Removes an entry that has expired. */
 void probe_expire(kevy_store *s, ref block);
+
+/* True when the key is gone, though nothing took it away yet: its deadline has come, or those of all fields of its hash. */
+bool probe_gone(kevy_store *s, const entry *e);
 
 /* True when the entry's deadline has come. */
 static inline bool probe_expired(kevy_store *s, const entry *e) {

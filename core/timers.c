@@ -70,7 +70,8 @@ void timers_ring(kevy_store *s, ref timer, uint32_t *items) {
   int64_t next = INT64_MAX;
   s->sp->ringing = timer;
   probe_find(s, &p, entry_key(e), entry_klen(e));
-  if (p.live != NULL && entry_type(p.live) == KEVY_TYPE_HASH) next = hash_shed(s, &p, store_now(s), items);
+  if (p.live == NULL && p.slot != NULL) probe_remove(s, &p);
+  else if (p.live != NULL && entry_type(p.live) == KEVY_TYPE_HASH) next = hash_shed(s, &p, store_now(s), items);
   s->sp->ringing = 0;
   if (next != INT64_MAX) expire_move(s, timer, next);
   else timers_remove(s, p.hash, timers_find(s, entry_key(e), entry_klen(e), p.hash));

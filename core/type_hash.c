@@ -322,6 +322,7 @@ static bool hash_wheel_prepare(kevy_store *s, hash_large *h) {
   wheel_start(mem_ptr(s->base, r), store_now(s));
   h->wheel = r;
   h->next_due = INT64_MAX;
+  store_forget_recent(s); /* a hash with deadlines may be over the next time */
   h->k.c.bytes += mem_round(sizeof(wheel));
   return true;
 }
@@ -379,7 +380,7 @@ static FLAT bool hash_swap_at(kevy_store *s, hash_large *h, hash_staged *st, uin
   slot = table_own(sp, &h->k.members, st->hash, slot, false);
   if (slot == NULL || !node_room(sp, 1)) return false;
   const entry *old = mem_ptr(s->base, slot_ref(*slot));
-  e->kinds = (uint8_t)((e->kinds & 7u) | (old->kinds & 0x30u));
+  if (LIKELY(!hash_has_come(s, entry_deadline(old)))) e->kinds = (uint8_t)((e->kinds & 7u) | (old->kinds & 0x30u));
   st->before = *slot & (REF_MASK | SLOT_FRESH);
   table_replace(slot, st->block);
   return true;
@@ -415,10 +416,16 @@ static bool hash_commit(kevy_store *s, hash_large *h, const hash_staged *st) {
 typedef struct hash_change {
   size_t k;
   const kevy_value *fields, *values;
-  int64_t deadline; /* of all of them; KEVY_NO_TTL for none */
-  uint32_t flags;   /* KEVY_KEEPTTL, KEVY_TEXT_KEY */
+  int64_t deadline;  /* of all of them; KEVY_NO_TTL for none */
+  uint32_t flags;    /* KEVY_KEEPTTL, KEVY_TEXT_KEY */
   uint64_t added;
+  const entry *live; /* the key that they are written to, NULL for a new one */
 } hash_change;
+
+/* A field that is due, which another takes the place of, goes first: a replay, in which nothing is due, would find it. */
+static COLD void hash_note_due(kevy_store *s, const hash_change *ch, const kevy_value *field) {
+  if (ch->live != NULL) effect_shed(s, entry_key(ch->live), entry_klen(ch->live), field);
+}
 
 /* The deadline that a field gets, given the one it has. */
 static int64_t hash_new_deadline(kevy_store *s, const hash_change *ch, int64_t before) {
@@ -452,6 +459,7 @@ static kevy_status hash_large_put(kevy_store *s, hash_large *h, hash_change *ch,
   uint64_t hash = hash_field_hash(s, &f), *slot = member_find_to_write(s->base, &h->k, hash, f.key.ptr, f.key.len);
   int64_t before = slot != NULL ? entry_deadline(mem_ptr(s->base, slot_ref(*slot))) : KEVY_NO_TTL;
   int64_t deadline = hash_new_deadline(s, ch, before);
+  if (UNLIKELY(hash_has_come(s, before))) hash_note_due(s, ch, &ch->fields[i]);
   if (slot != NULL && before == deadline && hash_overwrite(s, slot, &c)) return KEVY_OK;
   status = hash_stage(s, h, &st, &f, hash, &c, deadline);
   if (UNLIKELY(status != KEVY_OK)) return status;
@@ -473,6 +481,7 @@ static kevy_status hash_stage_one(kevy_store *s, hash_large *h, hash_staged *st,
   if (status != KEVY_OK) return status;
   uint64_t hash = hash_field_hash(s, &f), *slot = member_find(s->base, &h->k, hash, f.key.ptr, f.key.len);
   int64_t before = slot != NULL ? entry_deadline(mem_ptr(s->base, slot_ref(*slot))) : KEVY_NO_TTL;
+  if (UNLIKELY(hash_has_come(s, before))) hash_note_due(s, ch, &ch->fields[i]);
   return hash_stage(s, h, st, &f, hash, &c, hash_new_deadline(s, ch, before));
 }
 
@@ -631,9 +640,14 @@ static bool hash_edit_change(kevy_store *s, hash_edit *b, hash_change *ch, size_
   hash_field f;
   (void)hash_field_of(&f, field);
   const char *at = hash_edit_find(b, &f.key);
-  if (at == NULL && hash_edit_fields(b) == HASH_SMALL_FIELDS) return false;
   int64_t before = at != NULL ? hash_edit_deadline(b, at) : KEVY_NO_TTL;
-  ch->added += at == NULL || hash_has_come(s, before);
+  if (UNLIKELY(hash_has_come(s, before))) {
+    hash_note_due(s, ch, field);
+    hash_edit_remove(b, at);
+    at = NULL;
+  }
+  if (at == NULL && hash_edit_fields(b) == HASH_SMALL_FIELDS) return false;
+  ch->added += at == NULL;
   hash_edit_put(b, &f.key, at, field, value, hash_new_deadline(s, ch, before));
   return true;
 }
@@ -660,7 +674,7 @@ static ref hash_grow(kevy_store *s, const hash_edit *b) {
   const char *at;
   kevy_value field, value;
   while (at = w.at, hash_walk_next(&w, &field, &value)) {
-    hash_change ch = {1, &field, &value, hash_edit_deadline(b, at), 0, 0};
+    hash_change ch = {1, &field, &value, hash_edit_deadline(b, at), 0, 0, NULL};
     if (hash_large_put(s, h, &ch, 0) == KEVY_OK) continue;
     node_retire_collection(s->sp, top);
     return 0;
@@ -735,6 +749,7 @@ static kevy_status hash_apply_small(kevy_store *s, probe *p, hash_change *ch) {
 
 /* Writes into the found hash, or makes one. */
 static kevy_status hash_apply(kevy_store *s, probe *p, hash_change *ch) {
+  ch->live = p->live;
   if (p->live == NULL || !entry_is_large(p->live)) return hash_apply_small(s, p, ch);
   hash_large *h = (hash_large *)collection_own(s, p, false);
   return h != NULL ? hash_large_put_all(s, h, ch) : KEVY_EOOM;
@@ -836,7 +851,7 @@ FLAT bool hash_set_quick(kevy_store *s, const char *key, size_t klen, const kevy
 
 kevy_status hash_set(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
                      const kevy_value *values, uint32_t flags, uint64_t *added) {
-  hash_change ch = {k, fields, values, KEVY_NO_TTL, flags & KEVY_TEXT_KEY, 0};
+  hash_change ch = {k, fields, values, KEVY_NO_TTL, flags & KEVY_TEXT_KEY, 0, NULL};
   probe p;
   if (added != NULL) *added = 0;
   kevy_status status = hash_find_to_set(s, &p, key, klen, flags);
@@ -962,7 +977,7 @@ static kevy_status hash_operand(kevy_store *s, probe *p, const char *key, size_t
 
 static kevy_status hash_put_sum(kevy_store *s, probe *p, const kevy_value *field, const kevy_value *sum,
                                 uint32_t flags) {
-  hash_change ch = {1, field, sum, KEVY_NO_TTL, (flags & KEVY_TEXT_KEY) | KEVY_KEEPTTL, 0};
+  hash_change ch = {1, field, sum, KEVY_NO_TTL, (flags & KEVY_TEXT_KEY) | KEVY_KEEPTTL, 0, NULL};
   return hash_apply(s, p, &ch);
 }
 
@@ -1084,6 +1099,10 @@ static int64_t hash_soonest_of(const char *base, const entry *e) {
 }
 static int64_t hash_soonest(const kevy_store *s, const entry *e) { return hash_soonest_of(s->base, e); }
 
+bool hash_has_deadlines(const char *base, const entry *e) {
+  return entry_is_large(e) ? hash_large_at(base, e)->wheel != 0 : hash_is_timed(small_block(e));
+}
+
 bool hash_is_over(const char *base, const entry *e, int64_t now) {
   if (entry_type(e) != KEVY_TYPE_HASH || LIKELY(hash_soonest_of(base, e) > now)) return false;
   if (entry_is_large(e) && hash_large_at(base, e)->k.members.count > HASH_OVER_MAX) return false;
@@ -1091,13 +1110,6 @@ bool hash_is_over(const char *base, const entry *e, int64_t now) {
   kevy_value field;
   hash_walk_start(&w, base, e, now);
   return !hash_walk_next(&w, &field, NULL);
-}
-
-bool hash_pass_over(kevy_store *s, probe *p) {
-  if (p->live == NULL || entry_type(p->live) != KEVY_TYPE_HASH) return false;
-  if (!hash_is_over(s->base, p->live, store_due_time(s))) return false;
-  p->live = NULL;
-  return true;
 }
 
 bool hash_arm(kevy_store *s, const entry *e, const probe *to) {
@@ -1335,7 +1347,7 @@ kevy_status hash_expire(kevy_store *s, const char *key, size_t klen, size_t k, c
 
 kevy_status hash_set_until(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_value *fields,
                            const kevy_value *values, int64_t deadline, uint32_t flags) {
-  hash_change ch = {k, fields, values, deadline, flags & (KEVY_TEXT_KEY | KEVY_KEEPTTL), 0};
+  hash_change ch = {k, fields, values, deadline, flags & (KEVY_TEXT_KEY | KEVY_KEEPTTL), 0, NULL};
   probe p;
   kevy_status status = collection_write(s, &p, key, klen, KEVY_TYPE_HASH);
   if (status != KEVY_OK || (status = hash_check(&ch)) != KEVY_OK || k == 0) return status;
@@ -1355,10 +1367,6 @@ static bool hash_may_be_due(const kevy_store *s, const entry *e, int64_t now) {
   return hash_soonest(s, e) <= now;
 }
 
-static bool hash_has_deadlines(const kevy_store *s, const entry *e) {
-  return entry_is_large(e) ? hash_large_at(s->base, e)->wheel != 0 : hash_is_timed(small_block(e));
-}
-
 static uint64_t hash_count_live(const hash_view *v, const char *base) {
   hash_walk w;
   kevy_value field;
@@ -1374,7 +1382,7 @@ kevy_status hash_open(kevy_store *s, const char *key, size_t klen, hash_view *v)
   kevy_status status = collection_read(s, &p, key, klen, KEVY_TYPE_HASH);
   if (status != KEVY_OK) return status;
   int64_t now = 0;
-  if (UNLIKELY(hash_has_deadlines(s, p.live))) {
+  if (UNLIKELY(hash_has_deadlines(s->base, p.live))) {
     now = store_due_time(s);
     if (s->frozen == NULL) {
       uint32_t items = HASH_SHED_ITEMS;

@@ -11,7 +11,7 @@
  * grows into a large one, and a large one that shrinks to a quarter becomes small again where it fits.
  *
  * A field whose deadline has come counts as absent everywhere: readers pass over it, writers put a new one in its
- * place. On a live store its memory comes back by itself: `timers` (timers.h) wakes the hash when its earliest
+ * place, of the kind they are given; in a log the old one is deleted first. On a live store its memory comes back by itself: `timers` (timers.h) wakes the hash when its earliest
  * deadline comes, and hash_shed frees what is due, a slice at a time; of a large hash through a timing wheel of
  * its own, made with the first deadline. In a snapshot time stands still: what was due when it was opened is
  * passed over.
@@ -81,13 +81,13 @@ kevy_status hash_deadline(kevy_store *s, const char *key, size_t klen, const kev
  * when there is more to free. Never fails. */
 int64_t hash_shed(kevy_store *s, probe *p, int64_t now, uint32_t *items);
 
-/* Whether all fields of the hash in e are due at `now`: then it is no key, though nothing took it away yet. Frees nothing. Always
- * false of a large one of more than HASH_OVER_MAX fields, which counts until its fields are shed. */
+/* Whether all fields of the hash in e are due at `now`: then it is no key (probe_gone), though nothing took it away yet. Frees
+ * nothing. Always false of a large one of more than HASH_OVER_MAX fields, which counts until its fields are shed. */
 #define HASH_OVER_MAX 1000
 bool hash_is_over(const char *base, const entry *e, int64_t now);
 
-/* The same of what a probe found, which then has found no live key. False where it had found none. */
-bool hash_pass_over(kevy_store *s, probe *p);
+/* Whether fields of the hash in e may have deadlines. O(1). */
+bool hash_has_deadlines(const char *base, const entry *e);
 
 /* Before a value is put under another key: makes sure that it is woken there, if it is a hash with deadlines.
  * False: no memory. */

@@ -773,8 +773,7 @@ kevy_status set_move(kevy_store *s, const char *key, size_t klen, const char *to
   if (status == KEVY_OK) status = tolen <= KEVY_MAX_LEN ? set_check_member(member) : KEVY_ETOOBIG;
   if (status != KEVY_OK) return status;
   probe_find(s, &target, to, tolen);
-  if (target.live != NULL && entry_type(target.live) != KEVY_TYPE_SET && !hash_pass_over(s, &target))
-    return KEVY_EWRONGTYPE;
+  if (target.live != NULL && entry_type(target.live) != KEVY_TYPE_SET) return KEVY_EWRONGTYPE;
   char digits[PACKED_NUMBER];
   packed_key wanted = packed_key_of(member, digits);
   if (!set_entry_has(s->sp, from.live, &wanted)) return KEVY_MISSING;

@@ -94,8 +94,7 @@ static bool has_come(kevy_store *s, int64_t deadline) {
 /* Finds a string for reading: KEVY_MISSING, KEVY_EWRONGTYPE. */
 static FLAT kevy_status read_string(kevy_store *s, probe *p, const char *key, size_t klen) {
   if (probe_read(s, p, key, klen) == NULL) return KEVY_MISSING;
-  if (LIKELY(is_string(p->live))) return KEVY_OK;
-  return hash_pass_over(s, p) ? KEVY_MISSING : KEVY_EWRONGTYPE;
+  return LIKELY(is_string(p->live)) ? KEVY_OK : KEVY_EWRONGTYPE;
 }
 
 __attribute__((noinline)) kevy_status string_get_hashed(kevy_store *s, const char *key,
@@ -106,7 +105,7 @@ __attribute__((noinline)) kevy_status string_get_hashed(kevy_store *s, const cha
     probe_missed(s, &p);
     return KEVY_MISSING;
   }
-  if (!is_string(p.live)) return hash_pass_over(s, &p) ? KEVY_MISSING : store_noted(s, KEVY_EWRONGTYPE);
+  if (!is_string(p.live)) return store_noted(s, KEVY_EWRONGTYPE);
   probe_value(s, p.live, out);
   return KEVY_OK;
 }
@@ -425,7 +424,7 @@ kevy_status string_set(kevy_store *s, const char *key, size_t klen, const kevy_v
   if (UNLIKELY((flags & KEVY_NX) && (flags & KEVY_XX))) return KEVY_EARG;
   probe p;
   probe_find_hashed(s, &p, key, klen, hash);
-  if (p.live != NULL && !is_string(p.live) && !hash_pass_over(s, &p) && old != NULL) return KEVY_EWRONGTYPE;
+  if (p.live != NULL && !is_string(p.live) && old != NULL) return KEVY_EWRONGTYPE;
   if (UNLIKELY(flags & (KEVY_NX | KEVY_XX)) && !(flags & KEVY_NX) == (p.live == NULL)) {
     if (old == NULL) return KEVY_UNMET;
     if (p.live != NULL) probe_value(s, p.live, old);
@@ -479,7 +478,7 @@ static kevy_status find_for_change(kevy_store *s, probe *p, const char *key, siz
   kevy_status status = store_write_light(s);
   if (status != KEVY_OK || (status = check_key(klen)) != KEVY_OK) return status;
   probe_find(s, p, key, klen);
-  return p->live == NULL || is_string(p->live) || hash_pass_over(s, p) ? KEVY_OK : KEVY_EWRONGTYPE;
+  return p->live == NULL || is_string(p->live) ? KEVY_OK : KEVY_EWRONGTYPE;
 }
 
 /* Replaces a number, in place where there already is one. */

@@ -15,7 +15,7 @@ rdb_reader *rdb_reader_new(kevy_store *s) {
   memset(r, 0, offsetof(rdb_reader, batch));
   memset(&r->batch, 0, offsetof(rdb_batch, names));
   r->store = s;
-  r->now = s->clock.still ? INT64_MIN : store_now(s); /* while a log is done again, nothing expires */
+  r->now = store_due_time(s);
   return r;
 }
 

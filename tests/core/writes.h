@@ -324,9 +324,6 @@ static void run_command(const char *template) {
 
 /* ---- the ABI ---- */
 
-/* No field gets a deadline. */
-static bool fields_stay;
-
 static void run_function(void) {
   kevy_value old, *v = &args[0], *w = &args[1];
   uint64_t n;
@@ -374,7 +371,7 @@ static void run_function(void) {
     case 15: kevy_hdel(a, key, klen, 1, &member, &n); break;
     case 16: kevy_hincr(a, key, klen, &member, 3, kind, &i); break;
     case 17: kevy_hincr_float(a, key, klen, &member, 0.5, kind, &d); break;
-    case 18: if (!fields_stay) kevy_hexpire(a, key, klen, below(2) ? &field : &member, ttl == KEVY_NO_TTL ? 1 + now : ttl, ttl == KEVY_NO_TTL ? KEVY_AT : 0); break;
+    case 18: kevy_hexpire(a, key, klen, below(2) ? &field : &member, ttl == KEVY_NO_TTL ? 1 + now : ttl, ttl == KEVY_NO_TTL ? KEVY_AT : 0); break;
     case 19: kevy_push(a, key, klen, 1 + below(2), args, kind | (below(2) ? KEVY_LEFT : 0) | (below(6) ? 0 : KEVY_REPLACE), &n); break;
     case 20: kevy_push(a, key, klen, 1, args, KEVY_XX, &n); break;
     case 21: kevy_pop(a, key, klen, below(2) ? KEVY_LEFT : 0, &old); break;
