@@ -23,7 +23,14 @@ kevy_status kevy_sync(kevy_store *s) {
   logfile *l = effect_kept(s) ? s->effects->log : NULL;
   kevy_status status = lending(s, KEVY_OK);
   if (l == NULL || status != KEVY_OK) return status;
-  return left(s, KEVY_OK, log_sync(l));
+  return left(s, KEVY_OK, log_sync(l, s->effects->host));
+}
+
+static void directory_nap(const kevy_store *s) {
+  const log_host *host = s->effects->host;
+  void *token = log_host_away(host);
+  nanosleep(&(struct timespec){0, 1000000}, NULL);
+  log_host_back(host, token);
 }
 
 /* Goes on with what the owner has to do for a rewrite. */
@@ -42,7 +49,7 @@ kevy_status kevy_rewrite(kevy_store *s) {
   directory_rewrite(d);
   (void)lending(s, KEVY_OK);
   int error = 0;
-  while (!directory_stepped(s, &error)) nanosleep(&(struct timespec){0, 1000000}, NULL);
+  while (!directory_stepped(s, &error)) directory_nap(s);
   if (error == 0) return KEVY_OK;
   ENTER(s);
   errno = error;

@@ -33,7 +33,7 @@ kevy_status kevy_load_start(kevy_store *s, const char *path, const kevy_load_opt
 static kevy_status load_kept(kevy_store *s) {
   int error = 0;
   if (!effect_kept(s)) return KEVY_OK;
-  while (!directory_stepped(s, &error)) nanosleep(&(struct timespec){0, 1000000}, NULL);
+  while (!directory_stepped(s, &error)) directory_nap(s);
   ENTER(s);
   if (store_writable(s) == KEVY_OK) return lending(s, KEVY_OK);
   errno = error;

@@ -48,9 +48,10 @@ typedef struct effects {
   size_t argc;
   kevy_value *argv;        /* one block with what it points at */
   kevy_status (*publish)(kevy_store *s, uint64_t *ticket); /* hands over what stands; store_leave */
-  kevy_status (*wait)(kevy_store *s, uint64_t ticket);     /* until it is as durable as asked for; without the lock */
+  kevy_status (*wait)(kevy_store *s, uint64_t ticket, bool lends); /* until it is as durable as asked for; without the lock */
   struct logfile *log;
   struct directory *directory;
+  const struct log_host *host; /* NULL: none */
 } effects;
 
 /* Effects that nobody publishes yet. NULL: no memory. */

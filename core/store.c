@@ -118,13 +118,16 @@ __attribute__((noinline)) bool store_enter_guarded(kevy_store *s) {
 FLAT bool store_enter(kevy_store *s) { return LIKELY(s->guard == 0) || store_enter_guarded(s); }
 
 /* Durability is waited for without the lock, unless the caller holds it around several calls. */
-__attribute__((noinline)) kevy_status store_leave_guarded(kevy_store *s) {
+static kevy_status leave_guarded(kevy_store *s, bool lends) {
   kevy_status status = KEVY_OK;
   uint64_t ticket = 0;
   if (s->noted && s->effects->held == 0) status = s->effects->publish(s, &ticket);
   if (s->locked) lock_give(&s->lock);
-  return ticket != 0 ? s->effects->wait(s, ticket) : status;
+  return ticket != 0 ? s->effects->wait(s, ticket, lends) : status;
 }
+
+__attribute__((noinline)) kevy_status store_leave_guarded(kevy_store *s) { return leave_guarded(s, true); }
+static __attribute__((noinline)) kevy_status store_settle_guarded(kevy_store *s) { return leave_guarded(s, false); }
 
 FLAT kevy_status store_leave(kevy_store *s) {
   return UNLIKELY(s->leaving != 0) ? store_leave_guarded(s) : KEVY_OK;
@@ -166,7 +169,7 @@ void store_pay_always(kevy_store *s) {
 
 FLAT kevy_status store_settle(kevy_store *s) {
   if (UNLIKELY(s->until_pay <= 0 || s->lent != 0)) store_pay(s);
-  return store_leave(s);
+  return UNLIKELY(s->leaving != 0) ? store_settle_guarded(s) : KEVY_OK;
 }
 
 bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {

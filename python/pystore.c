@@ -141,6 +141,34 @@ static bool is_shared(const kevy_options *options) {
   return strncmp(options->url, "mem://", 6) == 0 && options->url[6] != '\0';
 }
 
+/* ---- Waiting for the disk -------------------------------------------------------------------- */
+
+/* The end of a transaction keeps the GIL: it is over when its call is. */
+static void *wait_away(void *context) {
+  Store *self = context;
+  if (self->guarded) return NULL;
+  self->waiting++;
+  return PyEval_SaveThread();
+}
+static void wait_back(void *context, void *token) {
+  if (!token) return;
+  PyEval_RestoreThread(token);
+  ((Store *)context)->waiting--;
+}
+
+static void host_handle(Store *self, kevy_store *handle) {
+  self->host = (log_host){wait_away, wait_back, self};
+  directory_host(handle, &self->host);
+}
+
+static bool is_waiting(Store *self) {
+  bool some;
+  Py_BEGIN_CRITICAL_SECTION(self);
+  some = self->waiting != 0;
+  Py_END_CRITICAL_SECTION();
+  return some;
+}
+
 PyObject *pystore_wrap(State *state, kevy_store *handle, bool shared, bool frozen, PyObject *name) {
   Store *self = name ? (Store *)state->store_type->tp_alloc(state->store_type, 0) : NULL;
   if (!self) {
@@ -149,6 +177,7 @@ PyObject *pystore_wrap(State *state, kevy_store *handle, bool shared, bool froze
     return NULL;
   }
   self->state = state;
+  host_handle(self, handle);
   pystore_attach(self, handle, shared);
   self->frozen = frozen;
   self->name = name;
@@ -193,8 +222,15 @@ static PyObject *url_of_path(PyObject *path) {
   return url;
 }
 
-/* Gives a handle back. No lock, and nothing of the object's, is in use here. */
-static void let_go(kevy_store *handle) {
+/* Gives a handle back that the object had, once the calls are over that wait for the disk. No lock, and nothing of the object's, is in
+ * use here. */
+static void let_go(Store *self, kevy_store *handle) {
+  while (is_waiting(self)) {
+    struct timespec nap = {0, 200000};
+    Py_BEGIN_ALLOW_THREADS
+    nanosleep(&nap, NULL);
+    Py_END_ALLOW_THREADS
+  }
   if (kevy_used_memory(handle) < BIG && strcmp(kevy_mode(handle), "directory") != 0) {
     kevy_close(handle);
     return;
@@ -221,9 +257,10 @@ static void replace(Store *self, kevy_store *handle, bool shared, PyObject *name
   PyObject *old = self->name;
   self->frozen = false;
   self->name = name;
+  host_handle(self, handle);
   pystore_attach(self, handle, shared);
   Py_XDECREF(old);
-  if (before) let_go(before);
+  if (before) let_go(self, before);
 }
 
 void pystore_replace(Store *self, kevy_store *handle, PyObject *name) { replace(self, handle, false, name); }
@@ -364,7 +401,7 @@ PyObject *pystore_transaction(PyObject *self, PyObject *unused) {
 PyObject *pystore_close(PyObject *object, PyObject *unused) {
   (void)unused;
   kevy_store *handle = take_handle((Store *)object);
-  if (handle) let_go(handle);
+  if (handle) let_go((Store *)object, handle);
   Py_RETURN_NONE;
 }
 
@@ -411,7 +448,7 @@ static void store_dealloc(PyObject *object) {
   PyObject_GC_UnTrack(object);
   if (self->weakrefs) PyObject_ClearWeakRefs(object);
   kevy_store *handle = take_handle(self);
-  if (handle) let_go(handle);
+  if (handle) let_go(self, handle);
   kevy_reply_free(self->reply);
   Py_XDECREF(self->name);
   Py_XDECREF(self->task);
@@ -459,7 +496,7 @@ PyObject *pystore_get_recovery(PyObject *object, void *unused) {
   return pystore_word(object, kevy_recovery);
 }
 
-/* sync() and rewrite(): the store, and so the GIL, is kept meanwhile. */
+/* sync() and rewrite(): the GIL is released while they wait. */
 static PyObject *pystore_wait_for(PyObject *object, kevy_status (*act)(kevy_store *s)) {
   Store *self = (Store *)object;
   Turn turn;

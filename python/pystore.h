@@ -3,7 +3,9 @@
  * One turn is: convert the arguments, begin, call the engine, build scalars from what it lends, end;
  * lists, dicts and exceptions are made outside of it. No code of the user runs within a turn, and no
  * thread waits for the GIL within one, so a turn never meets another of the same thread and the
- * engine's lock never waits for a thread that waits for it.
+ * engine's lock never waits for a thread that waits for it. One exception: a write to a store in a
+ * directory that is done, and waits for the disk, releases the GIL, and others have their turns
+ * meanwhile; so what borrows from the store is not used after a write within the turn.
  *
  * What guards a store depends on who can reach it. An anonymous one is reached through this object
  * only: the GIL serialises its turns (on a free-threaded build the object's critical section does),
@@ -12,6 +14,7 @@
 #ifndef KEVY_PY_STORE_H
 #define KEVY_PY_STORE_H
 
+#include "persist/log_host.h"
 #include "pyargs.h"
 
 typedef struct {
@@ -23,6 +26,8 @@ typedef struct {
   bool frozen;        /* a snapshot */
   bool guarded;       /* a transaction is open: turns look whose it is */
   PyObject *task;     /* the asyncio task that began it; NULL: none did */
+  log_host host;      /* of a store in a directory: what releases the GIL while a call waits for the disk */
+  int waiting;        /* calls that wait so: the handle is theirs, too */
   kevy_reply *reply;  /* kept for the next command; NULL while one uses it */
   PyObject *name;     /* the URL, for repr */
   PyObject *weakrefs;

@@ -355,7 +355,13 @@ static kevy_status directory_publish(kevy_store *s, uint64_t *ticket) {
   return at != 0 ? KEVY_OK : KEVY_EDURABILITY;
 }
 
-static kevy_status directory_wait(kevy_store *s, uint64_t ticket) { return log_wait(s->effects->log, ticket); }
+static kevy_status directory_wait(kevy_store *s, uint64_t ticket, bool lends) {
+  return log_wait(s->effects->log, ticket, lends ? NULL : s->effects->host);
+}
+
+void directory_host(kevy_store *s, const log_host *h) {
+  if (s->effects != NULL) s->effects->host = h;
+}
 
 static bool directory_attach(kevy_store *s, struct directory *d) {
   effects *e = effect_new();

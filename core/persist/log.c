@@ -275,28 +275,37 @@ uint64_t log_append(logfile *l, const char *bytes, size_t len, uint64_t records)
 
 /* ---- waiting ---- */
 
+/* The host's lock goes without the log's: whoever has it may be waiting for that. */
+static void *log_leave_host(logfile *l, const log_host *host) {
+  if (host == NULL) return NULL;
+  pthread_mutex_unlock(&l->lock);
+  void *token = log_host_away(host);
+  pthread_mutex_lock(&l->lock);
+  return token;
+}
+
 static bool log_enough(const logfile *l, uint64_t ticket) {
   if (l->fsync == LOG_ALWAYS) return l->synced >= ticket;
   return l->fail_fast || !log_behind(l);
 }
 
-kevy_status log_wait(logfile *l, uint64_t ticket) {
+kevy_status log_wait(logfile *l, uint64_t ticket, const log_host *host) {
   pthread_mutex_lock(&l->lock);
-  bool waited = false;
-  while (!log_enough(l, ticket) && log_writes(l)) {
-    waited = true;
-    pthread_cond_wait(&l->done, &l->lock);
-  }
-  l->waits += waited;
+  bool waits = !log_enough(l, ticket) && log_writes(l);
+  void *token = waits ? log_leave_host(l, host) : NULL;
+  while (!log_enough(l, ticket) && log_writes(l)) pthread_cond_wait(&l->done, &l->lock);
+  l->waits += waits;
   bool lost = ticket > l->lost_from && ticket <= l->lost_to;
   bool safe = !lost && (l->error == 0 || l->synced >= ticket);
   pthread_mutex_unlock(&l->lock);
+  if (waits) log_host_back(host, token);
   return safe ? KEVY_OK : KEVY_EDURABILITY;
 }
 
-kevy_status log_sync(logfile *l) {
+kevy_status log_sync(logfile *l, const log_host *host) {
   pthread_mutex_lock(&l->lock);
   uint64_t ticket = l->appended;
+  void *token = log_leave_host(l, host);
   while (l->synced < ticket && log_writes(l)) {
     l->urgent = true;
     pthread_cond_signal(&l->work);
@@ -304,6 +313,7 @@ kevy_status log_sync(logfile *l) {
   }
   bool safe = l->synced >= ticket;
   pthread_mutex_unlock(&l->lock);
+  log_host_back(host, token);
   return safe ? KEVY_OK : KEVY_EDURABILITY;
 }
 

@@ -20,6 +20,7 @@
 
 #include "../base.h"
 #include "../kevy_types.h"
+#include "log_host.h"
 
 typedef enum log_fsync { LOG_ALWAYS, LOG_EVERYSEC, LOG_NO } log_fsync;
 
@@ -69,11 +70,11 @@ void log_abandon(logfile *l);
 /* Queues records, more than one as a transaction. The ticket to wait for; 0 where the log is broken. */
 uint64_t log_append(logfile *l, const char *bytes, size_t len, uint64_t records);
 
-/* Waits as long as the policy asks. KEVY_EDURABILITY. */
-kevy_status log_wait(logfile *l, uint64_t ticket);
+/* Waits as long as the policy asks. KEVY_EDURABILITY. The host, which may be NULL, is told of a wait alone. */
+kevy_status log_wait(logfile *l, uint64_t ticket, const log_host *host);
 
 /* Waits until all that was appended is on the disk, whatever the policy. */
-kevy_status log_sync(logfile *l);
+kevy_status log_sync(logfile *l, const log_host *host);
 
 /* Breaks the log: the store could not say what it did. */
 void log_break(logfile *l, int error, const char *step);

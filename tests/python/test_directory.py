@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -174,3 +175,50 @@ def test_we_read_the_directory_of_redis(home, preamble):
         shutil.copytree(home, home.parent / "copy")
         with kevy.Store(home.parent / "copy") as s:
             assert_same(s, redis)
+
+
+def test_threads_wait_together(home):
+    """A write that waits for the disk releases the GIL, and others write meanwhile."""
+    with kevy.Store(home, fsync="always") as s:
+
+        def write(name):
+            for i in range(20):
+                s[f"{name}:{i}"] = i
+                s.command("HSET", name, i, i)
+
+        threads = [threading.Thread(target=write, args=(f"t{k}",)) for k in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        s.sync()
+        s.rewrite()
+        writes = len(s)
+    with kevy.Store(home) as s:
+        assert len(s) == writes == 8 * 20 + 8
+
+
+def test_close_while_others_wait(home):
+    """What returned is there; the others hear that the store is closed."""
+    for seed in range(3):
+        done = []
+        s = kevy.Store(home, fsync="always")
+
+        def write(name, s=s, done=done):
+            try:
+                for i in range(1000):
+                    s[f"{name}:{i}"] = i
+                    done.append(f"{name}:{i}")
+            except kevy.ClosedError:
+                return
+
+        threads = [threading.Thread(target=write, args=(f"{seed}:{k}",)) for k in range(4)]
+        for t in threads:
+            t.start()
+        while len(done) < 10:
+            time.sleep(0.001)
+        s.close()
+        for t in threads:
+            t.join()
+        with kevy.Store(home) as again:
+            assert all(key in again for key in done)
