@@ -744,6 +744,27 @@ KEVY_API kevy_status kevy_session_call(kevy_session *session, size_t argc, const
 /* Forgets what was queued and watched. NULL is allowed. Since 0.1. */
 KEVY_API void kevy_session_close(kevy_session *session);
 
+/* ==== Events =================================================================================
+ * Keys that went by themselves. Nothing is called in the middle of a call: what went is noted, in the process's memory, and
+ * given to who asks, outside of every lock, so that what is done about it may write to the store, or close it.
+ * A host asks after kevy_tick, or between its own calls. */
+
+/* Begins to note the events of wanted (KEVY_EVENT_EXPIRED, KEVY_EVENT_EVICTED; KEVY_EVENT_VALUES: with values); another call
+ * changes what is noted, and 0 ends it and forgets what waits. At most room bytes wait (0: 1 MiB); what finds
+ * no room is counted as missed, and so are keys beyond 64 KiB. A store has one queue, whoever asks. Errors: KEVY_EREADONLY (a snapshot),
+ * KEVY_ETRANSACTION (one is open), KEVY_EARG, KEVY_EOOM. Since 0.1. */
+KEVY_API kevy_status kevy_listen(kevy_store *s, uint32_t wanted, uint64_t room);
+
+/* The oldest event that waits: which (KEVY_EVENT_EXPIRED or EVICTED), the type that the key had (KEVY_TYPE_STRING ...), the key and
+ * its value: KEVY_NIL where it was not asked for, is no string, or is beyond 64 KiB. value may be NULL. What is lent stays until the
+ * next kevy_next_event or kevy_listen. KEVY_MISSING: none waits, or a transaction is open: what happens inside is given
+ * after its commit, and a rollback drops it. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_next_event(kevy_store *s, int32_t *event, int32_t *type, kevy_value *key, kevy_value *value);
+
+/* How many events wait, how many were missed for lack of room since kevy_listen, and the bytes of the queue. missed may be NULL, bytes may be NULL.
+ * Since 0.1. */
+KEVY_API kevy_status kevy_events_waiting(kevy_store *s, uint64_t *waiting, uint64_t *missed, uint64_t *bytes);
+
 /* ==== Watching =============================================================================== */
 
 /* The index-th figure of the store: its name ("used_memory") and value. KEVY_MISSING past the last.

@@ -107,6 +107,11 @@ typedef struct kevy_stream_id {
 #define KEVY_FAIL_FAST 0x4u  /* of a directory: a write is refused, not delayed, while the disk is behind */
 #define KEVY_SALVAGE 0x8u    /* of a directory: a corrupt log is cut where that begins */
 
+/* Events. */
+#define KEVY_EVENT_EXPIRED 0x1u /* a key whose time has come */
+#define KEVY_EVENT_EVICTED 0x2u /* one that made room */
+#define KEVY_EVENT_VALUES 0x4u  /* kevy_listen: with their values */
+
 /* Limits. */
 #define KEVY_MAX_LEN ((size_t)512 * 1024 * 1024) /* longest key and longest string, bytes */
 

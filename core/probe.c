@@ -3,6 +3,7 @@
 
 #include "blob.h"
 #include "effect.h"
+#include "events.h"
 #include "expire.h"
 #include "hashing.h"
 #include "light.h"
@@ -132,11 +133,17 @@ static FLAT void count_type(space *sp, const entry *e, uint64_t change) {
   if (UNLIKELY(type != KEVY_TYPE_STRING)) sp->typed[type] += change;
 }
 
+/* Every key that goes because its time has come passes here. */
+static COLD void tell_expired(kevy_store *s, const entry *e) {
+  if (probe_expired(s, e)) events_add(s, e, KEVY_EVENT_EXPIRED);
+}
+
 void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
   s->touched = true;
   if (before != 0) {
     ref old = slot_ref(before);
     if (effect_kept(s)) note_replaced(s, mem_ptr(s->base, old));
+    if (UNLIKELY(s->events != NULL)) tell_expired(s, mem_ptr(s->base, old));
     if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
     if (UNLIKELY(s->sp->timers.count != 0)) forget_timer(s, old, block, hash);
     release_large(s, old, block);
@@ -197,6 +204,7 @@ static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot, bool rele
   const entry *e = mem_ptr(s->base, block);
   s->touched = true;
   if (release && effect_kept(s)) note_removed(s, e);
+  if (UNLIKELY(s->events != NULL)) tell_expired(s, e);
   if (entry_has_deadline(e)) expire_remove(s, block);
   if (UNLIKELY(sp->timers.count != 0)) forget_timer(s, block, 0, hash);
   if (release) release_large(s, block, 0);

@@ -9,6 +9,7 @@
 #include "background.h"
 #include "blob.h"
 #include "effect.h"
+#include "events.h"
 #include "expire.h"
 #include "light.h"
 #include "persist/directory.h"
@@ -357,6 +358,7 @@ void store_free(kevy_store *s) {
   free(s->batch);
   free(s->spare);
   free(s->name);
+  events_free(s->events);
   free(s);
 }
 

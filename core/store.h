@@ -52,6 +52,7 @@ typedef struct kevy_store {
   bool touched;           /* something may have changed since effect_begin */
   kevy_status unwritable; /* why writes are refused, KEVY_OK where they are not; another thread may set it */
   struct effects *effects; /* of a store with a log, else NULL */
+  struct events *events;   /* of a store that somebody listens to, else NULL */
   uint32_t flags;    /* KEVY_THREADS, KEVY_BACKGROUND */
   store_lock lock;
   store_recent recent;

@@ -59,6 +59,7 @@ kevy_status transaction_begin(kevy_store *s) {
   t->expired = s->expired;
   t->evicted = s->evicted;
   t->readies = s->readies;
+  t->events = events_here(s);
   if (effect_kept(s)) {
     t->effects = effect_here(s);
     effect_hold(s);
@@ -292,6 +293,7 @@ kevy_status transaction_rollback(kevy_store *s) {
   s->expired = t->expired;
   s->evicted = t->evicted;
   s->readies = t->readies;
+  events_back(s, t->events);
   if (effect_kept(s)) {
     effect_back(s, t->effects);
     effect_release(s);

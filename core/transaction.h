@@ -27,6 +27,7 @@
 #define KEVY_TRANSACTION_H
 
 #include "effect.h"
+#include "events.h"
 #include "store.h"
 
 /* A key written by a light transaction (light.h). */
@@ -52,6 +53,7 @@ typedef struct transaction {
   effect_mark effects;       /* of a store with a log: what it had noted */
   uint32_t writes; /* in the log */
   light_write log[LIGHT_WRITES];
+  events_mark events;        /* of a store that is listened to: what waited */
   /* Once it was rolled back while moments from inside it live: */
   table keys, timers;        /* what was the present then */
   moment *inside;            /* those moments, newest first, by older */

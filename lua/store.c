@@ -104,9 +104,89 @@ static int store_tick(lua_State *L) {
   kevy_status status = kevy_tick(s, (uint64_t)(budget * 1e6), &reclaimed);
   if (status < 0) return push_failure(L, s, status);
   kevy_unlock(s);
+  compat_require(L, "kevy.events");
+  lua_getfield(L, -1, "told");
+  lua_pushvalue(L, 1);
   compat_push_int(L, (int64_t)reclaimed);
   lua_pushboolean(L, status == KEVY_OK);
+  lua_call(L, 3, 2);
   return 2;
+}
+
+/* ---- Events: kevy.events does what these leave to do ------------------------------------------ */
+
+static int event_method(lua_State *L, const char *name) {
+  arg_store(L);
+  lua_settop(L, 3);
+  compat_require(L, "kevy.events");
+  lua_getfield(L, -1, name);
+  lua_insert(L, 1);
+  lua_pop(L, 1);
+  lua_call(L, 3, 2);
+  return 2;
+}
+
+static int store_on_expire(lua_State *L) { return event_method(L, "on_expire"); }
+
+static int store_on_evict(lua_State *L) { return event_method(L, "on_evict"); }
+
+/* _listen(flags): true; nil, why not. */
+static int store_listen(lua_State *L) {
+  uint32_t flags = (uint32_t)luaL_checknumber(L, 2);
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  return end_true(L, s, kevy_listen(s, flags, 0));
+}
+
+/* An event's key and value, taken out of the engine's hands. */
+typedef struct event_pair {
+  held key, value;
+} event_pair;
+
+static kevy_status event_copy(event_pair *pair, const kevy_value *key, const kevy_value *value) {
+  kevy_status status = held_copy(&pair->key, key);
+  if (status < 0) return status;
+  status = held_copy(&pair->value, value);
+  if (status < 0) held_release(&pair->key);
+  return status;
+}
+
+static void event_push(lua_State *L, void *context) {
+  event_pair *pair = context;
+  lua_createtable(L, 2, 0);
+  value_push(L, &pair->key.value);
+  lua_rawseti(L, -2, 1);
+  value_push(L, &pair->value.value);
+  lua_rawseti(L, -2, 2);
+}
+
+static void event_release(void *context) {
+  event_pair *pair = context;
+  held_release(&pair->key);
+  held_release(&pair->value);
+}
+
+/* _next_event(): nothing; or the event's flag, the type, and {key, value}. */
+static int store_next_event(lua_State *L) {
+  int32_t event, type;
+  kevy_value key, value;
+  event_pair pair;
+  kevy_store *s = arg_handle(L);
+  kevy_lock(s);
+  kevy_status status = kevy_next_event(s, &event, &type, &key, &value);
+  if (status == KEVY_MISSING) {
+    kevy_unlock(s);
+    return 0;
+  }
+  if (status == KEVY_OK) status = event_copy(&pair, &key, &value);
+  if (status < 0) return push_failure(L, s, status);
+  kevy_unlock(s);
+  guarded g = {event_push, event_release, &pair};
+  guarded_push(L, &g);
+  lua_pushinteger(L, event);
+  lua_pushstring(L, kevy_type_name(type));
+  lua_pushvalue(L, -3);
+  return 3;
 }
 
 /* now(): the store's present, in Unix seconds. */
@@ -237,6 +317,10 @@ const luaL_Reg store_methods[] = {
     {"save", store_save},
     {"_load", store_load},
     {"tick", store_tick},
+    {"on_expire", store_on_expire},
+    {"on_evict", store_on_evict},
+    {"_listen", store_listen},
+    {"_next_event", store_next_event},
     {"begin", store_begin},
     {"commit", store_commit},
     {"rollback", store_rollback},

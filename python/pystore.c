@@ -243,11 +243,15 @@ static void let_go(Store *self, kevy_store *handle) {
 /* Takes the handle away from the object; NULL when it is closed. */
 static kevy_store *take_handle(Store *self) {
   kevy_store *handle;
+  PyObject *listeners[2];
   Py_BEGIN_CRITICAL_SECTION(self);
   handle = self->handle;
   self->guarded = false;
+  pyevents_leave(self, listeners);
   pystore_attach(self, NULL, false);
   Py_END_CRITICAL_SECTION();
+  Py_XDECREF(listeners[0]);
+  Py_XDECREF(listeners[1]);
   return handle;
 }
 
@@ -438,7 +442,17 @@ PyObject *pystore_clear(PyObject *object, PyObject *unused) {
 
 static int store_traverse(PyObject *object, visitproc visit, void *arg) {
   Py_VISIT(((Store *)object)->task);
+  Py_VISIT(((Store *)object)->listeners[0]);
+  Py_VISIT(((Store *)object)->listeners[1]);
   Py_VISIT(Py_TYPE(object));
+  return 0;
+}
+
+static int store_forget(PyObject *object) {
+  PyObject *listeners[2];
+  pyevents_leave((Store *)object, listeners);
+  Py_XDECREF(listeners[0]);
+  Py_XDECREF(listeners[1]);
   return 0;
 }
 
@@ -640,6 +654,7 @@ static PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)doc},
                               {Py_tp_init, store_init},
                               {Py_tp_dealloc, store_dealloc},
                               {Py_tp_traverse, store_traverse},
+                              {Py_tp_clear, store_forget},
                               {Py_tp_repr, store_repr},
                               {Py_tp_iter, pystore_iter},
                               {Py_tp_richcompare, pystore_richcompare},

@@ -25,6 +25,10 @@ typedef struct {
   bool shared;        /* the engine's store has a lock of its own */
   bool frozen;        /* a snapshot */
   bool guarded;       /* a transaction is open: turns look whose it is */
+  bool listening;     /* to events: turns tell of them first (pyevents.c) */
+  bool telling;       /* of events, at this moment */
+  PyObject *listeners[2]; /* on_expire's and on_evict's, or NULL */
+  bool with_value[2];
   PyObject *task;     /* the asyncio task that began it; NULL: none did */
   log_host host;      /* of a store in a directory: what releases the GIL while a call waits for the disk */
   int waiting;        /* calls that wait so: the handle is theirs, too */
@@ -50,6 +54,12 @@ PyObject *pystore_closed(Store *self);
  * open. False with an exception: the store was closed meanwhile, or the transaction is another task's. */
 bool turn_admit(Turn *turn);
 
+/* Calls the listeners for the events that wait, before a turn; not within a transaction. Never raises. */
+void pyevents_tell(Store *self);
+
+/* Takes the listeners away into taken, where the caller lets go of them. */
+void pyevents_leave(Store *self, PyObject *taken[2]);
+
 static inline void turn_end(Turn *turn) {
   if (UNLIKELY(turn->store->shared)) kevy_unlock(turn->handle);
 #ifdef Py_GIL_DISABLED
@@ -60,6 +70,7 @@ static inline void turn_end(Turn *turn) {
 /* The engine's store, or NULL with ClosedError. */
 static inline kevy_store *turn_begin(Turn *turn, Store *self) {
   turn->store = self;
+  if (UNLIKELY(self->listening)) pyevents_tell(self);
 #ifdef Py_GIL_DISABLED
   PyCriticalSection_Begin(&turn->section, (PyObject *)self);
 #endif
@@ -100,7 +111,7 @@ static inline void pystore_attach(Store *self, kevy_store *handle, bool shared) 
   self->handle = handle;
   self->shared = shared;
 #ifndef Py_GIL_DISABLED
-  self->alone = shared || self->guarded ? NULL : handle;
+  self->alone = shared || self->guarded || self->listening ? NULL : handle;
 #endif
 }
 

@@ -38,6 +38,7 @@ _Entry: TypeAlias = tuple[str, _Fields]
 _TTL: TypeAlias = Union[int, float, datetime.timedelta]
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
+_F = TypeVar("_F", bound=Union[Callable[..., object], None])
 
 __version__: str
 
@@ -91,7 +92,7 @@ class Session:
 
 
 def private(typed: str) -> str:
-    return re.sub(r"\b(Key|Scalar|Member|Name|Element|Value|ID|Fields|Entry|View|Held|Given|TTL|T|P"
+    return re.sub(r"\b(Key|Scalar|Member|Name|Element|Value|ID|Fields|Entry|View|Held|Given|TTL|T|F|P"
                   r"|(?:Hash|List|Set|ZSet|Stream)View)\b", r"_\1", typed)
 
 

@@ -183,6 +183,9 @@ void kevy_version_close(kevy_version_handle *v);
 kevy_status kevy_session_open(kevy_store *s, kevy_session **out);
 kevy_status kevy_session_call(kevy_session *session, size_t argc, const kevy_value *argv, uint32_t flags, kevy_reply *r);
 void kevy_session_close(kevy_session *session);
+kevy_status kevy_listen(kevy_store *s, uint32_t wanted, uint64_t room);
+kevy_status kevy_next_event(kevy_store *s, int32_t *event, int32_t *type, kevy_value *key, kevy_value *value);
+kevy_status kevy_events_waiting(kevy_store *s, uint64_t *waiting, uint64_t *missed, uint64_t *bytes);
 kevy_status kevy_info(kevy_store *s, size_t index, const char **name, kevy_value *value);
 kevy_status kevy_reset_stats(kevy_store *s);
 uint64_t kevy_used_memory(kevy_store *s);
@@ -244,6 +247,9 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     KEVY_BACKGROUND = 2,
     KEVY_FAIL_FAST = 4,
     KEVY_SALVAGE = 8,
+    KEVY_EVENT_EXPIRED = 1,
+    KEVY_EVENT_EVICTED = 2,
+    KEVY_EVENT_VALUES = 4,
     KEVY_MAX_LEN = 536870912,
     KEVY_VERSION = "0.1.0",
     KEVY_ABI = 1,
@@ -303,9 +309,9 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes", "kevy_begin",
     "kevy_commit", "kevy_rollback", "kevy_transaction_depth", "kevy_try_lock",
     "kevy_version_of", "kevy_version_check", "kevy_version_compare", "kevy_version_close",
-    "kevy_session_open", "kevy_session_call", "kevy_session_close", "kevy_info",
-    "kevy_reset_stats", "kevy_used_memory", "kevy_memory_usage", "kevy_debug_clock",
-    "kevy_debug_fail_alloc",
+    "kevy_session_open", "kevy_session_call", "kevy_session_close", "kevy_listen",
+    "kevy_next_event", "kevy_events_waiting", "kevy_info", "kevy_reset_stats",
+    "kevy_used_memory", "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },

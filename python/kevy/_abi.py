@@ -59,6 +59,9 @@ KEVY_THREADS = 1
 KEVY_BACKGROUND = 2
 KEVY_FAIL_FAST = 4
 KEVY_SALVAGE = 8
+KEVY_EVENT_EXPIRED = 1
+KEVY_EVENT_EVICTED = 2
+KEVY_EVENT_VALUES = 4
 KEVY_MAX_LEN = 536870912
 KEVY_VERSION = '0.1.0'
 KEVY_ABI = 1
@@ -792,6 +795,20 @@ PROTOTYPES = (
         ctypes.POINTER(kevy_reply),
     )),
     ("kevy_session_close", None, (ctypes.POINTER(kevy_session),)),
+    ("kevy_listen", kevy_status, (ctypes.POINTER(kevy_store), ctypes.c_uint32, ctypes.c_uint64)),
+    ("kevy_next_event", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.POINTER(ctypes.c_int32),
+        ctypes.POINTER(ctypes.c_int32),
+        ctypes.POINTER(kevy_value),
+        ctypes.POINTER(kevy_value),
+    )),
+    ("kevy_events_waiting", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(ctypes.c_uint64),
+        ctypes.POINTER(ctypes.c_uint64),
+    )),
     ("kevy_info", kevy_status, (
         ctypes.POINTER(kevy_store),
         ctypes.c_size_t,

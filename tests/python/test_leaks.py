@@ -101,6 +101,8 @@ PATHS = {
     "resp": lambda s: (s.command_resp("GET", KEY), s.command_resp("NOPE")),
     "cached": lambda s: (memoized(s), s.in_transaction, refuse(ValueError, lambda: s.cached(ttl=0))),
     "info": lambda s: (s.info(), s.stats(), s.reset_stats(), s.memory_usage(KEY), s.used_memory, repr(s), s.closed),
+    "events": lambda s: (s.on_expire(refuse), s.on_evict(refuse, value=True), s.on_expire(print), s.tick(), s.events_missed,
+                         refuse(TypeError, lambda: s.on_expire(5)), s.on_expire(None), s.on_evict(None)),
     "open": lambda s: (kevy.Store().close(), kevy.open("mem://leak").get(KEY)),
     "reinit": lambda s: kevy.Store().__init__(),
     "clear": lambda s: (s.clear(), s.set(KEY, TEXT)),

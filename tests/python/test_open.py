@@ -133,6 +133,8 @@ USES = {
     "begin": lambda s: s.begin(), "commit": lambda s: s.commit(), "rollback": lambda s: s.rollback(),
     "transaction": lambda s: s.transaction().__enter__(), "version": lambda s: s.version("k"),
     "session": lambda s: s.session(), "cached": lambda s: s.cached(len)("x"), "in_transaction": lambda s: s.in_transaction,
+    "on_expire": lambda s: s.on_expire(print), "on_evict": lambda s: s.on_evict(None), "tick": lambda s: s.tick(),
+    "events_missed": lambda s: s.events_missed,
     "clock": lambda s: s._debug_clock(None), "fail": lambda s: s._debug_fail_alloc(0)}
 
 

@@ -5,6 +5,7 @@ local C = require "kevy.library"
 local face = require "kevy.cdef"
 local handle = require "kevy.ffi.handle"
 local values = require "kevy.ffi.values"
+local events = require "kevy.events"
 
 local K = face.constants
 local OK, MISSING = K.KEVY_OK, K.KEVY_MISSING
@@ -146,7 +147,35 @@ function store:tick(seconds)
   if status < 0 then return fail(s, status) end
   local reclaimed = tonumber(s.count_out[0])
   leave(s)
-  return reclaimed, status == OK
+  return events.told(self, reclaimed, status == OK)
+end
+
+store.on_expire, store.on_evict = events.on_expire, events.on_evict
+
+-- _listen(flags): true; nil, why not.
+function store:_listen(flags)
+  local s = enter(self)
+  local status = C.kevy_listen(s.handle, flags, 0)
+  if status < 0 then return fail(s, status) end
+  leave(s)
+  return true
+end
+
+-- _next_event(): nothing; or the event's flag, the type, and {key, value}. What is lent stays until the next is asked for, and another
+-- thread that asks has to wait.
+function store:_next_event()
+  local key, value, flag = ffi.new "kevy_value", ffi.new "kevy_value", ffi.new "int32_t[1]"
+  local s = enter(self)
+  C.kevy_lock(s.handle)
+  local status = C.kevy_next_event(s.handle, flag, s.type_out, key, value)
+  local name, what = nil, nil
+  if status == OK then name, what = values.scalar(key), values.scalar(value) end
+  C.kevy_unlock(s.handle)
+  if status < 0 then return fail(s, status) end
+  local kind = s.type_out[0]
+  leave(s)
+  if status == MISSING then return nil end
+  return flag[0], ffi.string(C.kevy_type_name(kind)), { name, what }
 end
 
 -- now(): the store's present, in Unix seconds.
