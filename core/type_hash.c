@@ -33,23 +33,6 @@ static inline hash_large *hash_large_at(const char *base, const entry *e) {
 
 /* ---- fields ---- */
 
-typedef struct hash_field {
-  packed_key key; /* its byte form */
-  uint32_t kind;
-  char digits[PACKED_NUMBER];
-} hash_field;
-
-static FLAT kevy_status hash_field_of(hash_field *f, const kevy_value *v) {
-  if (UNLIKELY(v->kind > KEVY_INT)) return KEVY_EARG;
-  f->key = packed_key_of(v, f->digits);
-  f->kind = v->kind;
-  return LIKELY(f->key.len <= KEVY_MAX_LEN) ? KEVY_OK : KEVY_ETOOBIG;
-}
-
-static FLAT uint64_t hash_field_hash(const kevy_store *s, const hash_field *f) {
-  return hash_bytes(s->sp->secret, f->key.ptr, f->key.len);
-}
-
 /* A member's field, in the kind it was first written in. */
 static void hash_member_field(const entry *e, kevy_value *field) {
   field->kind = entry_key_kind(e);
@@ -121,11 +104,12 @@ static FLAT const char *hash_block_find(const char *block, size_t len, const pac
 /* ---- reading one field ---- */
 
 /* Finds a field that is there. out: its value, whose digits may be printed into `digits`; deadline may be NULL. */
-static FLAT kevy_status hash_lookup(kevy_store *s, const entry *e, const hash_field *f, kevy_value *out,
+static FLAT kevy_status hash_lookup(kevy_store *s, const entry *e, const member_name *f, kevy_value *out,
                                     int64_t *deadline, char digits[PACKED_NUMBER]) {
   int64_t until = KEVY_NO_TTL;
   if (entry_is_large(e)) {
-    uint64_t *slot = member_find(s->base, &hash_large_at(s->base, e)->k, hash_field_hash(s, f), f->key.ptr, f->key.len);
+    uint64_t hash = member_name_hash(s->sp, f);
+    uint64_t *slot = member_find(s->base, &hash_large_at(s->base, e)->k, hash, f->key.ptr, f->key.len);
     if (slot == NULL) return KEVY_MISSING;
     const entry *member = mem_ptr(s->base, slot_ref(*slot));
     until = entry_deadline(member);
@@ -161,10 +145,10 @@ static FLAT bool hash_value_quick(const char *field, kevy_value *out) {
 }
 
 kevy_status hash_get(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out) {
-  hash_field f;
+  member_name f;
   probe p;
   char digits[PACKED_NUMBER];
-  kevy_status status = hash_field_of(&f, field);
+  kevy_status status = member_name_of(&f, field);
   if (UNLIKELY(status != KEVY_OK)) return status;
   status = collection_read(s, &p, key, klen, KEVY_TYPE_HASH);
   if (UNLIKELY(status != KEVY_OK)) return status;
@@ -223,21 +207,21 @@ FLAT kevy_status hash_get_quick(kevy_store *s, const char *key, size_t klen, con
 }
 
 kevy_status hash_exists(kevy_store *s, const char *key, size_t klen, const kevy_value *field) {
-  hash_field f;
+  member_name f;
   probe p;
   kevy_value v;
   char digits[PACKED_NUMBER];
-  kevy_status status = hash_field_of(&f, field);
+  kevy_status status = member_name_of(&f, field);
   if (status == KEVY_OK) status = collection_read(s, &p, key, klen, KEVY_TYPE_HASH);
   return status == KEVY_OK ? hash_lookup(s, p.live, &f, &v, NULL, digits) : status;
 }
 
 kevy_status hash_deadline(kevy_store *s, const char *key, size_t klen, const kevy_value *field, int64_t *deadline) {
-  hash_field f;
+  member_name f;
   probe p;
   kevy_value v;
   char digits[PACKED_NUMBER];
-  kevy_status status = hash_field_of(&f, field);
+  kevy_status status = member_name_of(&f, field);
   if (status == KEVY_OK) status = collection_read(s, &p, key, klen, KEVY_TYPE_HASH);
   return status == KEVY_OK ? hash_lookup(s, p.live, &f, &v, deadline, digits) : status;
 }
@@ -262,10 +246,10 @@ static void hash_lend_batch(kevy_store *s, char *memory) {
 /* Loads what the lookups of a batch will read. */
 static void hash_prefetch(const kevy_store *s, const keyed *k, size_t n, const kevy_value *fields) {
   uint64_t hashes[HASH_BATCH];
-  hash_field f;
+  member_name f;
   for (size_t i = 0; i < n; i++) {
-    (void)hash_field_of(&f, &fields[i]);
-    hashes[i] = hash_field_hash(s, &f);
+    (void)member_name_of(&f, &fields[i]);
+    hashes[i] = member_name_hash(s->sp, &f);
     table_prefetch(s->base, &k->members, hashes[i]);
   }
   for (size_t i = 0; i < n; i++) table_prefetch_entry(s->base, &k->members, hashes[i]);
@@ -275,8 +259,8 @@ static void hash_get_batch(kevy_store *s, const entry *e, size_t n, const kevy_v
                            char (*digits)[PACKED_NUMBER]) {
   if (entry_is_large(e)) hash_prefetch(s, &hash_large_at(s->base, e)->k, n, fields);
   for (size_t i = 0; i < n; i++) {
-    hash_field f;
-    (void)hash_field_of(&f, &fields[i]);
+    member_name f;
+    (void)member_name_of(&f, &fields[i]);
     if (hash_lookup(s, e, &f, &out[i], NULL, digits[i]) != KEVY_OK) hash_nil(&out[i]);
   }
 }
@@ -433,7 +417,7 @@ static int64_t hash_new_deadline(kevy_store *s, const hash_change *ch, int64_t b
 }
 
 /* Builds the member of the i-th field. */
-static kevy_status hash_stage(kevy_store *s, hash_large *h, hash_staged *st, const hash_field *f, uint64_t hash,
+static kevy_status hash_stage(kevy_store *s, hash_large *h, hash_staged *st, const member_name *f, uint64_t hash,
                               const content *c, int64_t deadline) {
   st->hash = hash;
   st->block = 0;
@@ -450,13 +434,13 @@ static void hash_unstage(kevy_store *s, hash_large *h, const hash_staged *st) {
 
 /* Writes the i-th field into a writable large hash, whole or not at all. */
 static kevy_status hash_large_put(kevy_store *s, hash_large *h, hash_change *ch, size_t i) {
-  hash_field f;
+  member_name f;
   hash_staged st;
   content c;
-  (void)hash_field_of(&f, &ch->fields[i]);
+  (void)member_name_of(&f, &ch->fields[i]);
   kevy_status status = content_value(s, &c, &ch->values[i]);
   if (UNLIKELY(status != KEVY_OK)) return status;
-  uint64_t hash = hash_field_hash(s, &f), *slot = member_find_to_write(s->base, &h->k, hash, f.key.ptr, f.key.len);
+  uint64_t hash = member_name_hash(s->sp, &f), *slot = member_find_to_write(s->base, &h->k, hash, f.key.ptr, f.key.len);
   int64_t before = slot != NULL ? entry_deadline(mem_ptr(s->base, slot_ref(*slot))) : KEVY_NO_TTL;
   int64_t deadline = hash_new_deadline(s, ch, before);
   if (UNLIKELY(hash_has_come(s, before))) hash_note_due(s, ch, &ch->fields[i]);
@@ -474,12 +458,12 @@ static kevy_status hash_large_put(kevy_store *s, hash_large *h, hash_change *ch,
 /* ---- writing many ---- */
 
 static kevy_status hash_stage_one(kevy_store *s, hash_large *h, hash_staged *st, const hash_change *ch, size_t i) {
-  hash_field f;
+  member_name f;
   content c;
-  (void)hash_field_of(&f, &ch->fields[i]);
+  (void)member_name_of(&f, &ch->fields[i]);
   kevy_status status = content_value(s, &c, &ch->values[i]);
   if (status != KEVY_OK) return status;
-  uint64_t hash = hash_field_hash(s, &f), *slot = member_find(s->base, &h->k, hash, f.key.ptr, f.key.len);
+  uint64_t hash = member_name_hash(s->sp, &f), *slot = member_find(s->base, &h->k, hash, f.key.ptr, f.key.len);
   int64_t before = slot != NULL ? entry_deadline(mem_ptr(s->base, slot_ref(*slot))) : KEVY_NO_TTL;
   if (UNLIKELY(hash_has_come(s, before))) hash_note_due(s, ch, &ch->fields[i]);
   return hash_stage(s, h, st, &f, hash, &c, hash_new_deadline(s, ch, before));
@@ -637,8 +621,8 @@ static bool hash_edit_change(kevy_store *s, hash_edit *b, hash_change *ch, size_
     return true;
   }
   if (!hash_fits_small(field) || !hash_fits_small(value)) return false;
-  hash_field f;
-  (void)hash_field_of(&f, field);
+  member_name f;
+  (void)member_name_of(&f, field);
   const char *at = hash_edit_find(b, &f.key);
   int64_t before = at != NULL ? hash_edit_deadline(b, at) : KEVY_NO_TTL;
   if (UNLIKELY(hash_has_come(s, before))) {
@@ -759,10 +743,10 @@ static kevy_status hash_apply(kevy_store *s, probe *p, hash_change *ch) {
 static size_t hash_count_present(kevy_store *s, const probe *p, const hash_change *ch) {
   size_t present = 0;
   for (size_t i = 0; p->live != NULL && i < ch->k; i++) {
-    hash_field f;
+    member_name f;
     kevy_value v;
     char digits[PACKED_NUMBER];
-    (void)hash_field_of(&f, &ch->fields[i]);
+    (void)member_name_of(&f, &ch->fields[i]);
     present += hash_lookup(s, p->live, &f, &v, NULL, digits) == KEVY_OK;
   }
   return present;
@@ -902,9 +886,9 @@ static void hash_settle(kevy_store *s, probe *p) {
 
 static bool hash_has_any(kevy_store *s, const hash_large *h, size_t k, const kevy_value *fields) {
   for (size_t i = 0; i < k; i++) {
-    hash_field f;
-    (void)hash_field_of(&f, &fields[i]);
-    if (member_find(s->base, &h->k, hash_field_hash(s, &f), f.key.ptr, f.key.len) != NULL) return true;
+    member_name f;
+    (void)member_name_of(&f, &fields[i]);
+    if (member_find(s->base, &h->k, member_name_hash(s->sp, &f), f.key.ptr, f.key.len) != NULL) return true;
   }
   return false;
 }
@@ -916,9 +900,9 @@ static kevy_status hash_del_large(kevy_store *s, probe *p, size_t k, const kevy_
   hash_large *h = (hash_large *)collection_own(s, p, true);
   size_t n = 0;
   for (size_t i = 0; h != NULL && i < k; i++) {
-    hash_field f;
-    (void)hash_field_of(&f, &fields[i]);
-    uint64_t hash = hash_field_hash(s, &f), *slot = member_find(s->base, &h->k, hash, f.key.ptr, f.key.len);
+    member_name f;
+    (void)member_name_of(&f, &fields[i]);
+    uint64_t hash = member_name_hash(s->sp, &f), *slot = member_find(s->base, &h->k, hash, f.key.ptr, f.key.len);
     if (slot == NULL) continue;
     *removed += !hash_has_come(s, entry_deadline(mem_ptr(s->base, slot_ref(*slot))));
     all[n++] = hash_unlink(s, h, hash, slot);
@@ -934,8 +918,8 @@ static kevy_status hash_del_small(kevy_store *s, probe *p, size_t k, const kevy_
   bool changed = false;
   hash_edit_open(&b, p->live);
   for (size_t i = 0; i < k; i++) {
-    hash_field f;
-    (void)hash_field_of(&f, &fields[i]);
+    member_name f;
+    (void)member_name_of(&f, &fields[i]);
     const char *at = hash_edit_find(&b, &f.key);
     if (at == NULL) continue;
     *removed += !hash_has_come(s, hash_edit_deadline(&b, at));
@@ -966,8 +950,8 @@ kevy_status hash_del(kevy_store *s, const char *key, size_t klen, size_t k, cons
 /* The value to add to, in its kind; an int 0 for a missing field. */
 static kevy_status hash_operand(kevy_store *s, probe *p, const char *key, size_t klen, const kevy_value *field,
                                 kevy_value *v, char digits[PACKED_NUMBER]) {
-  hash_field f;
-  kevy_status status = hash_field_of(&f, field);
+  member_name f;
+  kevy_status status = member_name_of(&f, field);
   if (status == KEVY_OK) status = collection_write(s, p, key, klen, KEVY_TYPE_HASH);
   if (status != KEVY_OK) return status;
   if (p->live != NULL && hash_lookup(s, p->live, &f, v, NULL, digits) == KEVY_OK) return KEVY_OK;
@@ -1213,8 +1197,8 @@ static kevy_status hash_expire_small(kevy_store *s, probe *p, const hash_expiry 
   bool changed = false;
   hash_edit_open(&b, p->live);
   for (size_t i = 0; i < x->k; i++) {
-    hash_field f;
-    (void)hash_field_of(&f, &x->fields[i]);
+    member_name f;
+    (void)member_name_of(&f, &x->fields[i]);
     const char *at = hash_edit_find(&b, &f.key);
     int64_t before = at != NULL ? hash_edit_deadline(&b, at) : KEVY_NO_TTL;
     x->done[i] = at == NULL || hash_has_come(s, before) ? KEVY_MISSING : hash_expire_check(before, x->deadline, x->flags);
@@ -1253,7 +1237,7 @@ static bool hash_move(kevy_store *s, hash_large *h, hash_moved *m, uint64_t hash
     wheel_move(s->base, hash_wheel(s, h), old, deadline);
   } else {
     content c = probe_share(s, e);
-    hash_field f = {.key = {entry_key(e), entry_klen(e), false, 0}, .kind = entry_key_kind(e)};
+    member_name f = {.key = {entry_key(e), entry_klen(e), false, 0}, .kind = entry_key_kind(e)};
     if (hash_stage(s, h, &m->st, &f, hash, &c, deadline) != KEVY_OK) return false;
     if (!hash_swap_in(s, h, &m->st)) {
       hash_unstage(s, h, &m->st);
@@ -1284,9 +1268,9 @@ static void hash_move_done(kevy_store *s, hash_large *h, const hash_moved *m) {
 
 /* A field's slot and whether it may get the deadline. */
 static uint64_t *hash_expire_find(kevy_store *s, const hash_large *h, const hash_expiry *x, size_t i, uint64_t *hash) {
-  hash_field f;
-  (void)hash_field_of(&f, &x->fields[i]);
-  *hash = hash_field_hash(s, &f);
+  member_name f;
+  (void)member_name_of(&f, &x->fields[i]);
+  *hash = member_name_hash(s->sp, &f);
   uint64_t *slot = member_find(s->base, &h->k, *hash, f.key.ptr, f.key.len);
   int64_t before = slot != NULL ? entry_deadline(mem_ptr(s->base, slot_ref(*slot))) : KEVY_NO_TTL;
   x->done[i] = slot == NULL || hash_has_come(s, before) ? KEVY_MISSING : hash_expire_check(before, x->deadline, x->flags);
@@ -1493,9 +1477,9 @@ static bool hash_clone_content(kevy_store *s, const entry *e, content *c) {
 static bool hash_clone_member(kevy_store *s, hash_large *h, const entry *e) {
   content c;
   if (!hash_clone_content(s, e, &c)) return false;
-  hash_field f = {.key = {entry_key(e), entry_klen(e), false, 0}, .kind = entry_key_kind(e)};
+  member_name f = {.key = {entry_key(e), entry_klen(e), false, 0}, .kind = entry_key_kind(e)};
   hash_staged st;
-  if (hash_stage(s, h, &st, &f, hash_field_hash(s, &f), &c, entry_deadline(e)) != KEVY_OK) return false;
+  if (hash_stage(s, h, &st, &f, member_name_hash(s->sp, &f), &c, entry_deadline(e)) != KEVY_OK) return false;
   if (!hash_swap_in(s, h, &st)) {
     hash_unstage(s, h, &st);
     return false;

@@ -255,11 +255,9 @@ static kevy_status set_build_key(set_build *b, const packed_key *key, const kevy
 }
 
 kevy_status set_build_add(set_build *b, const kevy_value *member) {
-  kevy_status status = set_check_member(member);
-  if (status != KEVY_OK) return status;
-  char digits[PACKED_NUMBER];
-  packed_key key = packed_key_of(member, digits);
-  return set_build_key(b, &key, member, false);
+  member_name m;
+  kevy_status status = member_name_of(&m, member);
+  return status == KEVY_OK ? set_build_key(b, &m.key, member, false) : status;
 }
 
 kevy_status set_build_add_new(set_build *b, set_item item) {
@@ -526,13 +524,11 @@ static FLAT bool set_entry_has(const space *sp, const entry *e, const packed_key
 
 kevy_status set_has(kevy_store *s, const char *key, size_t klen, const kevy_value *member) {
   probe p;
+  member_name m;
   kevy_status status = collection_read(s, &p, key, klen, KEVY_TYPE_SET);
+  if (LIKELY(status == KEVY_OK)) status = member_name_of(&m, member);
   if (UNLIKELY(status != KEVY_OK)) return status;
-  status = set_check_member(member);
-  if (UNLIKELY(status != KEVY_OK)) return status;
-  char digits[PACKED_NUMBER];
-  packed_key wanted = packed_key_of(member, digits);
-  return set_entry_has(s->sp, p.live, &wanted) ? KEVY_OK : KEVY_MISSING;
+  return set_entry_has(s->sp, p.live, &m.key) ? KEVY_OK : KEVY_MISSING;
 }
 
 __attribute__((noinline)) kevy_status set_has_noted(kevy_store *s, const char *key, size_t klen,
@@ -768,15 +764,14 @@ static kevy_status set_move_over(kevy_store *s, probe *from, const char *to, siz
 kevy_status set_move(kevy_store *s, const char *key, size_t klen, const char *to, size_t tolen,
                      const kevy_value *member, uint32_t flags) {
   probe from, target;
+  member_name m;
   kevy_status status = collection_write(s, &from, key, klen, KEVY_TYPE_SET);
   if (from.live == NULL) return status != KEVY_OK ? status : KEVY_MISSING;
-  if (status == KEVY_OK) status = tolen <= KEVY_MAX_LEN ? set_check_member(member) : KEVY_ETOOBIG;
+  if (status == KEVY_OK) status = tolen <= KEVY_MAX_LEN ? member_name_of(&m, member) : KEVY_ETOOBIG;
   if (status != KEVY_OK) return status;
   probe_find(s, &target, to, tolen);
   if (target.live != NULL && entry_type(target.live) != KEVY_TYPE_SET) return KEVY_EWRONGTYPE;
-  char digits[PACKED_NUMBER];
-  packed_key wanted = packed_key_of(member, digits);
-  if (!set_entry_has(s->sp, from.live, &wanted)) return KEVY_MISSING;
+  if (!set_entry_has(s->sp, from.live, &m.key)) return KEVY_MISSING;
   return target.live == from.live ? KEVY_OK : set_move_over(s, &from, to, tolen, member, flags);
 }
 

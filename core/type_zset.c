@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "hashing.h"
+#include "members.h"
 #include "number.h"
 
 typedef union zset_item {
@@ -33,23 +34,6 @@ static inline zset *zset_at(const char *base, const entry *e) { return (zset *)c
 static inline zset_leaf *zset_leaf_at(const char *base, ref r) { return mem_ptr(base, r); }
 
 /* ---- members ---- */
-
-typedef struct zset_member {
-  packed_key key; /* its byte form */
-  uint32_t kind;
-  char digits[PACKED_NUMBER];
-} zset_member;
-
-static FLAT kevy_status zset_member_of(zset_member *m, const kevy_value *v) {
-  if (UNLIKELY(v->kind > KEVY_INT)) return KEVY_EARG;
-  m->key = packed_key_of(v, m->digits);
-  m->kind = v->kind;
-  return LIKELY(m->key.len <= KEVY_MAX_LEN) ? KEVY_OK : KEVY_ETOOBIG;
-}
-
-static FLAT uint64_t zset_hash(const space *sp, const char *ptr, size_t len) {
-  return hash_bytes(sp->secret, ptr, len);
-}
 
 /* A member of this byte form in this kind. */
 static FLAT kevy_value zset_value(const char *ptr, size_t len, uint32_t kind) {
@@ -409,9 +393,9 @@ static ref zset_new(space *sp) {
 }
 
 static bool zset_insert_value(kevy_store *s, zset *z, const kevy_value *member, double score) {
-  zset_member m;
-  (void)zset_member_of(&m, member);
-  return zset_insert(s, z, zset_hash(s->sp, m.key.ptr, m.key.len), m.key.ptr, m.key.len, m.kind, score);
+  member_name m;
+  (void)member_name_of(&m, member);
+  return zset_insert(s, z, member_name_hash(s->sp, &m), m.key.ptr, m.key.len, m.kind, score);
 }
 
 /* A large set of the elements that a view has. 0: no memory, and nothing is left behind. */
@@ -645,9 +629,9 @@ static FLAT kevy_status zset_decide(const double *was, double given, uint32_t fl
   return KEVY_OK;
 }
 
-static kevy_status zset_apply_large(zset_edit *e, const zset_member *m, double given, zset_outcome *out) {
+static kevy_status zset_apply_large(zset_edit *e, const member_name *m, double given, zset_outcome *out) {
   kevy_store *s = e->s;
-  uint64_t hash = zset_hash(s->sp, m->key.ptr, m->key.len);
+  uint64_t hash = member_name_hash(s->sp, m);
   uint64_t *slot = member_find_to_write(s->base, &e->large->k, hash, m->key.ptr, m->key.len);
   double was = slot != NULL ? zset_entry_score(mem_ptr(s->base, slot_ref(*slot))) : 0;
   kevy_status status = zset_decide(slot != NULL ? &was : NULL, given, e->flags, out);
@@ -659,7 +643,7 @@ static kevy_status zset_apply_large(zset_edit *e, const zset_member *m, double g
 }
 
 /* The member of an edited block gets another place. It keeps its kind. */
-static void zset_reblock(zset_edit *e, const char *at, const zset_member *m, double score) {
+static void zset_reblock(zset_edit *e, const char *at, const member_name *m, double score) {
   kevy_value member;
   char digits[PACKED_NUMBER];
   packed_get(at, &member, digits);
@@ -669,8 +653,8 @@ static void zset_reblock(zset_edit *e, const char *at, const zset_member *m, dou
 }
 
 static kevy_status zset_apply(zset_edit *e, const kevy_value *member, double given, zset_outcome *out) {
-  zset_member m;
-  kevy_status status = zset_member_of(&m, member);
+  member_name m;
+  kevy_status status = member_name_of(&m, member);
   if (UNLIKELY(status != KEVY_OK)) return status;
   if (e->large != NULL) return zset_apply_large(e, &m, given, out);
   const char *at = packed_find(e->block, e->len, &m.key, 2);
@@ -698,9 +682,9 @@ typedef struct zset_done {
 
 static void zset_undo_one(zset_edit *e, const kevy_value *member, const zset_done *done) {
   if (!done->added && !done->updated) return;
-  zset_member m;
-  (void)zset_member_of(&m, member);
-  uint64_t hash = zset_hash(e->s->sp, m.key.ptr, m.key.len);
+  member_name m;
+  (void)member_name_of(&m, member);
+  uint64_t hash = member_name_hash(e->s->sp, &m);
   uint64_t *slot = member_find(e->s->base, &e->large->k, hash, m.key.ptr, m.key.len);
   if (slot == NULL) return;
   if (done->added) zset_delete(e->s->sp, e->large, hash, slot);
@@ -816,8 +800,8 @@ kevy_status zset_store(kevy_store *s, const char *key, size_t klen, size_t n, co
 /* ---- removing ---- */
 
 static kevy_status zset_remove_one(zset_edit *e, const kevy_value *member, uint64_t *removed) {
-  zset_member m;
-  kevy_status status = zset_member_of(&m, member);
+  member_name m;
+  kevy_status status = member_name_of(&m, member);
   if (status == KEVY_ETOOBIG) return KEVY_OK;
   if (status != KEVY_OK) return status;
   if (e->large == NULL) {
@@ -826,7 +810,7 @@ static kevy_status zset_remove_one(zset_edit *e, const kevy_value *member, uint6
     e->len = packed_splice(e->block, e->len, at, 2, NULL, 0);
     e->changed = true;
   } else {
-    uint64_t hash = zset_hash(e->s->sp, m.key.ptr, m.key.len);
+    uint64_t hash = member_name_hash(e->s->sp, &m);
     uint64_t *slot = member_find(e->s->base, &e->large->k, hash, m.key.ptr, m.key.len);
     if (slot == NULL || !zset_edit_own(e, true)) return KEVY_OK;
     zset_delete(e->s->sp, e->large, hash, slot);
@@ -884,7 +868,7 @@ static uint32_t zset_remove_leaf(space *sp, zset *z, uint64_t position, uint64_t
   zset_order_cut(sp, z, &p, (uint32_t)at, n);
   for (uint32_t i = 0; i < n; i++) {
     const entry *e = mem_ptr(base, members[i]);
-    uint64_t hash = zset_hash(sp, entry_key(e), entry_klen(e));
+    uint64_t hash = hash_bytes(sp->secret, entry_key(e), entry_klen(e));
     uint64_t *slot = table_find_ref(base, &z->k.members, hash, members[i]);
     if (slot != NULL) zset_forget(sp, z, hash, slot);
   }
@@ -939,15 +923,15 @@ kevy_status zset_view_open(kevy_store *s, const char *key, size_t klen, bool kee
 }
 
 /* The entry of a large set's member. */
-static FLAT ref zset_view_find(const zset_view *v, const zset_member *m) {
-  uint64_t hash = zset_hash(v->sp, m->key.ptr, m->key.len);
+static FLAT ref zset_view_find(const zset_view *v, const member_name *m) {
+  uint64_t hash = member_name_hash(v->sp, m);
   uint64_t *slot = member_find(v->sp->mem.base, &v->large->k, hash, m->key.ptr, m->key.len);
   return slot != NULL ? slot_ref(*slot) : 0;
 }
 
 FLAT kevy_status zset_view_score(const zset_view *v, const kevy_value *member, double *score) {
-  zset_member m;
-  kevy_status status = zset_member_of(&m, member);
+  member_name m;
+  kevy_status status = member_name_of(&m, member);
   if (UNLIKELY(status != KEVY_OK)) return status == KEVY_ETOOBIG ? KEVY_MISSING : status;
   if (v->large != NULL) {
     ref r = zset_view_find(v, &m);
@@ -962,8 +946,8 @@ FLAT kevy_status zset_view_score(const zset_view *v, const kevy_value *member, d
 }
 
 kevy_status zset_view_rank(const zset_view *v, const kevy_value *member, uint64_t *rank, double *score) {
-  zset_member m;
-  kevy_status status = zset_member_of(&m, member);
+  member_name m;
+  kevy_status status = member_name_of(&m, member);
   if (status != KEVY_OK) return status == KEVY_ETOOBIG ? KEVY_MISSING : status;
   *rank = 0;
   if (v->large == NULL) {
