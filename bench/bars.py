@@ -91,6 +91,10 @@ BARS = {
     # One write into a value of 5 M elements, growing it or under a snapshot (beyond the idle loop); dropping it.
     "held time": at_most(200, " µs"),
     "del": at_most(100, " µs"),
+    # Hit ratios, in points: behind exact LRU, redis-server's LFU, the best of all peers.
+    "lru shortfall": at_most(1),
+    "lfu shortfall": at_most(1),
+    "best shortfall": at_most(0.5),
     # Python views.
     "python view": at_most(2.0),
 }
