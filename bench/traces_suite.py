@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bars import BARS
 from engine_suite import compiled, linked
 from files_suite import Redis
 from kit import BENCH, BUILD, ROOT, Row, Unavailable, run, say
@@ -56,12 +57,12 @@ class Case:
         return max(peers, key=self.ratio.__getitem__)
 
 
-def cases(traces: dict[str, array], folder: Path) -> list[Case]:
+def cases(traces: dict[str, array], folder: Path, shares: tuple) -> list[Case]:
     found = []
     for number, (name, trace) in enumerate(traces.items()):
         path = folder / f"{number}.trace"
         path.write_bytes(trace.tobytes())
-        sizes = [int(share * len(set(trace))) for share in SHARES]
+        sizes = [int(share * len(set(trace))) for share in shares]
         found += [Case(name, path, len(trace), size) for size in sizes if size >= 50]
     return found
 
@@ -150,7 +151,7 @@ class Server(Redis):
         keys.frombytes(case.path.read_bytes())
         limit = self.limits.get(case.capacity) or self.memory_of(case.capacity)
         self.ask(f"CONFIG SET maxmemory-policy {policy}")
-        for _ in range(4):
+        for _ in range(3):
             self.ask("FLUSHALL")
             self.ask(f"CONFIG SET maxmemory {int(limit)}")
             hits = self.play(keys)
@@ -184,7 +185,7 @@ def worst(found: list[Case], ours: str, theirs: str | None, bar: str) -> list[Ro
     what = f"hit ratio, {ours} behind {theirs or 'the best peer'}, worst of {len(judged)} cases"
     row = Row(what, f"{case.name}: {case.ratio[ours]:.2f} %", f"{other}: {case.ratio[other]:.2f} %", [shortfall(case)],
               bar, " points")
-    within = sum(shortfall(c) <= {"lru shortfall": 1, "lfu shortfall": 1}.get(bar, 0.5) for c in judged)
+    within = sum(shortfall(c) <= BARS[bar].limit for c in judged)
     row.kevy += f"; {within} cases within"
     return [row]
 
@@ -192,8 +193,7 @@ def worst(found: list[Case], ours: str, theirs: str | None, bar: str) -> list[Ro
 def rows(found: list[Case], words: list[str]) -> list[Row]:
     result = worst(found, "kevy allkeys-lru", "LRU", "lru shortfall")
     result += worst(found, "kevy allkeys-lfu", "redis LFU", "lfu shortfall")
-    own = [word for word in words if word not in SERVER.values()]
-    for word in own or words[:0]:
+    for word in (word for word in words if word not in SERVER.values()):
         result += worst(found, f"kevy {word}", None, "best shortfall")
     return result
 
@@ -210,17 +210,17 @@ def text(found: list[Case]) -> str:
 
 
 def ratio(quick: bool) -> list[Row]:
-    traces = made(100_000 if quick else 400_000)
+    traces = made(100_000 if quick else 200_000)
     directory = os.environ.get("KEVY_TRACES")
     if directory:
-        traces |= recorded(Path(directory), 200_000 if quick else 1_000_000)
+        traces |= recorded(Path(directory), 100_000 if quick else 500_000)
     else:
         say("KEVY_TRACES names no directory of recorded traces: only made ones")
     words, program, python = policies(), simulator(), environment("venv", BENCH / "requirements.txt")
     with ExitStack() as stack:
         BUILD.mkdir(parents=True, exist_ok=True)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="traces-", dir=BUILD)))
-        found, server = cases(traces, folder), None
+        found, server = cases(traces, folder, SHARES[1:2] if quick else SHARES), None
         try:
             server = stack.enter_context(Server(folder))
         except Unavailable as why:
