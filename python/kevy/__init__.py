@@ -40,6 +40,7 @@ from kevy._kevy import (
     exclusive,
     open,
 )
+from kevy.reporting import report
 
 __all__ = [
     "ClosedError",
@@ -65,4 +66,5 @@ __all__ = [
     "__version__",
     "exclusive",
     "open",
+    "report",
 ]
