@@ -21,6 +21,7 @@
 #include "../core/light.c"
 #include "../core/transaction.c"
 #include "../core/background.c"
+#include "../core/compact.c"
 #include "../core/store.c"
 #include "../core/registry.c"
 #include "../core/members.c"

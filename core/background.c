@@ -1,6 +1,8 @@
 /* background: see background.h. */
 #include "background.h"
 
+#include "compact.h"
+
 #include <signal.h>
 #include <stdlib.h>
 
@@ -37,7 +39,7 @@ static void *background_main(void *context) {
   while (!rest(b)) {
     for (bool done = false; !done;) {
       if (!store_enter(s)) break;
-      done = store_upkeep(s, SLICE_ITEMS, NULL);
+      done = store_upkeep(s, SLICE_ITEMS, NULL) & compact_slice(s, SLICE_ITEMS);
       store_leave(s);
     }
   }

@@ -61,6 +61,11 @@ typedef struct collection_kind {
    * hangs a member that `before` has again on it. */
   void (*unhang)(space *sp, collection *c, collection *before, uint64_t epoch);
   void (*hang)(space *sp, collection *before, ref member);
+  /* Compacting (compact.h): whether it is a keyed one; moves a member (mem_move) with what refers to it but its slot (NULL: nothing
+   * else does); the tree whose leaves may be moved, which nothing else refers to any more (NULL: there is none). */
+  bool keyed;
+  ref (*move)(space *sp, collection *c, ref member);
+  tree *(*leaves)(collection *c);
 } collection_kind;
 
 /* By KEVY_TYPE_; NULL for what has no large form. */

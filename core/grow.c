@@ -19,7 +19,7 @@ static struct {
 } grower = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, PTHREAD_COND_INITIALIZER,
             NULL, NULL, false};
 
-static uint32_t grow_ready(const grow_region *g) {
+uint32_t grow_ready(const grow_region *g) {
   return atomic_load_explicit(&g->ready_head, memory_order_acquire) -
          atomic_load_explicit(&g->ready_tail, memory_order_relaxed);
 }

@@ -47,6 +47,9 @@ bool grow_take_many(grow_region *g, uint64_t count, uint64_t *first);
  * file's at a fork, so whoever has such locks calls this before registering handlers of its own. */
 bool grow_fork_aware(void);
 
+/* How many prepared chunks it holds. */
+uint32_t grow_ready(const grow_region *g);
+
 /* Asks the helper to hold `want` chunks ready. */
 void grow_ahead(grow_region *g, uint32_t want);
 

@@ -447,7 +447,10 @@ static void list_abandon(space *sp, collection *c, collection *before, uint64_t 
   tree_abandon(sp, &((list_value *)c)->order, epoch, NULL, NULL);
 }
 
-const collection_kind list_kind = {list_drop, list_clone, list_bytes, list_abandon, NULL, NULL};
+static tree *list_leaves(collection *c) { return &((list_value *)c)->order; }
+
+const collection_kind list_kind = {.drop = list_drop, .clone = list_clone, .bytes = list_bytes, .abandon = list_abandon,
+                                   .leaves = list_leaves};
 
 /* A large list of the elements of a block. NULL: no memory. */
 list_value *list_from_block(space *sp, const char *block, size_t len) {

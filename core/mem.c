@@ -18,15 +18,14 @@ typedef struct mem_page {
     };
     uint32_t length; /* run: pages */
   };
-  uint16_t fresh; /* span: blocks from here on were never handed out, / 8 */
+  uint16_t fresh; /* span: blocks from here on were never handed out, / 8; free run: pages that may be resident, at most */
   uint8_t kind;   /* PAGE_... */
   uint8_t back;   /* span: pages to its first one */
 } mem_page;
 
 typedef struct mem_chunk {
-  uint16_t free;  /* pages in free runs */
-  uint16_t dirty; /* of them, those that may be resident, at most */
-  uint16_t huge;  /* 1 where the chunk was prepared as a huge page */
+  uint16_t free; /* pages in free runs */
+  uint16_t huge; /* 1 where the chunk was prepared as a huge page */
 } mem_chunk;
 
 static_assert(sizeof(mem_page) == 16, "a page costs 16 bytes of description");
@@ -44,6 +43,9 @@ enum {
 #define MEM_CHUNK ((uint64_t)MEM_CHUNK_PAGES * MEM_PAGE)
 #define MEM_SLACK ((uint64_t)1 << 20) /* dirty free bytes always kept */
 #define MEM_WORTH 16                  /* dirty pages that are worth a system call */
+#define MEM_WASTE ((uint64_t)2 << 20) /* what partly used spans may waste beside a share of what is used */
+#define MEM_RETURNED 256              /* spans that one call of mem_move_end returns */
+#define SPAN_LEAVING 0x80u            /* in a span's kind: it gives no blocks away */
 
 #if defined(KEVY_ASAN) || defined(KEVY_TSAN)
 #define MEM_RESERVE_LEAST ((uint64_t)4 << 30)
@@ -94,8 +96,10 @@ static unsigned bin_of(uint32_t length) {
   return b < MEM_BINS ? b : MEM_BINS - 1;
 }
 
-static void bin_insert(mem *m, uint32_t first, uint32_t length) {
+static void bin_insert(mem *m, uint32_t first, uint32_t length, uint32_t dirty) {
   mem_page *p = &m->pages[first], *last = &m->pages[first + length - 1];
+  p->fresh = (uint16_t)(dirty < UINT16_MAX ? dirty : UINT16_MAX);
+  m->root->dirty -= (uint64_t)(dirty - p->fresh) * MEM_PAGE;
   unsigned b = bin_of(length);
   last->kind = p->kind = PAGE_FREE;
   last->length = p->length = length;
@@ -125,12 +129,13 @@ static unsigned bin_next(const mem *m, unsigned b) {
   return MEM_BINS;
 }
 
-/* Joins a run with its free neighbours and adds it to the free ones. */
-static void run_join(mem *m, uint32_t *first, uint32_t *length) {
+/* Joins a run with its free neighbours, which leave their bins. */
+static void run_join(mem *m, uint32_t *first, uint32_t *length, uint32_t *dirty) {
   POISON(page_address(m, *first), (size_t)*length * MEM_PAGE);
   const mem_page *after = &m->pages[*first + *length];
   if (after->kind == PAGE_FREE) {
     uint32_t joined = after->length;
+    *dirty += after->fresh;
     bin_remove(m, *first + *length);
     *length += joined;
   }
@@ -138,10 +143,10 @@ static void run_join(mem *m, uint32_t *first, uint32_t *length) {
   if (before->kind == PAGE_FREE) {
     uint32_t joined = before->length;
     *first -= joined;
+    *dirty += m->pages[*first].fresh;
     bin_remove(m, *first);
     *length += joined;
   }
-  bin_insert(m, *first, *length);
 }
 
 /* The pages that [*from, to) has in the chunk of *from; moves *from behind them. */
@@ -151,42 +156,65 @@ static uint32_t pages_in_chunk(uint32_t *from, uint32_t to) {
   return *from - start;
 }
 
-static void chunk_set_dirty(mem *m, mem_chunk *c, uint32_t pages) {
-  m->root->dirty += ((uint64_t)pages - c->dirty) * MEM_PAGE;
-  c->dirty = (uint16_t)pages;
+static inline uint64_t dirty_allowed(const mem *m) { return MEM_SLACK + m->root->used / 64; }
+
+/* Whether a prepared chunk is worth keeping as it is, for growth or for what fills most of it. */
+static bool chunk_stays_huge(const mem *m, const mem_chunk *c) {
+  return c->free < MEM_CHUNK_PAGES / 2 || m->root->free <= MEM_CHUNK_PAGES + m->root->used / MEM_PAGE / 32;
 }
 
-/* Gives back to the system what a free run has of one chunk, when that is worth a call and more than
- * the slack is dirty. A prepared chunk goes as a whole, and becomes plain: a later touch of a missing
- * huge page would stall its caller. */
-static void chunk_release(mem *m, uint32_t chunk, uint32_t first, uint32_t length) {
-  mem_chunk *c = &m->chunks[chunk];
-  if (m->root->dirty <= MEM_SLACK + m->root->used / 32) return;
-  uint32_t start = chunk * MEM_CHUNK_PAGES, from = first > start ? first : start;
-  uint32_t to = first + length < start + MEM_CHUNK_PAGES ? first + length : start + MEM_CHUNK_PAGES;
-  bool whole = to - from == MEM_CHUNK_PAGES;
-  if (!whole && (c->huge || to - from < MEM_WORTH || c->dirty < MEM_WORTH)) return;
-  if (c->huge) {
+/* Gives a free run back to the system. A prepared chunk of which a part goes becomes plain: a later touch of a missing huge page
+ * would stall its caller. Returns how many pages may still be resident. */
+static uint32_t run_release(mem *m, uint32_t first, uint32_t length, uint32_t dirty) {
+  uint32_t kept = 0;
+  for (uint32_t from = first, to = first + length; from < to;) {
+    uint32_t at = from;
+    mem_chunk *c = &m->chunks[at / MEM_CHUNK_PAGES];
+    uint32_t pages = pages_in_chunk(&from, to);
+    if (c->huge && chunk_stays_huge(m, c)) {
+      kept += pages;
+      continue;
+    }
+    if (c->huge) (void)madvise(page_address(m, at - at % MEM_CHUNK_PAGES), MEM_CHUNK, MADV_NOHUGEPAGE);
     c->huge = 0;
-    (void)madvise(page_address(m, from), MEM_CHUNK, MADV_NOHUGEPAGE);
+    (void)madvise(page_address(m, at), (size_t)pages * MEM_PAGE, MADV_DONTNEED);
   }
-  (void)madvise(page_address(m, from), (size_t)(to - from) * MEM_PAGE, MADV_DONTNEED);
-  uint32_t rest = c->free - (to - from);
-  if (c->dirty > rest) chunk_set_dirty(m, c, rest);
+  if (kept > dirty) kept = dirty;
+  m->root->dirty -= (uint64_t)(dirty - kept) * MEM_PAGE;
+  return kept;
+}
+
+/* Adds a run to the free ones, of which so many pages may be resident, and gives it back when that is worth a call and more than the
+ * slack is dirty. */
+static void run_add(mem *m, uint32_t first, uint32_t length, uint32_t dirty) {
+  uint64_t allowed = dirty_allowed(m);
+  m->root->dirty += (uint64_t)dirty * MEM_PAGE;
+  run_join(m, &first, &length, &dirty);
+  if (m->root->dirty > allowed && dirty >= (m->root->dirty > 2 * allowed ? 1 : MEM_WORTH))
+    dirty = run_release(m, first, length, dirty);
+  bin_insert(m, first, length, dirty);
 }
 
 /* Frees a run that was in use. */
 static void run_free(mem *m, uint32_t first, uint32_t length) {
-  uint32_t whole = first, joined = length;
-  run_join(m, &whole, &joined);
   for (uint32_t from = first, to = first + length; from < to;) {
-    uint32_t chunk = from / MEM_CHUNK_PAGES, pages = pages_in_chunk(&from, to);
-    mem_chunk *c = &m->chunks[chunk];
-    c->free = (uint16_t)(c->free + pages);
-    m->root->free += pages;
-    chunk_set_dirty(m, c, c->dirty + pages);
-    chunk_release(m, chunk, whole, joined);
+    mem_chunk *c = &m->chunks[from / MEM_CHUNK_PAGES];
+    c->free = (uint16_t)(c->free + pages_in_chunk(&from, to));
   }
+  m->root->free += length;
+  run_add(m, first, length, length);
+}
+
+/* Adds chunks that were never used; what was prepared of them stays. */
+static void chunks_add(mem *m, uint64_t first, uint64_t chunks, bool huge) {
+  for (uint64_t c = first; c < first + chunks; c++) m->chunks[c] = (mem_chunk){MEM_CHUNK_PAGES, huge};
+  m->root->top += chunks;
+  m->root->free += chunks * MEM_CHUNK_PAGES;
+  uint32_t page = (uint32_t)(first * MEM_CHUNK_PAGES), length = (uint32_t)(chunks * MEM_CHUNK_PAGES);
+  uint32_t dirty = huge ? MEM_CHUNK_PAGES : 0;
+  m->root->dirty += (uint64_t)dirty * MEM_PAGE;
+  run_join(m, &page, &length, &dirty);
+  bin_insert(m, page, length, dirty);
 }
 
 /* Takes chunks into use so that a run of `length` pages exists. */
@@ -195,19 +223,11 @@ static bool mem_expand(mem *m, uint32_t length) {
   bool huge = false;
   if (chunks == 1 ? !grow_take(&m->grow, &first, &huge) : !grow_take_many(&m->grow, chunks, &first))
     return false;
-  if (huge) {
-    m->chunks[first].huge = 1;
-    chunk_set_dirty(m, &m->chunks[first], MEM_CHUNK_PAGES);
-  }
-  for (uint64_t c = first; c < first + chunks; c++) m->chunks[c].free = MEM_CHUNK_PAGES;
-  m->root->top += chunks;
-  m->root->free += chunks * MEM_CHUNK_PAGES;
+  chunks_add(m, first, chunks, huge);
   if (m->root->top > 1) {
     uint64_t ahead = m->root->top / 64 + 1;
     grow_ahead(&m->grow, ahead < GROW_AHEAD ? (uint32_t)ahead : GROW_AHEAD);
   }
-  uint32_t page = (uint32_t)(first * MEM_CHUNK_PAGES), pages = (uint32_t)(chunks * MEM_CHUNK_PAGES);
-  run_join(m, &page, &pages);
   return true;
 }
 
@@ -230,13 +250,13 @@ static uint32_t run_take(mem *m, uint32_t length) {
     first = run_find(m, length);
     if (first == 0) return 0;
   }
-  uint32_t whole = m->pages[first].length;
+  uint32_t rest = m->pages[first].length - length, dirty = m->pages[first].fresh, kept = dirty < rest ? dirty : rest;
   bin_remove(m, first);
-  if (whole > length) bin_insert(m, first + length, whole - length);
+  m->root->dirty -= (uint64_t)(dirty - kept) * MEM_PAGE;
+  if (rest != 0) bin_insert(m, first + length, rest, kept);
   for (uint32_t from = first, to = first + length; from < to;) {
     mem_chunk *c = &m->chunks[from / MEM_CHUNK_PAGES];
     c->free = (uint16_t)(c->free - pages_in_chunk(&from, to));
-    if (c->dirty > c->free) chunk_set_dirty(m, c, c->free);
   }
   m->root->free -= length;
   m->pages[first].kind = m->pages[first + length - 1].kind = PAGE_RUN;
@@ -245,19 +265,38 @@ static uint32_t run_take(mem *m, uint32_t length) {
 
 /* ---- spans ---- */
 
-static void partial_push(mem *m, unsigned c, uint32_t first) {
+static void spans_push(mem *m, uint32_t *list, uint32_t first) {
   mem_page *p = &m->pages[first];
   p->prev = 0;
-  p->next = m->root->partial[c];
+  p->next = *list;
   if (p->next != 0) m->pages[p->next].prev = first;
-  m->root->partial[c] = first;
+  *list = first;
 }
 
-static void partial_remove(mem *m, unsigned c, uint32_t first) {
+static void spans_remove(mem *m, uint32_t *list, uint32_t first) {
   mem_page *p = &m->pages[first];
   if (p->prev != 0) m->pages[p->prev].next = p->next;
-  else m->root->partial[c] = p->next;
+  else *list = p->next;
   if (p->next != 0) m->pages[p->next].prev = p->prev;
+}
+
+static void partial_push(mem *m, unsigned c, uint32_t first) { spans_push(m, &m->root->partial[c], first); }
+static void partial_remove(mem *m, unsigned c, uint32_t first) { spans_remove(m, &m->root->partial[c], first); }
+
+/* A span that was to be emptied gives blocks away again. */
+static void span_return(mem *m, unsigned c, uint32_t first) {
+  spans_remove(m, &m->root->leaving[c], first);
+  m->pages[first].kind = (uint8_t)(PAGE_SPAN + c);
+  partial_push(m, c, first);
+}
+
+/* The span that gives the class's next block away: one that was leaving where there is no other. 0: there is none. */
+static uint32_t span_target(mem *m, unsigned c) {
+  if (m->root->partial[c] != 0) return m->root->partial[c];
+  uint32_t first = m->root->leaving[c];
+  if (first == 0) return 0;
+  span_return(m, c, first);
+  return first;
 }
 
 static uint32_t span_new(mem *m, unsigned c) {
@@ -301,7 +340,7 @@ static FLAT ref span_take(mem *m, uint32_t first, unsigned c, size_t block, size
 
 static __attribute__((noinline)) ref span_alloc(mem *m, unsigned c) {
   uint32_t first = m->root->partial[c];
-  if (UNLIKELY(first == 0) && (first = span_new(m, c)) == 0) return 0;
+  if (UNLIKELY(first == 0) && (first = span_target(m, c)) == 0 && (first = span_new(m, c)) == 0) return 0;
   size_t block = class_size(c);
   return span_take(m, first, c, block, (size_t)span_pages(block) * MEM_PAGE);
 }
@@ -310,6 +349,15 @@ static __attribute__((noinline)) ref span_alloc(mem *m, unsigned c) {
 static FLAT ref span_alloc_short(mem *m, unsigned c, size_t block) {
   uint32_t first = m->root->partial[c];
   return LIKELY(first != 0) ? span_take(m, first, c, block, MEM_PAGE) : span_alloc(m, c);
+}
+
+/* An emptied span goes, unless it is the class's only one with room: the next block would fetch it back. */
+static __attribute__((noinline)) void span_emptied(mem *m, uint32_t first, unsigned c) {
+  mem_page *p = &m->pages[first];
+  if (p->kind & SPAN_LEAVING) spans_remove(m, &m->root->leaving[c], first);
+  else if (m->root->partial[c] == first && p->next == 0) return;
+  else partial_remove(m, c, first);
+  run_free(m, first, span_pages(class_size(c)));
 }
 
 static void span_free(mem *m, ref block, unsigned c) {
@@ -322,12 +370,62 @@ static void span_free(mem *m, ref block, unsigned c) {
   p->free = (uint16_t)((block - (ref)first * MEM_PAGE) / 8);
   p->live--;
   if (UNLIKELY(was_full)) partial_push(m, c, first);
-  /* An emptied span goes, unless it is the class's only one with room: the next block would fetch it
-   * back. */
-  if (UNLIKELY(p->live == 0) && !(m->root->partial[c] == first && p->next == 0)) {
-    partial_remove(m, c, first);
-    run_free(m, first, span_pages(class_size(c)));
-  }
+  if (UNLIKELY(p->live == 0)) span_emptied(m, first, c);
+}
+
+/* ---- compacting ---- */
+
+uint64_t mem_wasted(const mem *m) {
+  uint64_t pages = (m->root->top * MEM_CHUNK_PAGES - m->root->free) * MEM_PAGE, used = m->root->used;
+  return pages > used + used / 24 + MEM_WASTE ? pages - used : 0;
+}
+
+static inline uint32_t span_first(const mem *m, ref block) {
+  uint32_t page = (uint32_t)(block / MEM_PAGE);
+  return page - m->pages[page].back;
+}
+
+bool mem_sparse(mem *m, ref block, size_t size, uint32_t fill) {
+  if (size > MEM_CLASS_MAX) return false;
+  unsigned c = class_of(size);
+  uint32_t first = span_first(m, block);
+  mem_page *p = &m->pages[first];
+  if (p->kind & SPAN_LEAVING) return span_target(m, c) != first;
+  size_t takes = class_size(c), blocks = span_pages(takes) * (size_t)MEM_PAGE / takes;
+  if (m->root->partial[c] == first || (size_t)p->live * 256 >= blocks * fill || span_full(p, c)) return false;
+  partial_remove(m, c, first);
+  p->kind |= SPAN_LEAVING;
+  spans_push(m, &m->root->leaving[c], first);
+  return true;
+}
+
+ref mem_move(mem *m, ref block, size_t size) {
+  unsigned c = class_of(size);
+  size_t takes = class_size(c);
+  ref to = span_take(m, m->root->partial[c], c, takes, (size_t)span_pages(takes) * MEM_PAGE);
+  memcpy(m->base + to, m->base + block, takes);
+  span_free(m, block, c);
+  return to;
+}
+
+bool mem_move_end(mem *m) {
+  int some = MEM_RETURNED;
+  for (unsigned c = 0; c < MEM_CLASSES; c++)
+    for (uint32_t first; (first = m->root->leaving[c]) != 0; some--) {
+      if (some == 0) return false;
+      span_return(m, c, first);
+    }
+  return true;
+}
+
+bool mem_trim(mem *m) {
+  uint64_t chunks = m->root->top - m->root->free / MEM_CHUNK_PAGES, first;
+  bool huge;
+  if (grow_ready(&m->grow) <= chunks / 64 + 1 || !grow_take(&m->grow, &first, &huge)) return false;
+  (void)madvise(m->base + first * MEM_CHUNK, MEM_CHUNK, MADV_NOHUGEPAGE);
+  (void)madvise(m->base + first * MEM_CHUNK, MEM_CHUNK, MADV_DONTNEED);
+  chunks_add(m, first, 1, false);
+  return true;
 }
 
 /* ---- the region ---- */

@@ -37,6 +37,7 @@ typedef struct mem_root {
   uint64_t top;                  /* chunks taken into use */
   uint64_t bins_set[2];          /* which bins are not empty */
   uint32_t partial[MEM_CLASSES]; /* first page of a span with room, 0 for none */
+  uint32_t leaving[MEM_CLASSES]; /* first page of a span that is being emptied, 0 for none */
   uint32_t bins[MEM_BINS];       /* first page of a free run, 0 for none */
 } mem_root;
 
@@ -79,6 +80,24 @@ void mem_discard_rest(mem *m);
 static inline uint64_t mem_resident(const mem *m) {
   return (m->root->top * MEM_CHUNK_PAGES - m->root->free) * MEM_PAGE + m->root->dirty;
 }
+
+/* ---- compacting (compact.h) ---- */
+
+/* Bytes of pages in use beyond what is handed out of them, where they are more than a region has any way; else 0. */
+uint64_t mem_wasted(const mem *m);
+
+/* Whether a block lies in a span of which less than `fill` (of 256) is in use, while others of its class have room. Such a
+ * span gives no more blocks away until mem_move_end. Reads nothing of the block. O(1). */
+bool mem_sparse(mem *m, ref block, size_t size, uint32_t fill);
+
+/* Moves a block that is sparse, as it was just found to be, to another span: its new place. */
+ref mem_move(mem *m, ref block, size_t size);
+
+/* Spans that could not be emptied are as others again, some of them a call. True when all are. */
+bool mem_move_end(mem *m);
+
+/* Gives back a chunk that was prepared for growth which did not come. False: there is none. */
+bool mem_trim(mem *m);
 
 /* What a block of this size takes. */
 size_t mem_round(size_t size);

@@ -38,6 +38,17 @@ typedef struct pin_node {
   ref blob;
 } pin_node;
 
+/* How far a pass over scattered memory has got (compact.h). */
+typedef struct compacting {
+  bool on, walked;
+  uint32_t fill;            /* of 256: spans that are less full are emptied */
+  uint64_t before;          /* what was wasted when it began */
+  uint64_t rest;            /* no pass before so much is wasted */
+  table_walk keys, members; /* members: of the large value at work */
+  ref value;                /* that value, 0 for none */
+  uint64_t position;        /* in its tree */
+} compacting;
+
 struct space {
   mem mem;
   table keys;
@@ -69,6 +80,7 @@ struct space {
   _Atomic(pin_node *) unpinned;
   pin_node *pinned;
   uint64_t pins;
+  compacting compacting;
   unsigned char secret[SPACE_SECRET];
 };
 

@@ -8,6 +8,7 @@
 
 #include "background.h"
 #include "blob.h"
+#include "compact.h"
 #include "effect.h"
 #include "events.h"
 #include "expire.h"
@@ -20,6 +21,7 @@
 
 #define PAY_EVERY 64 /* writes between two slices of upkeep */
 #define PAY_SOON 4   /* ... while more is due */
+#define PAY_MOVING 16 /* ... while memory is brought together */
 #define PAY_ITEMS 32 /* what a slice frees or moves at most: some ten microseconds */
 
 /* ---- the lock ----
@@ -144,9 +146,13 @@ void store_unlend(kevy_store *s) {
   s->lent = 0;
 }
 
-static void pay_upkeep(kevy_store *s) {
+/* What the call lends must not move. */
+static void pay_upkeep(kevy_store *s, bool lends) {
   if (effect_kept(s)) s->until_pay = --s->effects->until_pay;
-  if (s->until_pay <= 0 && LIKELY(s->sp->light == NULL)) s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
+  if (s->until_pay <= 0 && LIKELY(s->sp->light == NULL)) {
+    s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
+    if (!lends && !compact_slice(s, PAY_ITEMS) && s->until_pay > PAY_MOVING) s->until_pay = PAY_MOVING;
+  }
   if (effect_kept(s)) store_pay_always(s);
 }
 
@@ -154,12 +160,12 @@ COLD void store_pay(kevy_store *s) {
   store_unlend(s);
   if (UNLIKELY(s->background != NULL)) background_ensure(s);
   if (UNLIKELY(s->readies != 0) && s->serve != NULL && s->transaction == NULL) s->serve(s);
-  pay_upkeep(s);
+  pay_upkeep(s, false);
 }
 
 /* Whoever waits is served by the next call that lends nothing. */
 COLD void store_pay_lending(kevy_store *s) {
-  if (s->readies == 0) pay_upkeep(s);
+  if (s->readies == 0) pay_upkeep(s, true);
 }
 
 /* Of a store with a log every write settles the long way: the quick ones, which note no effects, stay away. */

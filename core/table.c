@@ -871,6 +871,62 @@ ref table_random(const char *base, const table *t, uint64_t (*random)(void *), v
   }
 }
 
+/* ---- compacting ---- */
+
+#define COMPACT_NODE 64 /* what moving a node takes of the budget */
+
+/* Moves the page and the segment that a hash leads to, where they lie sparse. Chained segments stay. */
+static void compact_nodes(space *sp, const table *t, uint64_t hash, uint32_t fill, int64_t *budget) {
+  const char *base = sp->mem.base;
+  uint64_t cell = root_cell(base, t, hash);
+  ref page = cell_ref(cell, hash);
+  size_t size = page_at(base, page)->head.size;
+  if (mem_sparse(&sp->mem, page, size, fill)) {
+    cell = cell_make(mem_move(&sp->mem, page, size), hash, cell_prefix(cell), cell_width(cell));
+    root_set(base, t, hash, cell);
+    *budget -= COMPACT_NODE;
+  }
+  const segment *s = segment_head(base, t, hash);
+  if (s->next != 0 || !mem_sparse(&sp->mem, segment_ref(base, s), sizeof *s, fill)) return;
+  uint32_t depth = s->depth;
+  page_set(base, cell, hash, depth, mem_move(&sp->mem, segment_ref(base, s), sizeof *s));
+  *budget -= COMPACT_NODE;
+}
+
+/* The slots of one segment from *index on. */
+static bool compact_slots(const char *base, segment *s, uint32_t *index, int64_t *budget, table_move_visit visit, void *context) {
+  for (; *index < TABLE_SLOTS; ++*index) {
+    uint32_t i = *index, ahead = i + 8 < TABLE_SLOTS ? i + 8 : i;
+    uint64_t *slot = &s->buckets[i / TABLE_WAYS].slots[i % TABLE_WAYS];
+    if (*slot == 0) continue;
+    if (*budget <= 0) return false;
+    --*budget;
+    __builtin_prefetch(base + slot_ref(s->buckets[ahead / TABLE_WAYS].slots[ahead % TABLE_WAYS]));
+    if (!visit(context, slot)) return false;
+  }
+  return true;
+}
+
+bool table_compact(space *sp, table *t, table_walk *w, uint32_t fill, int64_t *budget, table_move_visit visit,
+                   void *context) {
+  const char *base = sp->mem.base;
+  while (!w->done) {
+    uint64_t hash = w->prefix << 40;
+    if (w->index == 0) compact_nodes(sp, t, hash, fill, budget);
+    segment *head = segment_head(base, t, hash), *s = head;
+    uint32_t links = w->index / TABLE_SLOTS, index = w->index % TABLE_SLOTS;
+    for (; links > 0 && s->next != 0; links--) s = segment_at(base, s->next);
+    bool whole = links != 0 || compact_slots(base, s, &index, budget, visit, context);
+    w->index = w->index / TABLE_SLOTS * TABLE_SLOTS + index;
+    if (!whole) return false;
+    if (links == 0 && s->next != 0) continue; /* the index now names the first slot of the next link */
+    w->index = 0;
+    w->prefix = segment_end(head, w->prefix);
+    w->done = w->prefix == PREFIXES;
+  }
+  return true;
+}
+
 /* ---- the end ---- */
 
 /* Visits and frees the slots of one segment from *index on. False when the items are used up first. */

@@ -138,6 +138,12 @@ ref table_next(const char *base, const table *t, table_walk *w);
  * table_next has begun. */
 uint32_t table_next_some(const char *base, const table *t, table_walk *w, ref *out);
 
+/* Goes on with moving what lies in sparse spans (mem.h): the table's nodes, and entries, which the visitor moves; it sets the
+ * slot's ref, lowers *budget, and answers false to see the same slot again next time. *budget falls by one for each slot.
+ * Nothing of the table may be seen by a moment. True when the walk is at its end, false when the budget is used up. */
+typedef bool (*table_move_visit)(void *context, uint64_t *slot);
+bool table_compact(space *sp, table *t, table_walk *w, uint32_t fill, int64_t *budget, table_move_visit visit, void *context);
+
 /* Takes a table apart that nobody reads any more, at most *items blocks of it (counted down): visits every entry,
  * whose block is the visitor's, and retires the nodes. fresh as in the slots. True when nothing is left. */
 typedef void (*table_last_visit)(void *context, ref block, bool fresh);

@@ -1534,5 +1534,16 @@ static void hash_hang(space *sp, collection *before, ref member) {
     wheel_add(sp->mem.base, mem_ptr(sp->mem.base, h->wheel), member);
 }
 
-const collection_kind hash_kind = {hash_drop,    hash_clone,  hash_tables,
-                                   hash_abandon, hash_unhang, hash_hang};
+static ref hash_move_member(space *sp, collection *c, ref member) {
+  const char *base = sp->mem.base;
+  const entry *e = mem_ptr(base, member);
+  bool timed = entry_has_deadline(e);
+  wheel *w = timed ? mem_ptr(base, ((hash_large *)c)->wheel) : NULL;
+  if (timed) wheel_remove(base, w, member);
+  ref to = mem_move(&sp->mem, member, entry_size(e));
+  if (timed) wheel_add(base, w, to);
+  return to;
+}
+
+const collection_kind hash_kind = {.drop = hash_drop, .clone = hash_clone, .bytes = hash_tables, .abandon = hash_abandon,
+                                   .unhang = hash_unhang, .hang = hash_hang, .keyed = true, .move = hash_move_member};

@@ -178,7 +178,8 @@ static void set_abandon(space *sp, collection *c, collection *before, uint64_t e
   keyed_abandon(sp, (keyed *)c, (keyed *)before, epoch);
 }
 
-const collection_kind set_kind = {set_drop, set_clone, set_bytes, set_abandon, NULL, NULL};
+const collection_kind set_kind = {
+    .drop = set_drop, .clone = set_clone, .bytes = set_bytes, .abandon = set_abandon, .keyed = true};
 
 /* ---- building ---- */
 

@@ -506,7 +506,13 @@ static void stream_abandon(space *sp, collection *c, collection *before, uint64_
   stream_group_abandon_all(sp, (stream *)c, epoch);
 }
 
-const collection_kind stream_kind = {stream_drop, stream_clone, stream_bytes, stream_abandon, NULL, NULL};
+static tree *stream_leaves(collection *c) {
+  ((stream *)c)->tail = 0; /* it is looked up again */
+  return &((stream *)c)->entries;
+}
+
+const collection_kind stream_kind = {.drop = stream_drop, .clone = stream_clone, .bytes = stream_bytes,
+                                     .abandon = stream_abandon, .leaves = stream_leaves};
 
 static bool stream_chunk_check(const stream_chunk *c, kevy_stream_id *after, uint64_t *entries) {
   stream_entry e;

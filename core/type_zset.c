@@ -435,7 +435,22 @@ static void zset_abandon(space *sp, collection *c, collection *before, uint64_t 
   keyed_abandon(sp, (keyed *)c, (keyed *)before, epoch);
 }
 
-const collection_kind zset_kind = {zset_drop, zset_clone, zset_bytes, zset_abandon, NULL, NULL};
+/* Its item in the order follows, and the cells above whose first it is. */
+static ref zset_move(space *sp, collection *c, ref member) {
+  zset *z = (zset *)c;
+  const char *base = sp->mem.base;
+  tree_path p;
+  uint32_t at;
+  zset_leaf *l = zset_leaf_at(base, zset_order_find(base, z, zset_item_of(base, member), &p, &at));
+  l->at[at].member = mem_move(&sp->mem, member, entry_size(mem_ptr(base, member)));
+  if (at == 0) tree_update(base, &z->order, &p, 0, l->at[0].key);
+  return l->at[at].member;
+}
+
+static tree *zset_leaves(collection *c) { return &((zset *)c)->order; }
+
+const collection_kind zset_kind = {.drop = zset_drop, .clone = zset_clone, .bytes = zset_bytes, .abandon = zset_abandon,
+                                   .keyed = true, .move = zset_move, .leaves = zset_leaves};
 
 /* ---- small sets ---- */
 

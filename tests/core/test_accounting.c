@@ -3,6 +3,8 @@
  * values that are pinned and lent, and transactions that are taken back; and keys are counted by type. */
 #include "internals.h"
 
+#include "../../core/compact.h"
+
 #include "check.h"
 #include "model.h"
 #include "writes.h"
@@ -135,6 +137,21 @@ static void pin_something(void) {
   }
 }
 
+/* Moves what lies scattered, as upkeep does where much is; the store holds what it held. */
+static void compact_some(void) {
+  if (!a->sp->compacting.on) a->sp->compacting = (compacting){.on = true, .fill = 128 + (uint32_t)below(128)};
+  bool look = one_in(8);
+  text before = look ? text_of(a) : (text){NULL, 0, 0};
+  for (uint64_t n = below(20); n > 0; n--) compact_slice(a, 1 + (uint32_t)below(64));
+  CHECK(table_check(a->base, a->keys));
+  if (!look) return;
+  text after = text_of(a);
+  CHECK(after.len == before.len && memcmp(after.bytes, before.bytes, after.len) == 0);
+  free(before.bytes);
+  free(after.bytes);
+  kevy_tick(a, 0, NULL);
+}
+
 /* What a moment from inside a transaction keeps of it once that was taken back is in nobody's account before the moment is
  * closed. */
 static void end_transaction(void) {
@@ -158,6 +175,8 @@ static void step(void) {
     case 2:
     case 3: kevy_debug_clock(a, now += (int64_t)below(60)); break;
     case 4: kevy_tick(a, 50, NULL); break;
+    case 7:
+    case 8: compact_some(); break;
     case 5:
       if (depth < 3 && below(2) && kevy_begin(a) == KEVY_OK) depth++;
       break;
@@ -178,6 +197,76 @@ static void let_go(void) {
     moments[i] = NULL;
     pins[i] = NULL;
   }
+}
+
+/* ---- scattered memory ---- */
+
+static uint32_t member_at(char *to, uint32_t i) { return (uint32_t)snprintf(to, 24, "name %u", (unsigned)(i * 2654435761u)); }
+
+static void fill_all(uint32_t n) {
+  char name[24], bytes[3000];
+  uint64_t count;
+  memset(bytes, 'b', sizeof bytes);
+  for (uint32_t i = 0; i < n; i++) {
+    kevy_value m = kevy_bytes(name, member_at(name, i)), v = kevy_bytes(bytes, i % 500 == 0 ? 2900 : 10 + i % 50);
+    double score = i % 1000;
+    kevy_set(a, name, m.len, &v, i % 3 == 0 ? 1000000 + i : KEVY_NO_TTL, 0, NULL);
+    kevy_hset(a, "hash", 4, 1, &m, &v, 0, &count);
+    if (i % 7 == 0) kevy_hexpire(a, "hash", 4, &m, 1000000 + i, 0);
+    kevy_sadd(a, "set", 3, 1, &m, 0, &count);
+    kevy_zadd(a, "zset", 4, 1, &m, &score, 0, &count);
+    kevy_push(a, "list", 4, 1, &v, 0, &count);
+    kevy_stream_id id = {i + 1, 1};
+    if (i % 8 == 0) kevy_xadd(a, "stream", 6, &id, 1, &m, &v, 0);
+  }
+}
+
+static void thin_out(uint32_t n) {
+  char name[24];
+  for (uint32_t i = 0; i < n; i++) {
+    if (i % 10 == 0) continue;
+    kevy_value m = kevy_bytes(name, member_at(name, i));
+    CHECK(kevy_delete(a, name, m.len) == KEVY_OK && kevy_hdel(a, "hash", 4, 1, &m, NULL) == KEVY_OK);
+    CHECK(kevy_srem(a, "set", 3, 1, &m, NULL) == KEVY_OK && kevy_zrem(a, "zset", 4, 1, &m, NULL) == KEVY_OK);
+  }
+}
+
+/* All that was kept is found where it was moved to, in its order, and goes at its time. */
+static void check_thinned(uint32_t n) {
+  char name[24];
+  kevy_value v;
+  for (uint32_t i = 0; i < n; i += 10) {
+    kevy_value m = kevy_bytes(name, member_at(name, i));
+    double score;
+    uint64_t rank;
+    CHECK(kevy_get(a, name, m.len, &v) == KEVY_OK && v.len == (i % 500 == 0 ? 2900 : 10 + i % 50) && *v.as.ptr == 'b');
+    CHECK(kevy_hget(a, "hash", 4, &m, &v) == KEVY_OK && v.len == (i % 500 == 0 ? 2900 : 10 + i % 50) && *v.as.ptr == 'b');
+    CHECK(kevy_sismember(a, "set", 3, &m) == KEVY_OK);
+    CHECK(kevy_zscore(a, "zset", 4, &m, &score) == KEVY_OK && score == i % 1000);
+    CHECK(kevy_zrank(a, "zset", 4, &m, 0, &rank, NULL) == KEVY_OK);
+  }
+  kevy_debug_clock(a, now + 1000000 + n / 2);
+  while (kevy_tick(a, 0, NULL) == KEVY_UNMET) continue;
+  for (uint32_t i = 0; i < n; i += 10) {
+    bool due = i % 3 == 0 && i <= n / 2;
+    CHECK((kevy_get(a, name, member_at(name, i), &v) == KEVY_MISSING) == due);
+  }
+}
+
+/* Nine in ten go, at random: what is left takes few pages more than it needs, as soon as upkeep has had its slices. */
+static void test_scattered(void) {
+  uint32_t n = (uint32_t)scaled(40000, 20000);
+  REQUIRE(kevy_open(NULL, &a) == KEVY_OK);
+  kevy_debug_clock(a, now = EPOCH);
+  fill_all(n);
+  thin_out(n);
+  while (kevy_tick(a, 0, NULL) == KEVY_UNMET) continue;
+  balanced("moving");
+  CHECK(figure(a, "resident_bytes") < kevy_used_memory(a) / 10 * 11 + (UINT64_C(8) << 20));
+  CHECK(mem_wasted(&a->sp->mem) == 0 || a->sp->compacting.rest != 0);
+  check_thinned(n);
+  balanced("thinning");
+  kevy_close(a);
 }
 
 static void test_random(void) {
@@ -202,6 +291,7 @@ int main(void) {
   check_begin("accounting");
   test_each_type();
   test_shared();
+  test_scattered();
   test_random();
   return check_end();
 }

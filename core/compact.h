@@ -1,0 +1,20 @@
+/* compact: memory that lies scattered is brought together, a slice at a time, so that its pages can go back to the system.
+ *
+ * Deleting keys at random leaves pages that hold a block or two each. Where such waste passes a share of what is used, upkeep
+ * walks the keyspace in the order of hashes and moves what lies in sparse spans (mem.h) to fuller ones: entries and their blobs,
+ * directory pages and segments, members of large values and the leaves of their trees. Table slots, trees and deadline wheels
+ * refer to these and nothing else does, so a move is a copy and a new ref or two. A pass that gains little is not repeated before
+ * the waste has grown.
+ *
+ * Nothing moves while a moment, a transaction or a grave may see it, nor a blob with another owner: a pin, a result. What a call
+ * lends stays where it is until the next call that writes, or kevy_tick. */
+#ifndef KEVY_COMPACT_H
+#define KEVY_COMPACT_H
+
+#include "store.h"
+
+/* Moves some dozen blocks (`items` short ones, fewer long ones), where there is something to be gained. True when there is not, or
+ * not now. The clock, deadlines, accounts and limits know nothing of it. */
+bool compact_slice(kevy_store *s, uint32_t items);
+
+#endif
