@@ -52,6 +52,14 @@ void light_undo(space *sp) {
   }
 }
 
+uint64_t light_bytes(const space *sp) {
+  uint64_t bytes = 0;
+  if (sp->light == NULL) return 0;
+  for (const light_write *w = sp->light->log; w < sp->light->log + sp->light->writes; w++)
+    if (w->slot != NULL && w->before != 0) bytes += node_entry_bytes(sp, slot_ref(w->before));
+  return bytes;
+}
+
 /* ---- opening the moment ---- */
 
 static uint64_t *light_slot(const space *sp, const light_write *w) {

@@ -24,6 +24,9 @@ bool light_begin(space *sp, transaction *t);
 void light_commit(space *sp);
 void light_undo(space *sp);
 
+/* What its log keeps of what was there. */
+uint64_t light_bytes(const space *sp);
+
 /* Opens the moment of the one that is light. Slots that were found before are somewhere else then. False: no memory, and
  * nothing changed. */
 bool light_open(space *sp, int64_t now);
