@@ -8,206 +8,22 @@ finalizer that calls a cached function again at any point.
 
 import collections
 import datetime
-import enum
 import functools
-import hashlib
 import inspect
 import itertools
 import math
 import os
 import threading
-import weakref
 from threading import get_ident
 
+from kevy import codecs
 from kevy._kevy import ClosedError, OutOfMemoryError, WrongTypeError
+from kevy.calls import Names
 
 CacheInfo = collections.namedtuple("CacheInfo", "hits misses stale shared unstored")
 
 _MISSING = object()
 _SCALARS = frozenset((str, bytes, int, float))  # what a string of the store's comes back as
-
-# ---- Keys: what a call is known by ----
-
-_BORN = os.urandom(6).hex()
-_numbers = itertools.count(1)
-_known = {}  # id of an object: (weak reference to it, its name)
-_PLAIN = frozenset((str, bytes, int, float, complex, bool, type(None)))
-_SPELLED = frozenset(("datetime", "decimal", "fractions", "uuid", "ipaddress", "pathlib", "zoneinfo"))
-_LONGEST = 200  # characters of arguments in a key; longer ones are digested
-
-
-def _new_name():
-    """One that no other object, function or process has."""
-    return "@%s.%d" % (_BORN, next(_numbers))
-
-
-def _identity(value):
-    """The name of an object, for as long as it lives; it is not kept alive."""
-    at = id(value)
-    known = _known.get(at)
-    if known is None or known[0]() is not value:
-        try:
-            known = (weakref.ref(value, lambda ref: _known.pop(at, None)), _new_name())
-        except TypeError:
-            raise TypeError(f"a {type(value).__qualname__} has no weak references: give key=, a function of the arguments")
-        _known[at] = known
-    return known[1]
-
-
-def _spell(value):
-    """Text that tells a value from every other, also in another process."""
-    kind = type(value)
-    if kind in _PLAIN or kind.__module__ in _SPELLED:
-        return repr(value)
-    if kind is tuple or kind is list:
-        return "%s(%s)" % (kind.__name__[0], ",".join(map(_spell, value)))
-    if kind is set or kind is frozenset:
-        return "s(%s)" % ",".join(sorted(map(_spell, value)))
-    if kind is dict:
-        return "d(%s)" % ",".join(sorted(_spell(k) + ":" + _spell(v) for k, v in value.items()))
-    if isinstance(value, enum.Enum):
-        return "%s.%s(%s)" % (kind.__module__, kind.__qualname__, _spell(value.value))
-    if isinstance(value, type):
-        return _identity(value) if "<locals>" in value.__qualname__ else value.__module__ + "." + value.__qualname__
-    raise TypeError(f"a call cannot be known by a {kind.__qualname__}: give key=, a function of the arguments")
-
-
-def _spell_owner(value):
-    """The first argument of a function that a class has: an object is itself, and no other."""
-    known = _known.get(id(value))
-    if known is not None and known[0]() is value:
-        return known[1]
-    try:
-        return _spell(value)
-    except TypeError:
-        return _identity(value)
-
-
-class _Names:
-    """How the calls of one function are named."""
-
-    def __init__(self, function, key, prefix):
-        name = function.__module__ + "." + function.__qualname__
-        within = function.__qualname__.rpartition(".")[0]
-        self.owned = within != "" and not within.endswith("<locals>")
-        if prefix is None:
-            prefix = name + (_new_name() if "<" in function.__qualname__ else "") + ":"
-        self.prefix = prefix
-        self.given = key
-        self.signature, self.arity = None, -1
-        if key is None:
-            self._read_signature(function)
-
-    def _read_signature(self, function):
-        try:
-            self.signature = inspect.signature(function)
-        except ValueError:
-            return
-        parameters = self.signature.parameters.values()
-        if all(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters):
-            self.arity = len(parameters)
-
-    def _arguments(self, args, kwargs):
-        """The same for f(1), f(x=1) and f() with x=1 as the default."""
-        if self.signature is None:
-            return (*args, kwargs)
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        return tuple(bound.arguments.values())
-
-    def _default(self, args, kwargs):
-        if kwargs or len(args) != self.arity:
-            args = self._arguments(args, kwargs)
-        if self.owned and args:
-            text = ",".join([_spell_owner(args[0]), *map(_spell, args[1:])])
-        else:
-            text = ",".join([_spell(a) for a in args])
-        if len(text) > _LONGEST:
-            return "#" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        return text
-
-    def of(self, args, kwargs):
-        """The key of a call."""
-        if self.given is None:
-            return self.prefix + self._default(args, kwargs)
-        made = self.given(*args, **kwargs)
-        if isinstance(made, str):
-            return self.prefix + made
-        if isinstance(made, (bytes, bytearray, memoryview)):
-            return self.prefix.encode() + bytes(made)
-        return self.prefix + _spell(made)
-
-    def pattern(self):
-        """What the keys of all calls match."""
-        return "".join("\\" + c if c in "*?[]\\" else c for c in self.prefix) + "*"
-
-
-# ---- Codecs: pairs of functions, to a scalar of the store's and back ----
-
-_MARK = b"\0kevy:"  # begins what stands for a result that is no scalar of the store's
-_MARKED = {
-    b"N": lambda rest: None,
-    b"T": lambda rest: True,
-    b"F": lambda rest: False,
-    b"B": lambda rest: rest,
-    b"I": lambda rest: int(rest, 16),
-    b"D": lambda rest: math.nan,
-}
-
-
-def _encode_scalar(value):
-    kind = type(value)
-    if kind is str:
-        return value
-    if kind is bytes:
-        return _MARK + b"B" + value if value.startswith(_MARK) else value
-    if kind is int:
-        return value if -1 << 63 <= value < 1 << 63 else _MARK + b"I" + hex(value).encode()
-    if kind is float:
-        return value if value == value else _MARK + b"D"
-    if value is None:
-        return _MARK + b"N"
-    if kind is bool:
-        return _MARK + (b"T" if value else b"F")
-    raise TypeError(f"a result of type {kind.__qualname__} is no scalar: give codec='json', 'pickle' or (encode, decode)")
-
-
-def _decode_scalar(value):
-    if type(value) is bytes and value.startswith(_MARK):
-        return _MARKED[value[6:7]](value[7:])
-    return value
-
-
-def _encode_bytes(value):
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
-    raise TypeError(f"a result with codec='bytes' is bytes, not {type(value).__qualname__}")
-
-
-def _decode_bytes(value):
-    if type(value) is not bytes:
-        raise ValueError("not bytes")
-    return value
-
-
-def _codec(given):
-    """The pair of functions that a codec is."""
-    if given is None or given == "scalar":
-        return _encode_scalar, _decode_scalar
-    if given == "bytes":
-        return _encode_bytes, _decode_bytes
-    if given == "json":
-        import json
-
-        return json.JSONEncoder(separators=(",", ":")).encode, json.loads
-    if given == "pickle":
-        import pickle
-
-        return pickle.dumps, pickle.loads
-    if isinstance(given, tuple) and len(given) == 2 and all(map(callable, given)):
-        return given
-    raise ValueError("codec is 'scalar', 'bytes', 'json', 'pickle' or a pair of functions (encode, decode)")
-
 
 # ---- Flights: computations that are under way ----
 
@@ -246,7 +62,7 @@ def _wake(future):
         future.set_result(None)
 
 
-_waiting = {}  # a thread's number or a task: the flight that it waits for
+_waiting: dict = {}  # a thread's number or a task: the flight that it waits for
 
 
 def _would_deadlock(flight, thread, task):
@@ -309,8 +125,8 @@ class Cached:
         functools.update_wrapper(self, function)
         self._store = store
         self._function = function
-        self._names = _Names(function, key, prefix)
-        self._encode, self._decode = _codec(codec)
+        self._names = Names(function, key, prefix)
+        self._encode, self._decode = codecs.codec(codec)
         self._stale = stale
         self._ttl = ttl + (stale or 0) if ttl is not None else None
         self._lock = bool(lock)
@@ -703,7 +519,7 @@ def cached(store, function=None, /, *, ttl=None, key=None, prefix=None, codec=No
         raise ValueError("prefix is a str, and not empty")
     if lock is not True and lock is not False:
         lock = _seconds(lock, "lock")
-    _codec(codec)
+    codecs.codec(codec)
 
     def decorate(function):
         _check(function)
