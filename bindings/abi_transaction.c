@@ -43,7 +43,8 @@ kevy_status kevy_try_lock(kevy_store *s) {
 
 /* ---- versions ----
  * What a moment sees is never changed where it stands. So while one is held, a key whose entry is the very block that the
- * moment has was not written. */
+ * moment has was not written. A key that was missing and is again may have been there in between: tables keep a trace of
+ * keys that go (table_lost). */
 
 struct kevy_version_handle {
   moment *m;
@@ -80,16 +81,34 @@ kevy_status kevy_version_of(kevy_store *s, const char *key, size_t klen, kevy_ve
   return lending(s, version_open(s, key, klen, out));
 }
 
+/* Whether a key that was missing was not written in the space that the version is of, which may be cleared by now. */
+static bool version_still_missing(const kevy_version_handle *v) {
+  const space *sp = v->m->sp;
+  const char *base = sp->mem.base;
+  uint64_t hash = hash_bytes(sp->secret, v->key, v->klen);
+  const uint64_t *slot = table_find(base, &sp->keys, hash, v->key, v->klen);
+  if (slot != NULL && table_find_ref(base, &v->m->keys, hash, slot_ref(*slot)) == NULL) return false;
+  return !table_lost(base, &sp->keys, &v->m->keys, hash);
+}
+
 kevy_status kevy_version_check(kevy_store *s, kevy_version_handle *v) {
   ENTER(s);
   ref now = version_block(s, v->key, v->klen);
-  bool same = now == v->block && (now == 0 || v->m->sp == s->sp);
+  bool same = now == v->block && (now == 0 ? version_still_missing(v) : v->m->sp == s->sp);
   return lending(s, same ? KEVY_OK : KEVY_UNMET);
 }
 
+static bool version_lost_between(const kevy_version_handle *a, const kevy_version_handle *b) {
+  const space *sp = a->m->sp;
+  if (sp != b->m->sp || a->m->epoch == b->m->epoch) return false;
+  const moment *before = a->m->epoch < b->m->epoch ? a->m : b->m, *later = before == a->m ? b->m : a->m;
+  return table_lost(sp->mem.base, &later->keys, &before->keys, hash_bytes(sp->secret, a->key, a->klen));
+}
+
 kevy_status kevy_version_compare(kevy_version_handle *a, kevy_version_handle *b) {
-  bool same = a->block == b->block && (a->block == 0 || a->m->sp == b->m->sp);
-  return same && a->klen == b->klen && memcmp(a->key, b->key, a->klen) == 0 ? KEVY_OK : KEVY_UNMET;
+  if (a->klen != b->klen || memcmp(a->key, b->key, a->klen) != 0 || a->block != b->block) return KEVY_UNMET;
+  bool same = a->block == 0 ? !version_lost_between(a, b) : a->m->sp == b->m->sp;
+  return same ? KEVY_OK : KEVY_UNMET;
 }
 
 void kevy_version_close(kevy_version_handle *v) {

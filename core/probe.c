@@ -209,6 +209,7 @@ static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot, bool rele
   if (UNLIKELY(sp->timers.count != 0)) forget_timer(s, block, 0, hash);
   if (release) release_large(s, block, 0);
   count_type(sp, e, UINT64_MAX);
+  if (UNLIKELY(sp->newest != 0) && (fresh || sp->moments->older != NULL)) table_note_lost(s->base, &sp->keys, hash);
   table_remove(sp, &sp->keys, hash, slot);
   node_retire_entry(sp, block, hash, fresh);
 }

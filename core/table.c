@@ -17,7 +17,7 @@ struct segment {
   uint32_t depth; /* hash bits all its keys share */
   uint32_t count; /* entries in this segment alone */
   ref next;       /* chain */
-  uint64_t unused[4];
+  uint64_t lost[4]; /* table_note_lost */
   bucket buckets[TABLE_BUCKETS];
 };
 typedef struct segment segment;
@@ -317,11 +317,13 @@ FLAT void table_prefetch_entry(const char *base, const table *t, uint64_t hash) 
 
 /* ---- owning ---- */
 
-/* Owns the segment that `r` names; its copy has nothing fresh. 0: no memory. */
+/* Owns the segment that `r` names; its copy has nothing fresh. Nobody asks for what was lost before the only moment that
+ * lives. 0: no memory. */
 static ref segment_own(space *sp, ref r, bool must) {
   ref own = node_own(sp, r, must);
   if (own == r || own == 0) return own;
   segment *s = segment_at(sp->mem.base, own);
+  if (sp->moments->older == NULL) memset(s->lost, 0, sizeof s->lost);
   for (unsigned b = 0; b < TABLE_BUCKETS; b++)
     for (unsigned i = 0; i < TABLE_WAYS; i++) s->buckets[b].slots[i] &= ~SLOT_FRESH;
   return own;
@@ -466,6 +468,7 @@ static void divide(space *sp, segment *s, segment *to) {
   }
   s->count -= to->count;
   sp->work_moved += to->count;
+  memcpy(to->lost, s->lost, sizeof to->lost);
   resettle(s);
   resettle(to);
 }
@@ -671,6 +674,7 @@ static bool absorb(space *sp, segment *s, const segment *from) {
       *s = before;
       return false;
     }
+  for (unsigned i = 0; i < 4; i++) s->lost[i] |= from->lost[i];
   sp->work_moved += from->count;
   return true;
 }
@@ -715,6 +719,15 @@ static void chain_unlink(space *sp, table *t, uint64_t hash, segment *empty) {
   t->segments--;
   if (s->next != 0) return;
   for (unsigned b = 0; b < TABLE_BUCKETS; b++) s->buckets[b].tags &= ~OV_CHAINED;
+}
+
+void table_note_lost(const char *base, const table *t, uint64_t hash) {
+  segment_head(base, t, hash)->lost[hash >> 8 & 3] |= UINT64_C(1) << (hash >> 10 & 63);
+}
+
+bool table_lost(const char *base, const table *later, const table *before, uint64_t hash) {
+  const segment *s = segment_head(base, later, hash);
+  return s != segment_head(base, before, hash) && (s->lost[hash >> 8 & 3] >> (hash >> 10 & 63) & 1) != 0;
 }
 
 void table_remove(space *sp, table *t, uint64_t hash, uint64_t *slot) {

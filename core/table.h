@@ -116,6 +116,12 @@ static inline void table_replace(uint64_t *slot, ref block) {
   *slot = (*slot & ~REF_MASK) | SLOT_FRESH | block;
 }
 
+/* Keys that come and go again leave no trace in a table but this, while moments live: 256 bits a segment, one of which the
+ * hash of a key that goes sets; the segment is owned. table_lost: whether an entry of this hash may have gone between an
+ * earlier state of a table, which a moment sees, and a later one. True for one in 256 other keys, too. */
+void table_note_lost(const char *base, const table *t, uint64_t hash);
+bool table_lost(const char *base, const table *later, const table *before, uint64_t hash);
+
 /* Frees an owned slot; merges segments that became sparse. The entry is the caller's. */
 void table_remove(space *sp, table *t, uint64_t hash, uint64_t *slot);
 

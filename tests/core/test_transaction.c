@@ -831,11 +831,52 @@ static void test_versions(void) {
   kevy_version_close(none);
 }
 
+/* A key that comes and goes again was written, among many others, through splits, merges and later moments; nearly no other
+ * key was. */
+static void test_missing_versions(void) {
+  enum { MANY = 3000, WATCHED = 300 };
+  kevy_store *s = open_store(0), *frozen;
+  kevy_version_handle *came[WATCHED], *never[WATCHED], *later;
+  char name[16];
+  for (int i = 0; i < WATCHED; i++) {
+    REQUIRE(kevy_version_of(s, name, (size_t)snprintf(name, sizeof name, "came%d", i), &came[i]) == KEVY_OK);
+    REQUIRE(kevy_version_of(s, name, (size_t)snprintf(name, sizeof name, "never%d", i), &never[i]) == KEVY_OK);
+  }
+  for (int i = 0; i < WATCHED; i += 2) say(s, "SET came%d x", i);
+  for (int i = 0; i < MANY; i++) say(s, "SET other%d x", i);
+  for (int i = 1; i < WATCHED; i += 2) say(s, "SADD came%d x", i);
+  for (int i = 0; i < WATCHED; i += 2) say(s, "DEL came%d", i);
+  REQUIRE(kevy_snapshot(s, &frozen) == KEVY_OK);
+  for (int i = 1; i < WATCHED; i += 2) say(s, "RENAME came%d moved", i);
+  for (int i = 0; i < MANY; i++) say(s, "SET other%d y", i);
+  for (int i = 0; i < WATCHED; i++) CHECK(kevy_version_check(s, came[i]) == KEVY_UNMET);
+  int taken = 0;
+  for (int i = 0; i < WATCHED; i++) taken += kevy_version_check(s, never[i]) != KEVY_OK;
+  CHECK(taken < WATCHED / 2);
+  REQUIRE(kevy_version_of(s, "came7", 5, &later) == KEVY_OK);
+  CHECK(kevy_version_compare(came[7], later) == KEVY_UNMET && kevy_version_check(s, later) == KEVY_OK);
+  for (int i = 0; i < MANY; i++) say(s, "DEL other%d", i);
+  for (int i = 0; i < WATCHED; i++) CHECK(kevy_version_check(s, came[i]) == KEVY_UNMET);
+  say(s, "SET came7 x PX 10");
+  kevy_debug_clock(s, present += 20);
+  CHECK(kevy_version_check(s, later) == KEVY_UNMET);
+  say(s, "FLUSHALL");
+  for (int i = 0; i < WATCHED; i++) CHECK(kevy_version_check(s, came[i]) == KEVY_UNMET);
+  for (int i = 0; i < WATCHED; i++) {
+    kevy_version_close(came[i]);
+    kevy_version_close(never[i]);
+  }
+  kevy_version_close(later);
+  kevy_close(frozen);
+  kevy_close(s);
+}
+
 int main(void) {
   check_begin("transaction");
   scratch_reply = kevy_reply_new();
   test_errors();
   test_versions();
+  test_missing_versions();
   test_deadlines();
   test_large();
   test_random(scaled(20000, 2000), true);
