@@ -9,7 +9,7 @@
 #define LIGHT_NEWEST UINT64_MAX
 
 FLAT bool light_begin(space *sp, transaction *t) {
-  if (UNLIKELY(snapshot_waiting(sp))) snapshot_collect(sp);
+  if (UNLIKELY(snapshot_waiting(sp))) snapshot_collect_some(sp, SNAPSHOT_SLICE);
   if (UNLIKELY(sp->newest != 0) || UNLIKELY(sp->undone != NULL)) return false;
   t->start = NULL;
   t->writes = 0;

@@ -103,22 +103,28 @@ static void retire_moment(space *sp, moment *m) {
   sp->newest = sp->moments != NULL ? sp->moments->epoch : 0;
 }
 
+/* Others only add at the head: what is behind it stays. */
+static moment *pop_released(space *sp) {
+  moment *m = atomic_load(&sp->released);
+  while (m != NULL && !atomic_compare_exchange_weak(&sp->released, &m, m->next_released)) continue;
+  return m;
+}
+
+static pin_node *pop_unpinned(space *sp) {
+  pin_node *p = atomic_load(&sp->unpinned);
+  while (p != NULL && !atomic_compare_exchange_weak(&sp->unpinned, &p, p->next_unpinned)) continue;
+  return p;
+}
+
+bool snapshot_collect_some(space *sp, uint32_t items) {
+  moment *m;
+  pin_node *p;
+  for (; items > 0 && (m = pop_released(sp)) != NULL; items--) retire_moment(sp, m);
+  for (; items > 0 && (p = pop_unpinned(sp)) != NULL; items--) collect_pin(sp, p);
+  return !snapshot_waiting(sp);
+}
+
+/* The last moment from inside an undone transaction lets go of the one it began at. */
 void snapshot_collect(space *sp) {
-  /* The last moment from inside an undone transaction lets go of the one it began at. */
-  while (atomic_load_explicit(&sp->released, memory_order_relaxed) != NULL) {
-    moment *m = atomic_exchange(&sp->released, NULL);
-    while (m != NULL) {
-      moment *next = m->next_released;
-      retire_moment(sp, m);
-      m = next;
-    }
-  }
-  if (atomic_load_explicit(&sp->unpinned, memory_order_relaxed) != NULL) {
-    pin_node *p = atomic_exchange(&sp->unpinned, NULL);
-    while (p != NULL) {
-      pin_node *next = p->next_unpinned;
-      collect_pin(sp, p);
-      p = next;
-    }
-  }
+  while (snapshot_waiting(sp)) snapshot_collect_some(sp, UINT32_MAX);
 }

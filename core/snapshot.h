@@ -26,7 +26,11 @@ static inline bool snapshot_waiting(const space *sp) {
          atomic_load_explicit(&sp->unpinned, memory_order_relaxed) != NULL;
 }
 
-/* Takes released moments and pins off their lists. Owner only. O(released). */
+/* Takes at most so many released moments and pins off their lists. True when none is left. Owner only. */
+#define SNAPSHOT_SLICE 64 /* some microseconds */
+bool snapshot_collect_some(space *sp, uint32_t items);
+
+/* The same with all of them. O(released). */
 void snapshot_collect(space *sp);
 
 /* Pins a blob; the caller's owner count of it becomes p's. Owner only. */

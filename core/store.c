@@ -182,9 +182,9 @@ FLAT kevy_status store_settle(kevy_store *s) {
 bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
   space *sp = s->sp;
   if (s->frozen != NULL || sp->light != NULL) return true;
-  snapshot_collect(sp);
+  bool collected = snapshot_collect_some(sp, SNAPSHOT_SLICE);
   bool drained = (sp->draining == NULL && sp->graves == 0) || node_drain(sp, items);
-  return expire_slice(s, items, expired) && drained;
+  return expire_slice(s, items, expired) && drained && collected;
 }
 
 void store_note_ready(kevy_store *s, uint64_t hash) {

@@ -124,7 +124,7 @@ static inline kevy_status store_writable(const kevy_store *s) {
 static inline kevy_status store_write_as(kevy_store *s, bool light) {
   kevy_status writable = store_writable(s);
   if (UNLIKELY(writable != KEVY_OK)) return writable;
-  if (UNLIKELY(snapshot_waiting(s->sp))) snapshot_collect(s->sp);
+  if (UNLIKELY(snapshot_waiting(s->sp))) snapshot_collect_some(s->sp, SNAPSHOT_SLICE);
   if (UNLIKELY(((uintptr_t)s->sp->light | s->sp->graves) != 0)) writable = store_write_seldom(s, light);
   s->sp->written = true;
   s->until_pay--;

@@ -94,7 +94,7 @@ static void release_kept(space *sp) {
 static __attribute__((noinline)) void commit_moment(const kevy_store *s, space *sp, moment *start) {
   snapshot_close(start);
   if (sp->transactions == 0) release_kept(sp);
-  if (sp == s->sp || sp->transactions != 0) snapshot_collect(sp);
+  if (sp == s->sp || sp->transactions != 0) snapshot_collect_some(sp, SNAPSHOT_SLICE);
   else space_abandon(sp); /* it was cleared inside */
 }
 

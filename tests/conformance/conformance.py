@@ -78,6 +78,8 @@ def leaf(text):
         return Item("bulk", words(text)[0])
     if text.startswith(b"+"):
         return Item("status", text[1:])
+    if text.startswith(b"-"):
+        return Item("error", text[1:])
     if text.startswith(b":"):
         low, dots, high = text[1:].partition(b"..")
         return Item("range", (int(low), int(high))) if dots else Item("int", int(low))
@@ -235,7 +237,7 @@ def lines(item):
     kind, value = item.kind, item.value
     if kind == "array":
         return [("< " if item.ordered else "<~ ") + f"*{len(value)}"] + [
-            line for each in value for line in lines(each)]
+            line.replace("! ", "< -", 1) if line.startswith("! ") else line for each in value for line in lines(each)]
     if kind == "error":
         return ["! " + value.decode("latin-1")]
     text = {

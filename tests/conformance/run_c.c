@@ -124,6 +124,8 @@ static void read_item(const char *p, bool ordered) {
   if (*p == '"') {
     kevy_value v = read_quoted(&p);
     add_string(&expected, BULK, v.as.ptr, v.len);
+  } else if (*p == '-') {
+    add_string(&expected, ERROR, p + 1, strlen(p + 1));
   } else if (*p == '+') {
     add_string(&expected, STATUS, p + 1, strlen(p + 1));
   } else if (*p == ':') {
@@ -254,6 +256,7 @@ static void print(const char *title, const items *list) {
 
 typedef struct runner {
   kevy_store *store;
+  kevy_session *session; /* NULL: the case is not run in one */
   kevy_reply *reply;
   bool resp; /* which of the two calls */
   int64_t now;
@@ -265,6 +268,8 @@ typedef struct runner {
 
 static void runner_end(runner *r) {
   if (r->name[0] != '\0') *(r->good ? &passed : &failed) += 1;
+  kevy_session_close(r->session);
+  r->session = NULL;
   kevy_close(r->store);
   r->store = NULL;
   r->name[0] = '\0';
@@ -285,6 +290,22 @@ static void runner_begin(runner *r, const char *name) {
   runner_clock(r, 0);
 }
 
+static void runner_session(runner *r) {
+  if (kevy_session_open(r->store, &r->session) != KEVY_OK) stop("kevy_session_open", kevy_errmsg(r->store));
+}
+
+static kevy_status call_resp(runner *r, size_t argc, const kevy_value *argv, const char **bytes, size_t *len) {
+  if (r->session == NULL) return kevy_call_resp(r->store, argc, argv, r->reply, bytes, len);
+  kevy_status status = kevy_session_call(r->session, argc, argv, KEVY_RESP, r->reply);
+  kevy_reply_bytes(r->reply, bytes, len);
+  return status;
+}
+
+static kevy_status call_items(runner *r, size_t argc, const kevy_value *argv) {
+  if (r->session == NULL) return kevy_call(r->store, argc, argv, r->reply);
+  return kevy_session_call(r->session, argc, argv, 0, r->reply);
+}
+
 /* Runs a command; its items are in given. */
 static void runner_call(runner *r, const char *line) {
   kevy_value argv[MAX_ARGS];
@@ -293,12 +314,12 @@ static void runner_call(runner *r, const char *line) {
   if (r->resp) {
     const char *bytes;
     size_t len;
-    if (kevy_call_resp(r->store, argc, argv, r->reply, &bytes, &len) != KEVY_OK)
+    if (call_resp(r, argc, argv, &bytes, &len) != KEVY_OK)
       stop("kevy_call_resp", kevy_errmsg(r->store));
     give_resp(bytes, len);
     return;
   }
-  kevy_status status = kevy_call(r->store, argc, argv, r->reply);
+  kevy_status status = call_items(r, argc, argv);
   give_flat(r->reply);
   bool error = given.n > 0 && given.at[0].kind == ERROR;
   if (status != (error ? KEVY_ECOMMAND : KEVY_OK)) stop("kevy_call", kevy_errmsg(r->store));
@@ -328,6 +349,7 @@ static void run_lines(runner *r, char **lines, int count) {
     const char *line = lines[i];
     if (strncmp(line, "## ", 3) == 0) runner_begin(r, line + 3);
     else if (strncmp(line, "@ clock ", 8) == 0) runner_clock(r, strtoll(line + 8, NULL, 10));
+    else if (strcmp(line, "@ session") == 0) runner_session(r);
     else if (strncmp(line, "> ", 2) == 0) {
       int at = i + 1;
       runner_call(r, line + 2);

@@ -374,8 +374,33 @@ static void test_threads(bool threaded) {
   kevy_close(s);
 }
 
+/* However many are let go of at once, a write takes a slice of them back. */
+static void test_collected_in_slices(void) {
+  enum { MANY = 1000 };
+  static kevy_store *many[MANY];
+  kevy_store *s = open_store();
+  for (int i = 0; i < MANY; i++) {
+    kevy_value v = kevy_int(i);
+    CHECK(kevy_set(s, "k", 1, &v, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
+    REQUIRE(kevy_snapshot(s, &many[i]) == KEVY_OK);
+  }
+  for (int i = 0; i < MANY; i++) kevy_close(many[i * 7 % MANY]);
+  int writes = 0;
+  for (uint64_t left = figure(s, "snapshots"), now; left > 0; left = now, writes++) {
+    kevy_value v = kevy_int(writes);
+    CHECK(kevy_set(s, "k", 1, &v, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
+    now = figure(s, "snapshots");
+    CHECK(now < left && left - now <= 2 * SNAPSHOT_SLICE);
+  }
+  CHECK(writes > 1);
+  tick_until_done(s);
+  CHECK(figure(s, "retained_bytes") == 0);
+  kevy_close(s);
+}
+
 int main(void) {
   check_begin("test_snapshot");
+  test_collected_in_slices();
   test_newest_goes_first();
   test_overlapping(20, scaled(60000, 3000), false);
   test_overlapping(150, scaled(60000, 3000), true);

@@ -61,6 +61,7 @@ local function item(rows)
   local text, first = row.text, row.text:sub(1, 1)
   if first == '"' then return { kind = "string", value = (quoted(text, 1)) } end
   if first == "+" then return { kind = "string", value = text:sub(2) } end
+  if first == "-" then return { kind = "inner", value = text:sub(2) } end
   if first == ":" then
     local low, high = text:match "^:(%-?%d+)%.?%.?(%-?%d*)$"
     return { kind = "int", low = low, high = high ~= "" and high or low }
@@ -95,6 +96,7 @@ local function read(path)
       finish()
       local clock = rest:match "^clock ([+-]%d+)$"
       if clock then table.insert(cases[#cases].steps, { clock = tonumber(clock) }) end
+      if rest == "session" then cases[#cases].session = true end
     elseif mark == "!" then
       step.expected = { kind = "error", value = rest }
     elseif mark == "<" or mark == "<~" then
@@ -161,6 +163,7 @@ function matches(expected, got, message)
   if kind == "any" then return got ~= nil end
   if kind == "nil" then return (got == nil and message == nil) or got == null end
   if kind == "error" then return got == nil and message == expected.value end
+  if kind == "inner" then return type(got) == "table" and got.err == expected.value end
   if kind == "bulk" then return type(got) == "string" end
   if kind == "string" and type(got) == "number" then -- a double answers for its text
     return got == (({ inf = math.huge, ["-inf"] = -math.huge })[expected.value] or tonumber(expected.value))
@@ -178,12 +181,13 @@ local unpack = table.unpack or unpack
 local function run(store, case)
   local now = EPOCH
   store:_debug_clock(now)
+  local speaker = case.session and store:session() or store
   for _, step in ipairs(case.steps) do
     if step.clock then
       now = now + step.clock
       store:_debug_clock(now)
     else
-      local got, message = store:command(unpack(step.arguments))
+      local got, message = speaker:command(unpack(step.arguments))
       if not matches(step.expected, got, message) then
         return ("> %s\n  got %s %s"):format(table.concat(step.arguments, " "):sub(1, 200), tostring(got),
           tostring(message or ""))
