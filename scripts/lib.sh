@@ -69,6 +69,7 @@ STRICT="-DKEVY_TESTS=ON -DKEVY_WERROR=ON -DKEVY_ALL_DOORS=ON"
 
 # At -O1: half the time to compile.
 SANITIZED="-DCMAKE_C_COMPILER=gcc -DKEVY_SANITIZE=address,undefined -DCMAKE_BUILD_TYPE=Sanitize -DCMAKE_C_FLAGS=-O1 -DCMAKE_C_FLAGS_SANITIZE=-g1"
+THREADED=${SANITIZED/address,undefined/thread}
 
 # pytest_without NAME...: pytest's options that leave out files of tests/python.
 pytest_without() { printf -- '--ignore=tests/python/test_%s.py ' "$@"; }
