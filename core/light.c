@@ -23,22 +23,11 @@ static FLAT void light_end(space *sp) {
   sp->newest = 0;
 }
 
-/* What only the log has counts as what is on a dead list. */
-static void light_keep(space *sp, ref old) {
-  node_entry_dies(sp, old);
-  sp->retained += node_dead_bytes(sp, old);
-}
-
-static void light_free(space *sp, ref old) {
-  sp->retained -= node_dead_bytes(sp, old);
-  node_free_dead_entry(sp, old);
-}
-
 void light_commit(space *sp) {
   const transaction *t = sp->light;
   light_end(sp);
   for (const light_write *w = t->log; w < t->log + t->writes; w++)
-    if (w->slot != NULL && w->before != 0) light_free(sp, slot_ref(w->before));
+    if (w->slot != NULL && w->before != 0) node_free_entry(sp, slot_ref(w->before));
 }
 
 static void light_restore(entry *e, const light_write *w) {
@@ -49,13 +38,8 @@ static void light_restore(entry *e, const light_write *w) {
 /* Takes a write out of the table. */
 static void light_lift(space *sp, const light_write *w) {
   if (w->slot == NULL) light_restore(mem_ptr(sp->mem.base, w->block), w);
-  else if (w->before == 0) table_displace(&sp->keys, w->slot);
-  else {
-    ref old = slot_ref(w->before);
-    sp->retained -= node_dead_bytes(sp, old);
-    node_entry_revives(sp, old);
-    *w->slot = w->before;
-  }
+  else if (w->before != 0) *w->slot = w->before;
+  else table_displace(&sp->keys, w->slot);
 }
 
 void light_undo(space *sp) {
@@ -119,7 +103,6 @@ static bool light_part(space *sp, light_write *w) {
   light_restore(mem_ptr(sp->mem.base, old), w);
   w->slot = table_find_ref(sp->mem.base, &sp->keys, w->hash, w->block);
   w->before = (*w->slot & ~REF_MASK) | old;
-  light_keep(sp, old);
   return true;
 }
 
@@ -136,9 +119,7 @@ bool light_open(space *sp, int64_t now) {
   }
   for (light_write *w = t->log; w < t->log + t->writes; w++) {
     light_lay(sp, w);
-    if (w->before == 0) continue;
-    if (open) node_retire_entry(sp, slot_ref(w->before), w->hash, false);
-    else light_keep(sp, slot_ref(w->before));
+    if (open && w->before != 0) node_retire_entry(sp, slot_ref(w->before), w->hash, false);
   }
   return open;
 }
@@ -190,14 +171,12 @@ static void light_replace(space *sp, uint64_t hash, uint64_t *slot, ref block) {
   transaction *t = sp->light;
   light_write *w = light_logged(t, slot_ref(*slot));
   if (w == NULL) {
-    light_keep(sp, slot_ref(*slot));
     t->log[t->writes++] = (light_write){.block = block, .hash = hash, .slot = slot, .before = *slot};
   } else {
     if (w->slot != NULL) {
       node_free_entry(sp, w->block);
     } else {
       light_restore(mem_ptr(sp->mem.base, w->block), w);
-      light_keep(sp, w->block);
       w->slot = slot;
       w->before = *slot;
     }
