@@ -11,6 +11,7 @@
 #include "../core/compact.h"
 #include "../core/effect.h"
 #include "../core/elements.h"
+#include "../core/evict.h"
 #include "../core/expire.h"
 #include "../core/glob.h"
 #include "../core/keyspace.h"
@@ -134,12 +135,23 @@ static const char policy_words[] =
     ;
 #undef POLICY
 
-static bool policy_known(const char *policy) {
-#define POLICY(name, word, summary)                                                                \
-  if (strcmp(policy, word) == 0) return true;
+static const struct policy_row {
+  const char *word;
+  uint32_t policy;
+} policy_rows[] = {
+#define POLICY(name, word, summary) {word, EVICT_##name},
 #include "options.def"
 #undef POLICY
 #undef OPTION
+};
+#define POLICY_ROWS (sizeof policy_rows / sizeof *policy_rows)
+
+static bool policy_find(const char *word, uint32_t *policy) {
+  for (size_t i = 0; i < POLICY_ROWS; i++) {
+    if (strcmp(word, policy_rows[i].word) != 0) continue;
+    *policy = policy_rows[i].policy;
+    return true;
+  }
   return false;
 }
 
@@ -151,7 +163,7 @@ static kevy_status policy_fail(const char *policy) {
 
 typedef struct open_request {
   uint64_t maxmemory;
-  uint32_t flags;
+  uint32_t flags, policy;
   const char *directory; /* NULL: a store in memory */
   directory_options kept;
   kevy_status status;    /* why there is none */
@@ -162,9 +174,10 @@ static kevy_store *make_store(void *context) {
   kevy_store *s = store_new(r->maxmemory, r->flags);
   r->status = KEVY_EOOM;
   if (s == NULL) return NULL;
-  r->status = KEVY_OK;
-  if (r->directory != NULL)
+  r->status = evict_choose(s, r->policy) ? KEVY_OK : KEVY_EOOM;
+  if (r->directory != NULL && r->status == KEVY_OK)
     r->status = directory_fill(s, r->directory, &r->kept, open_message, sizeof open_message);
+  if (r->status == KEVY_OK) evict_settle(s);
   if (r->status == KEVY_OK && (r->flags & KEVY_BACKGROUND) && !background_start(s)) r->status = KEVY_EOOM;
   if (r->status == KEVY_OK) return s;
   if (effect_kept(s)) (void)directory_close(s);
@@ -206,10 +219,11 @@ kevy_status kevy_open(const kevy_options *options, kevy_store **out) {
   }
   if (o.flags & ~(KEVY_THREADS | KEVY_BACKGROUND | KEVY_FAIL_FAST | KEVY_SALVAGE))
     return open_fail(KEVY_EARG, "unknown flag in kevy_options.flags%s", "");
-  if (o.policy != NULL && !policy_known(o.policy))
-    return policy_fail(o.policy);
+  uint32_t policy = EVICT_NOEVICTION;
+  if (o.policy != NULL && !policy_find(o.policy, &policy)) return policy_fail(o.policy);
   const char *name = NULL;
-  open_request r = {.maxmemory = o.maxmemory, .flags = o.flags & (KEVY_THREADS | KEVY_BACKGROUND)};
+  open_request r = {.maxmemory = o.maxmemory, .flags = o.flags & (KEVY_THREADS | KEVY_BACKGROUND),
+                    .policy = policy};
   if (!fsync_known(o.fsync, &r.kept.fsync))
     return open_fail(KEVY_EARG, "fsync \"%.40s\" is not one of: always everysec no", o.fsync);
   r.kept.queue = o.log_queue;
@@ -328,7 +342,7 @@ static __attribute__((noinline)) kevy_status set_found(kevy_store *s, const char
 static __attribute__((noinline)) kevy_status set_new(kevy_store *s, const char *key, size_t klen,
                                                      const kevy_value *value, uint32_t flags, uint64_t hash) {
   if (s->serve == NULL && string_add_quick(s, hash, key, klen, flags & KEVY_TEXT_KEY ? KEVY_TEXT : KEVY_BYTES, value))
-    return KEVY_OK;
+    return store_leave(s);
   return set_long(s, key, klen, value, flags);
 }
 
@@ -726,6 +740,30 @@ uint64_t kevy_used_memory(kevy_store *s) {
   uint64_t used = s->sp->mem.root->used;
   store_leave(s);
   return used;
+}
+
+kevy_status kevy_set_maxmemory(kevy_store *s, uint64_t maxmemory) {
+  ENTER(s);
+  return settled(s, s->frozen != NULL ? KEVY_EREADONLY : evict_limit(s, maxmemory));
+}
+
+kevy_status kevy_set_policy(kevy_store *s, const char *policy) {
+  uint32_t found = EVICT_NOEVICTION;
+  ENTER(s);
+  kevy_status status = s->frozen != NULL ? KEVY_EREADONLY : KEVY_OK;
+  if (status == KEVY_OK && !policy_find(policy, &found))
+    status = store_fail(s, KEVY_EARG, "policy \"%.40s\" is not one of:%s", policy, policy_words);
+  if (status == KEVY_OK && !evict_choose(s, found)) status = KEVY_EOOM;
+  return lending(s, status);
+}
+
+const char *kevy_policy(kevy_store *s) {
+  ENTER_OR(s, "");
+  const char *word = "";
+  for (size_t i = 0; i < POLICY_ROWS; i++)
+    if (policy_rows[i].policy == evict_policy(s)) word = policy_rows[i].word;
+  store_leave(s);
+  return word;
 }
 
 kevy_status kevy_memory_usage(kevy_store *s, const char *key, size_t klen, uint64_t *bytes) {

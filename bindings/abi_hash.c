@@ -41,7 +41,7 @@ kevy_status kevy_hset(kevy_store *s, const char *key, size_t klen, size_t k, con
                       const kevy_value *values, uint32_t flags, uint64_t *added) {
   if (k == 1 && LIKELY(s->guard == 0) && (flags & ~(uint32_t)KEVY_TEXT_KEY) == 0 && collection_is_quick(fields) &&
       hash_set_quick(s, key, klen, fields, values, added))
-    return KEVY_OK;
+    return store_leave(s);
   return hset_entered(s, key, klen, k, fields, values, flags, added);
 }
 

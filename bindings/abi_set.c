@@ -14,7 +14,7 @@ kevy_status kevy_sadd(kevy_store *s, const char *key, size_t klen, size_t k, con
                       uint32_t flags, uint64_t *added) {
   if (k == 1 && LIKELY(s->guard == 0) && (flags & ~(uint32_t)KEVY_TEXT_KEY) == 0 && collection_is_quick(members) &&
       set_add_quick(s, key, klen, members, added))
-    return KEVY_OK;
+    return store_leave(s);
   return sadd_entered(s, key, klen, k, members, flags, added);
 }
 

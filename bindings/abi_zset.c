@@ -15,7 +15,7 @@ kevy_status kevy_zadd(kevy_store *s, const char *key, size_t klen, size_t k, con
                       const double *scores, uint32_t flags, uint64_t *changed) {
   if (k == 1 && LIKELY(s->guard == 0) && (flags & ~(uint32_t)KEVY_TEXT_KEY) == 0 && collection_is_quick(members) &&
       zset_add_quick(s, key, klen, members, *scores, changed))
-    return KEVY_OK;
+    return store_leave(s);
   return zadd_entered(s, key, klen, k, members, scores, flags, changed);
 }
 

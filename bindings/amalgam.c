@@ -20,6 +20,7 @@
 #include "../core/collection.c"
 #include "../core/light.c"
 #include "../core/transaction.c"
+#include "../core/evict.c"
 #include "../core/background.c"
 #include "../core/compact.c"
 #include "../core/store.c"

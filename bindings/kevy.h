@@ -777,6 +777,18 @@ KEVY_API kevy_status kevy_reset_stats(kevy_store *s);
 /* Bytes the store's memory has handed out, exactly. 0 on a closed store. Since 0.1. */
 KEVY_API uint64_t kevy_used_memory(kevy_store *s);
 
+/* Another limit while the store is open (CONFIG SET maxmemory); 0: none. Keys go until it holds, however many that are.
+ * KEVY_EOOM, and nothing changed, where what the policy lets go does not suffice; KEVY_EREADONLY on a snapshot. Since 0.1. */
+KEVY_API kevy_status kevy_set_maxmemory(kevy_store *s, uint64_t maxmemory);
+
+/* Another policy (CONFIG SET maxmemory-policy), one of those kevy_open takes. What the old one knew of the use of
+ * keys is lost, but from one LRU policy to another, and from one LFU policy to another. KEVY_EARG, KEVY_EOOM,
+ * KEVY_EREADONLY on a snapshot. Since 0.1. */
+KEVY_API kevy_status kevy_set_policy(kevy_store *s, const char *policy);
+
+/* The policy's name, which is static. Since 0.1. */
+KEVY_API const char *kevy_policy(kevy_store *s);
+
 /* MEMORY USAGE. Bytes that go when this key goes, exactly: its entry, its value, all that a large value owns. A value of more than
  * 2,048 bytes that COPY has made several keys' is in none of them. With the figure overhead_bytes, the sum over all keys is
  * used_memory. O(1). KEVY_MISSING. Since 0.1. */

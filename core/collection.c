@@ -91,9 +91,12 @@ kevy_status collection_write(kevy_store *s, probe *p, const char *key, size_t kl
   kevy_status status = store_write(s);
   if (UNLIKELY(status != KEVY_OK)) return status;
   if (UNLIKELY(klen > KEVY_MAX_LEN)) return KEVY_ETOOBIG;
+  s->grows = true;
   if (collection_find_recent(s, p, key, klen, type)) return KEVY_OK;
   if (probe_find(s, p, key, klen) == NULL) return KEVY_OK;
+  probe_note_access(s, p->live);
   collection_remember(s, p);
+  s->grows = s->recent.e == p->live;
   return LIKELY(entry_type(p->live) == type) ? KEVY_OK : KEVY_EWRONGTYPE;
 }
 
@@ -154,7 +157,7 @@ static bool replace_live(kevy_store *s, probe *p, const content *c, bool must) {
   entry *e = collection_ptr(sp, block);
   entry_init(e, entry_type(old), entry_key(old), entry_klen(old), entry_key_kind(old),
              entry_deadline(old), c);
-  e->access_flags |= s->access;
+  e->access_flags |= s->born;
   uint64_t before = *slot & (REF_MASK | SLOT_FRESH);
   table_replace(slot, block);
   probe_commit(s, p->hash, block, before);

@@ -26,14 +26,19 @@ void expire_hang(kevy_store *s, ref block) {
 
 void expire_unhang(kevy_store *s, ref block) { wheel_remove(s->base, wheel_of(s), block); }
 
+/* The same however its value changes where it stands. */
+static uint64_t block_bytes(const kevy_store *s, ref block) { return mem_round(entry_size(mem_ptr(s->base, block))); }
+
 void expire_add(kevy_store *s, ref block) {
   expire_hang(s, block);
   s->sp->with_ttl++;
+  s->sp->ttl_bytes += block_bytes(s, block);
 }
 
 void expire_remove(kevy_store *s, ref block) {
   expire_unhang(s, block);
   s->sp->with_ttl--;
+  s->sp->ttl_bytes -= block_bytes(s, block);
 }
 
 void expire_move(kevy_store *s, ref block, int64_t deadline) {
@@ -60,7 +65,7 @@ bool expire_slice(kevy_store *s, uint32_t items, uint64_t *expired) {
 void expire_rewind(kevy_store *s) {
   if (s->sp->wheel == 0) return;
   wheel_start(wheel_of(s), store_now(s));
-  s->sp->with_ttl = 0;
+  s->sp->with_ttl = s->sp->ttl_bytes = 0;
   s->next_due = INT64_MAX;
   table_walk walk = {0, 0, false};
   ref r;

@@ -489,11 +489,21 @@ static FLAT ref mem_counted(mem *m, ref block, size_t takes) {
   return block;
 }
 
-ref mem_alloc_reserved(mem *m, size_t size) { return mem_counted(m, mem_take(m, size), mem_round(size)); }
+static COLD bool mem_granted(mem *m, size_t takes) { return m->grant != NULL && m->grant(m->grantor, takes); }
+
+static inline bool mem_within(const mem *m, size_t takes) {
+  return LIKELY(takes <= m->limit && m->root->used <= m->limit - takes);
+}
+
+ref mem_alloc_reserved(mem *m, size_t size) {
+  size_t takes = mem_round(size);
+  if (!mem_within(m, takes)) (void)mem_granted(m, takes);
+  return mem_counted(m, mem_take(m, size), takes);
+}
 
 static FLAT bool mem_allowed(mem *m, size_t takes) {
   if (UNLIKELY(m->fail_in != 0) && --m->fail_in == 0) return false;
-  return LIKELY(takes <= m->limit && m->root->used <= m->limit - takes);
+  return mem_within(m, takes) || mem_granted(m, takes);
 }
 
 __attribute__((noinline)) ref mem_alloc_any(mem *m, size_t size) {

@@ -14,7 +14,7 @@
  *
  * Blocks are freed with their size (owners know it), have no header, and are not zeroed. `used` is
  * the sum of what blocks really take, class rounding included; it never exceeds `limit` but for
- * mem_alloc_reserved. One thread at a time; see grow.h for the helper thread that prepares huge
+ * mem_alloc_reserved and what the owner grants. One thread at a time; see grow.h for the helper thread that prepares huge
  * pages ahead of need. */
 #ifndef KEVY_MEM_H
 #define KEVY_MEM_H
@@ -49,6 +49,8 @@ typedef struct mem {
   struct mem_chunk *chunks; /* and one per chunk */
   uint64_t limit;         /* bytes; UINT64_MAX for none */
   uint64_t fail_in;       /* the n-th allocation from now fails; 0 for none */
+  bool (*grant)(void *grantor, size_t takes); /* asked beyond the limit: whether that may be; NULL: it may not */
+  void *grantor;
   uint64_t first_chunk;   /* index of the first chunk behind the descriptors */
   void *mapping;
   size_t mapped;

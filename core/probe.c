@@ -4,6 +4,7 @@
 #include "blob.h"
 #include "effect.h"
 #include "events.h"
+#include "evict.h"
 #include "expire.h"
 #include "hashing.h"
 #include "light.h"
@@ -48,10 +49,10 @@ entry *probe_find(kevy_store *s, probe *p, const char *key, size_t klen) {
 
 FLAT void probe_note_access(const kevy_store *s, entry *e) {
   uint32_t word = entry_flags(e);
-  if ((word & ENTRY_ACCESS) != s->access)
-    __atomic_store_n(&e->access_flags, (word & ~ENTRY_ACCESS) | s->access, __ATOMIC_RELAXED);
+  if ((word & ENTRY_ACCESS) == s->access) return;
+  if (UNLIKELY(s->access == ACCESS_COUNTED)) evict_counted(s, e);
+  else __atomic_store_n(&e->access_flags, (word & ~ENTRY_ACCESS) | s->access, __ATOMIC_RELAXED);
 }
-
 
 
 FLAT entry *probe_read_hashed(kevy_store *s, probe *p, const char *key, size_t klen,
@@ -148,9 +149,11 @@ void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
     if (UNLIKELY(s->sp->timers.count != 0)) forget_timer(s, old, block, hash);
     release_large(s, old, block);
     count_type(s->sp, mem_ptr(s->base, old), UINT64_MAX);
+    if (UNLIKELY(s->access == ACCESS_COUNTED)) evict_inherit(s, mem_ptr(s->base, block), mem_ptr(s->base, old));
     node_retire_entry(s->sp, old, hash, (before & SLOT_FRESH) != 0);
   }
   count_type(s->sp, mem_ptr(s->base, block), 1);
+  s->last_put = block;
   if (entry_has_deadline(mem_ptr(s->base, block))) expire_add(s, block);
   if (UNLIKELY(s->serve != NULL)) store_note_ready(s, hash);
 }
@@ -167,7 +170,7 @@ FLAT ref probe_build(kevy_store *s, int32_t type, const char *key, size_t klen, 
   if (UNLIKELY(block == 0)) return 0;
   entry *e = mem_ptr(s->base, block);
   entry_init(e, type, key, klen, key_kind, deadline, c);
-  e->access_flags |= s->access;
+  e->access_flags |= s->born;
   if (UNLIKELY(c->form == ENTRY_BLOB)) node_blob_enters(s->sp, c->as.word);
   return block;
 }
@@ -236,6 +239,21 @@ void probe_expire(kevy_store *s, ref block) {
   s->expired++;
   s->sp->written = true;
   if (slot != NULL) remove_block(s, hash, slot, true);
+}
+
+/* Every key that is evicted passes here. */
+static void note_evicted(kevy_store *s, const entry *e) {
+  s->evicted++;
+  if (!probe_expired(s, e)) events_note(s, e, KEVY_EVENT_EVICTED);
+  effect_removed(s, entry_key(e), entry_klen(e));
+}
+
+void probe_evict(kevy_store *s, uint64_t hash, ref block) {
+  uint64_t *slot = table_find_ref(s->base, &s->sp->keys, hash, block);
+  if (slot == NULL) return;
+  note_evicted(s, mem_ptr(s->base, block));
+  s->sp->written = true;
+  remove_block(s, hash, slot, true);
 }
 
 kevy_status probe_set_deadline(kevy_store *s, probe *p, int64_t deadline) {

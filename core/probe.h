@@ -69,6 +69,9 @@ void probe_expire(kevy_store *s, ref block);
 /* True when the key is gone, though nothing took it away yet: its deadline has come, or those of all fields of its hash. */
 bool probe_gone(kevy_store *s, const entry *e);
 
+/* Removes an entry, which is under this hash, to make room. */
+void probe_evict(kevy_store *s, uint64_t hash, ref block);
+
 /* True when the entry's deadline has come. */
 static inline bool probe_expired(kevy_store *s, const entry *e) {
   return UNLIKELY(entry_has_deadline(e)) && store_passed(s, entry_deadline(e));

@@ -1,6 +1,7 @@
 /* snapshot: see snapshot.h. */
 #include "snapshot.h"
 
+#include "blob.h"
 #include "light.h"
 
 #include <stdlib.h>
@@ -34,6 +35,7 @@ moment *snapshot_open(space *sp, int64_t now) {
   m->now = now;
   m->with_ttl = sp->with_ttl;
   memcpy(m->typed, sp->typed, sizeof m->typed);
+  m->ttl_bytes = sp->ttl_bytes;
   m->timers = sp->timers;
   m->sp = sp;
   atomic_init(&m->holders, 1);
@@ -67,6 +69,7 @@ void snapshot_pin(space *sp, pin_node *p, ref held) {
   if (p->next != NULL) p->next->prev = p;
   sp->pinned = p;
   sp->pins++;
+  sp->pinned_bytes += blob_at(sp->mem.base, held)->capacity;
   space_ref(sp);
 }
 
@@ -80,6 +83,7 @@ static void collect_pin(space *sp, pin_node *p) {
   if (p->next != NULL) p->next->prev = p->prev;
   if (p->prev != NULL) p->prev->next = p->next;
   else sp->pinned = p->next;
+  sp->pinned_bytes -= blob_at(sp->mem.base, p->blob)->capacity;
   node_release_blob(sp, p->blob);
   sp->pins--;
   free(p);

@@ -20,7 +20,7 @@ typedef struct moment {
   table keys;
   uint64_t epoch;
   int64_t now; /* Unix ms: time stands still in it */
-  uint64_t with_ttl, typed[SPACE_TYPES];
+  uint64_t with_ttl, ttl_bytes, typed[SPACE_TYPES];
   ref dead; /* newest chunk of the dead list, 0 for none */
   _Atomic uint64_t holders;
   struct space *sp;
@@ -67,6 +67,7 @@ struct space {
   ref wheel;            /* the deadline index, 0 until the first deadline */
   uint64_t with_ttl;
   uint64_t typed[SPACE_TYPES]; /* keys by type, but for strings */
+  uint64_t ttl_bytes;   /* of the blocks of entries with a deadline */
   table timers;         /* of hashes whose fields have deadlines (timers.h); no root until the first */
   uint64_t timer_bytes; /* of its entries */
   ref ringing;          /* the timer at work, 0 for none */
@@ -79,7 +80,7 @@ struct space {
   _Atomic(moment *) released;
   _Atomic(pin_node *) unpinned;
   pin_node *pinned;
-  uint64_t pins;
+  uint64_t pins, pinned_bytes; /* a blob counts for each of its pins */
   compacting compacting;
   unsigned char secret[SPACE_SECRET];
 };

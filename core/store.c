@@ -11,6 +11,7 @@
 #include "compact.h"
 #include "effect.h"
 #include "events.h"
+#include "evict.h"
 #include "expire.h"
 #include "light.h"
 #include "persist/directory.h"
@@ -124,6 +125,7 @@ FLAT bool store_enter(kevy_store *s) { return LIKELY(s->guard == 0) || store_ent
 static kevy_status leave_guarded(kevy_store *s, bool lends) {
   kevy_status status = KEVY_OK;
   uint64_t ticket = 0;
+  if (UNLIKELY(s->beyond)) evict_settle(s);
   if (s->noted && s->effects->held == 0) status = s->effects->publish(s, &ticket);
   if (s->locked) lock_give(&s->lock);
   return ticket != 0 ? s->effects->wait(s, ticket, lends) : status;
@@ -133,7 +135,7 @@ __attribute__((noinline)) kevy_status store_leave_guarded(kevy_store *s) { retur
 static __attribute__((noinline)) kevy_status store_settle_guarded(kevy_store *s) { return leave_guarded(s, false); }
 
 FLAT kevy_status store_leave(kevy_store *s) {
-  return UNLIKELY(s->leaving != 0) ? store_leave_guarded(s) : KEVY_OK;
+  return UNLIKELY(s->guard != 0) ? store_leave_guarded(s) : KEVY_OK;
 }
 
 static void store_let_go(kevy_store *s, ref lent) {
@@ -146,11 +148,19 @@ void store_unlend(kevy_store *s) {
   s->lent = 0;
 }
 
+/* Writes until the next slice. */
+static int32_t pay_pace(kevy_store *s) {
+  if (LIKELY(s->evictor == NULL)) return PAY_EVERY;
+  int32_t pace = evict_pace(s, PAY_EVERY);
+  evict_tick(s, (uint32_t)pace);
+  return pace;
+}
+
 /* What the call lends must not move. */
 static void pay_upkeep(kevy_store *s, bool lends) {
   if (effect_kept(s)) s->until_pay = --s->effects->until_pay;
   if (s->until_pay <= 0 && LIKELY(s->sp->light == NULL)) {
-    s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? PAY_EVERY : PAY_SOON;
+    s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? pay_pace(s) : PAY_SOON;
     if (!lends && !compact_slice(s, PAY_ITEMS) && s->until_pay > PAY_MOVING) s->until_pay = PAY_MOVING;
   }
   if (effect_kept(s)) store_pay_always(s);
@@ -176,7 +186,7 @@ void store_pay_always(kevy_store *s) {
 
 FLAT kevy_status store_settle(kevy_store *s) {
   if (UNLIKELY(s->until_pay <= 0 || s->lent != 0)) store_pay(s);
-  return UNLIKELY(s->leaving != 0) ? store_settle_guarded(s) : KEVY_OK;
+  return UNLIKELY(s->guard != 0) ? store_settle_guarded(s) : KEVY_OK;
 }
 
 bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
@@ -314,6 +324,7 @@ kevy_store *store_new(uint64_t maxmemory, uint32_t flags) {
   }
   store_attach(s, sp);
   s->maxmemory = maxmemory;
+  evict_attach(s);
   s->flags = flags;
   s->locked = (flags & KEVY_THREADS) != 0;
   s->clock = clock_open();
@@ -338,6 +349,7 @@ static kevy_store *store_frozen(kevy_store *s, moment *m) {
   copy->clock = s->clock;
   copy->random = s->random ^ m->epoch;
   copy->maxmemory = s->maxmemory;
+  copy->access = s->evictor != NULL ? ACCESS_COUNTED : 0; /* of reads of the past nothing is kept */
   copy->opens = 1;
   return copy;
 }
@@ -365,6 +377,7 @@ void store_free(kevy_store *s) {
   free(s->spare);
   free(s->name);
   events_free(s->events);
+  evict_free(s->evictor);
   free(s);
 }
 
@@ -374,6 +387,7 @@ kevy_status store_clear(kevy_store *s) {
   if (sp == NULL) return KEVY_EOOM;
   store_unlend(s);
   store_attach(s, sp);
+  evict_attach(s);
   if (effect_kept(s)) store_pay_always(s);
   s->touched = true;
   effect_cleared(s);
@@ -387,6 +401,8 @@ void store_adopt(kevy_store *s, kevy_store *from) {
   int64_t due = from->next_due;
   store_attach(s, from->sp);
   store_attach(from, old);
+  evict_attach(s);
+  evict_attach(from);
   s->next_due = due;
   s->clock = from->clock;
   s->touched = true;

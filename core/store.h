@@ -18,6 +18,9 @@ typedef struct store_lock {
 
 #define STORE_READY_MAX 8
 
+/* As store.access: no entry has it, so every read asks evict_counted. */
+#define ACCESS_COUNTED (UINT32_C(1) << 31)
+
 /* The large value that was found last (collection.c). */
 typedef struct store_recent {
   size_t klen;
@@ -35,24 +38,25 @@ typedef struct kevy_store {
   timeline clock;
   int64_t next_due;  /* no expiry work before this time */
   int32_t until_pay; /* writes until the next slice of upkeep */
-  uint32_t access;   /* what a read stores into an entry's access field */
+  uint32_t access;   /* what a read stores into an entry's access field, or ACCESS_COUNTED */
+  uint32_t born;     /* what a new entry has there */
   union {
     struct {
-      union {
-        struct {
-          bool locked; /* carries a lock */
-          bool noted;  /* effects wait to be published when this call leaves */
-        };
-        uint16_t leaving; /* both at once: 0 lets calls out without further ado */
-      };
-      bool closed, reserved;
+      bool locked; /* carries a lock */
+      bool noted;  /* effects wait to be published when this call leaves */
+      bool beyond; /* the limit is exceeded, and will hold when this call leaves (evict.h) */
+      bool closed;
     };
-    uint32_t guard; /* all of them: 0 lets calls in without further ado */
+    uint32_t guard; /* all of them: 0 lets calls in and out without further ado */
   };
+  bool grows;             /* the large value that was found last is being written */
   bool touched;           /* something may have changed since effect_begin */
   kevy_status unwritable; /* why writes are refused, KEVY_OK where they are not; another thread may set it */
   struct effects *effects; /* of a store with a log, else NULL */
   struct events *events;   /* of a store that somebody listens to, else NULL */
+  struct evictor *evictor; /* of a store with a policy, else NULL */
+  ref last_put;            /* the entry that was put last; never read */
+  uint64_t used_before;    /* bytes, when the last write began that came the long way */
   uint32_t flags;    /* KEVY_THREADS, KEVY_BACKGROUND */
   store_lock lock;
   store_recent recent;
@@ -127,6 +131,8 @@ static inline kevy_status store_write_as(kevy_store *s, bool light) {
   if (UNLIKELY(snapshot_waiting(s->sp))) snapshot_collect_some(s->sp, SNAPSHOT_SLICE);
   if (UNLIKELY(((uintptr_t)s->sp->light | s->sp->graves) != 0)) writable = store_write_seldom(s, light);
   s->sp->written = true;
+  s->grows = false;
+  s->used_before = s->sp->mem.root->used;
   s->until_pay--;
   return writable;
 }

@@ -315,6 +315,16 @@ FLAT void table_prefetch_entry(const char *base, const table *t, uint64_t hash) 
   __builtin_prefetch(table_guess(base, table_home(base, t, hash), hash, &absent));
 }
 
+uint32_t table_bucket(const char *base, const table *t, uint64_t hash, ref *out) {
+  const bucket *b = table_home(base, t, hash);
+  uint32_t n = 0;
+  for (unsigned i = 0; i < TABLE_WAYS; i++) {
+    out[n] = slot_ref(b->slots[i]);
+    n += out[n] != 0;
+  }
+  return n;
+}
+
 /* ---- owning ---- */
 
 /* Owns the segment that `r` names; its copy has nothing fresh. Nobody asks for what was lost before the only moment that

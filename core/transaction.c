@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "collection.h"
+#include "evict.h"
 #include "expire.h"
 #include "hashing.h"
 #include "light.h"
@@ -51,6 +52,7 @@ kevy_status transaction_begin(kevy_store *s) {
   s->spare = NULL;
   space *sp = s->sp;
   store_unlend(s);
+  if (UNLIKELY(s->evictor != NULL)) evict_ahead(s);
   if (!light_begin(sp, t) && !begin_holding(s, t)) {
     transaction_free(s, t);
     return KEVY_EOOM;
@@ -245,6 +247,7 @@ static void undo_words(kevy_store *s, const transaction *t) {
   sp->timer_bytes = t->timer_bytes;
   sp->with_ttl = start->with_ttl;
   memcpy(sp->typed, start->typed, sizeof sp->typed);
+  sp->ttl_bytes = start->ttl_bytes;
   if (t->wheel == 0 && sp->wheel != 0) {
     mem_free(&sp->mem, sp->wheel, expire_bytes());
     sp->wheel = 0;
@@ -283,6 +286,7 @@ static void undo_space(kevy_store *s, transaction *t) {
 static void undo_clear(kevy_store *s, space *sp) {
   space *cleared = s->sp;
   store_attach(s, sp);
+  evict_attach(s);
   s->next_due = INT64_MIN;
   space_abandon(cleared);
 }

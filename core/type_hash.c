@@ -830,6 +830,7 @@ FLAT bool hash_set_quick(kevy_store *s, const char *key, size_t klen, const kevy
                          const kevy_value *value, uint64_t *added) {
   if (!collection_calm(s) || value->kind > KEVY_TEXT || value->len > 32) return false;
   const entry *e = collection_recent(s, key, klen, KEVY_TYPE_HASH);
+  s->grows = true;
   return e != NULL && hash_set_large(s, e, field, value, added);
 }
 

@@ -441,6 +441,7 @@ __attribute__((noinline)) bool set_add_member(kevy_store *s, const entry *e, con
 FLAT bool set_add_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member, uint64_t *added) {
   if (!collection_calm(s)) return false;
   const entry *e = collection_recent(s, key, klen, KEVY_TYPE_SET);
+  s->grows = true;
   return e != NULL && set_add_member(s, e, member, added);
 }
 

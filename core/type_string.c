@@ -264,6 +264,8 @@ FLAT bool string_add_quick(kevy_store *s, uint64_t hash, const char *key, size_t
     probe_discard(s, block);
     return false;
   }
+  s->last_put = block;
+  s->grows = false;
   s->sp->written = true;
   s->until_pay--;
   return true;
@@ -334,8 +336,8 @@ static bool overwrite(kevy_store *s, const probe *p, const content *c, int64_t d
       (c->form == ENTRY_RAW && c->len > UINT16_MAX))
     return false;
   e->vlen = (uint16_t)(c->form == ENTRY_RAW ? c->len : 8);
-  __atomic_store_n(&e->access_flags, (flags & ~(ENTRY_CONTENT | ENTRY_ACCESS)) | c->form | s->access,
-                   __ATOMIC_RELAXED);
+  __atomic_store_n(&e->access_flags, (flags & ~ENTRY_CONTENT) | c->form, __ATOMIC_RELAXED);
+  probe_note_access(s, e);
   entry_set_content(e, c);
   if (deadline != entry_deadline(e)) expire_move(s, slot_ref(*p->slot), deadline);
   return true;

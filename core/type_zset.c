@@ -774,6 +774,7 @@ FLAT bool zset_add_quick(kevy_store *s, const char *key, size_t klen, const kevy
                          uint64_t *changed) {
   if (!collection_calm(s) || isnan(score)) return false;
   const entry *e = collection_recent(s, key, klen, KEVY_TYPE_ZSET);
+  s->grows = true;
   return e != NULL && zset_add_member(s, e, member, score, changed);
 }
 

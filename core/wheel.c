@@ -50,6 +50,7 @@ static void wheel_push(const char *base, wheel *w, wheel_place at, ref block) {
 
 static void wheel_pop(const char *base, wheel *w, wheel_place at) {
   ref next = wheel_link(base, w->heads[at.level][at.list], LINK_NEXT);
+  if (UNLIKELY(w->hand == w->heads[at.level][at.list])) w->hand = next;
   w->heads[at.level][at.list] = next;
   if (next != 0) wheel_set_link(base, next, LINK_PREV, 0);
   else w->occupied[at.level] &= ~(UINT64_C(1) << at.list);
@@ -84,6 +85,7 @@ void wheel_remove(const char *base, wheel *w, ref block) {
     return;
   }
   ref next = wheel_link(base, block, LINK_NEXT);
+  if (UNLIKELY(w->hand == block)) w->hand = next;
   wheel_set_link(base, prev, LINK_NEXT, next);
   if (next != 0) wheel_set_link(base, next, LINK_PREV, prev);
 }
@@ -148,6 +150,53 @@ ref wheel_due(const char *base, wheel *w, int64_t now, uint32_t *items, int64_t 
     return block;
   }
   return 0;
+}
+
+/* ---- walking ---- */
+
+/* The first list from this one on that is not empty; all of them where there is none. */
+static uint32_t wheel_occupied(const wheel *w, uint32_t list) {
+  for (unsigned level = list / WHEEL_LISTS; level < WHEEL_LEVELS; level++, list = level * WHEEL_LISTS) {
+    uint64_t ahead = w->occupied[level] >> (list % WHEEL_LISTS);
+    if (ahead != 0) return list + (uint32_t)__builtin_ctzll(ahead);
+  }
+  return WHEEL_LEVELS * WHEEL_LISTS;
+}
+
+ref wheel_next(const char *base, const wheel *w, wheel_walk *at) {
+  if (at->block == 0) {
+    uint32_t list = wheel_occupied(w, at->list);
+    if (list == WHEEL_LEVELS * WHEEL_LISTS) return 0;
+    at->list = list + 1;
+    at->block = w->heads[list / WHEEL_LISTS][list % WHEEL_LISTS];
+  }
+  ref block = at->block;
+  at->block = wheel_link(base, block, LINK_NEXT);
+  if (at->block != 0) __builtin_prefetch(mem_ptr(base, at->block));
+  return block;
+}
+
+ref wheel_turn_hand(const char *base, wheel *w) {
+  wheel_walk at = {w->hand_list, w->hand};
+  ref block = wheel_next(base, w, &at);
+  if (block == 0) {
+    at = (wheel_walk){0, 0};
+    block = wheel_next(base, w, &at);
+  }
+  w->hand_list = at.list;
+  w->hand = at.block;
+  return block;
+}
+
+ref wheel_turn_near(const char *base, wheel *w) {
+  uint32_t list = wheel_occupied(w, 0);
+  if (list == WHEEL_LEVELS * WHEEL_LISTS) return 0;
+  if (w->hand_list != list + 1 || w->hand == 0) w->hand = w->heads[list / WHEEL_LISTS][list % WHEEL_LISTS];
+  ref block = w->hand;
+  w->hand_list = list + 1;
+  w->hand = wheel_link(base, block, LINK_NEXT);
+  if (w->hand != 0) __builtin_prefetch(mem_ptr(base, w->hand));
+  return block;
 }
 
 ref wheel_earliest(const wheel *w) {

@@ -23,7 +23,15 @@ typedef struct wheel {
   int64_t elapsed;
   uint64_t occupied[WHEEL_LEVELS];
   ref heads[WHEEL_LEVELS][WHEEL_LISTS];
+  ref hand;           /* of wheel_turn_hand and wheel_turn_near: the entry that comes next, 0 for the first of the next list */
+  uint32_t hand_list; /* which list that is on */
 } wheel;
+
+/* A walk from the nearest deadlines on. Begins with zeros; ends where the wheel is written. */
+typedef struct wheel_walk {
+  uint32_t list; /* that comes next */
+  ref block;     /* before it, the rest of the last list; 0 for none */
+} wheel_walk;
 
 /* Empties it, turned to the present. */
 void wheel_start(wheel *w, int64_t now);
@@ -38,6 +46,15 @@ void wheel_move(const char *base, wheel *w, ref block, int64_t deadline);
 /* Turns the wheel to `now` and gives an entry that is due, which stays on it. 0 when none is; *next is then when
  * to ask again. Moving an entry down a level or giving one takes one of *items; 0, too, when they are used up. */
 ref wheel_due(const char *base, wheel *w, int64_t now, uint32_t *items, int64_t *next);
+
+/* The walk's next entry, 0 at the end. */
+ref wheel_next(const char *base, const wheel *w, wheel_walk *at);
+
+/* The entries one by one, round and round, whatever is added and taken off meanwhile. 0 when the wheel is empty. */
+ref wheel_turn_hand(const char *base, wheel *w);
+
+/* The same of the nearest list alone. */
+ref wheel_turn_near(const char *base, wheel *w);
 
 /* An entry whose deadline is among the earliest, 0 when the wheel is empty. */
 ref wheel_earliest(const wheel *w);

@@ -282,6 +282,30 @@ static int store_used_memory(lua_State *L) {
   return 1;
 }
 
+/* maxmemory([bytes]): the limit, after it was changed where bytes are given; nil, why not. */
+static int store_maxmemory(lua_State *L) {
+  int64_t bytes = arg_int_or(L, 2, -1);
+  luaL_argcheck(L, bytes >= 0 || lua_isnoneornil(L, 2), 2, "bytes expected");
+  kevy_store *s = arg_handle(L);
+  kevy_status status = bytes >= 0 ? kevy_set_maxmemory(s, (uint64_t)bytes) : KEVY_OK;
+  if (status < 0) return push_no(L, kevy_errmsg(s));
+  const char *name = "";
+  kevy_value value = {0};
+  for (size_t i = 0; kevy_info(s, i, &name, &value) == KEVY_OK && strcmp(name, "maxmemory") != 0; i++) continue;
+  compat_push_int(L, value.as.i);
+  return 1;
+}
+
+/* policy([word]): what is evicted, after it was changed where a word is given; nil, why not. */
+static int store_policy(lua_State *L) {
+  const char *word = luaL_optstring(L, 2, NULL);
+  kevy_store *s = arg_handle(L);
+  kevy_status status = word != NULL ? kevy_set_policy(s, word) : KEVY_OK;
+  if (status < 0) return push_no(L, kevy_errmsg(s));
+  lua_pushstring(L, kevy_policy(s));
+  return 1;
+}
+
 /* memory_usage(key): the bytes that go when the key goes; nil, "no such key". */
 static int store_memory_usage(lua_State *L) {
   size_t klen;
@@ -329,6 +353,8 @@ const luaL_Reg store_methods[] = {
     {"info", store_info},
     {"reset_stats", store_reset_stats},
     {"used_memory", store_used_memory},
+    {"maxmemory", store_maxmemory},
+    {"policy", store_policy},
     {"memory_usage", store_memory_usage},
     {"_debug_clock", store_debug_clock},
     {"_debug_fail_alloc", store_debug_fail_alloc},

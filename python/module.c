@@ -153,11 +153,13 @@ static PyMethodDef functions[] = {
 #define METHOD(name, function, call, text, typed, doc)
 #define FUNCTION(name, function, call, text, typed, doc) PYMETHOD(name, function, call, text, doc)
 #define PROPERTY(name, function, typed, doc)
+#define SETTABLE(name, function, setter, typed, doc)
 #define SLOT(name, typed)
 #include "store.def"
 #undef METHOD
 #undef FUNCTION
 #undef PROPERTY
+#undef SETTABLE
 #undef SLOT
     {NULL, NULL, 0, NULL}};
 

@@ -3,9 +3,13 @@
 #define METHOD(name, function, call, text, typed, doc) PYDECL_##call(function);
 #define FUNCTION(name, function, call, text, typed, doc) PYDECL_##call(function);
 #define PROPERTY(name, function, typed, doc) PyObject *function(PyObject *, void *);
+#define SETTABLE(name, function, setter, typed, doc) \
+  PyObject *function(PyObject *, void *);            \
+  int setter(PyObject *, PyObject *, void *);
 #define SLOT(name, typed)
 #include PYROWS
 #undef METHOD
 #undef FUNCTION
 #undef PROPERTY
+#undef SETTABLE
 #undef SLOT

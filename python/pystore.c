@@ -541,6 +541,63 @@ PyObject *pystore_get_used_memory(PyObject *object, void *unused) {
   return PyLong_FromUnsignedLongLong(bytes);
 }
 
+/* ---- the limit and the policy ---- */
+
+PyObject *pystore_get_maxmemory(PyObject *object, void *unused) {
+  (void)unused;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, (Store *)object);
+  if (!s) return NULL;
+  const char *name = "";
+  kevy_value value = {0};
+  for (size_t i = 0; kevy_info(s, i, &name, &value) == KEVY_OK && strcmp(name, "maxmemory") != 0; i++) continue;
+  turn_end(&turn);
+  return PyLong_FromLongLong(value.as.i);
+}
+
+static int refuse_delete(PyObject *value, const char *name) {
+  if (value) return 0;
+  PyErr_Format(PyExc_AttributeError, "%s cannot be deleted", name);
+  return -1;
+}
+
+static int store_was_set(Turn *turn, kevy_status status) {
+  if (status < 0) {
+    turn_fail(turn, status);
+    return -1;
+  }
+  turn_end(turn);
+  return 0;
+}
+
+int pystore_set_maxmemory(PyObject *object, PyObject *value, void *unused) {
+  (void)unused;
+  uint64_t bytes;
+  if (refuse_delete(value, "maxmemory") < 0 || !pyargs_memory(value, &bytes)) return -1;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, (Store *)object);
+  return s ? store_was_set(&turn, kevy_set_maxmemory(s, bytes)) : -1;
+}
+
+PyObject *pystore_get_policy(PyObject *object, void *unused) {
+  (void)unused;
+  return pystore_word(object, kevy_policy);
+}
+
+int pystore_set_policy(PyObject *object, PyObject *value, void *unused) {
+  (void)unused;
+  if (refuse_delete(value, "policy") < 0) return -1;
+  if (!PyUnicode_Check(value)) {
+    PyErr_Format(PyExc_TypeError, "policy is a str, not %.200s", Py_TYPE(value)->tp_name);
+    return -1;
+  }
+  const char *word = PyUnicode_AsUTF8(value);
+  if (!word) return -1;
+  Turn turn;
+  kevy_store *s = turn_begin(&turn, (Store *)object);
+  return s ? store_was_set(&turn, kevy_set_policy(s, word)) : -1;
+}
+
 /* Whether stats() gives this figure. */
 static bool is_event(const char *name) {
   static const char *const events[] = {"hits", "misses", "expired", "evicted"};

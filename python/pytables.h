@@ -9,17 +9,21 @@
 static PyMethodDef methods[] = {
 #define METHOD(name, function, call, text, typed, doc) PYMETHOD(name, function, call, text, doc)
 #define PROPERTY(name, function, typed, doc)
+#define SETTABLE(name, function, setter, typed, doc)
 #include PYROWS
 #undef METHOD
 #undef PROPERTY
+#undef SETTABLE
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef properties[] = {
 #define METHOD(name, function, call, text, typed, doc)
 #define PROPERTY(name, function, typed, doc) {name, function, NULL, doc, NULL},
+#define SETTABLE(name, function, setter, typed, doc) {name, function, setter, doc, NULL},
 #include PYROWS
 #undef METHOD
 #undef PROPERTY
+#undef SETTABLE
     {NULL, NULL, NULL, NULL, NULL}};
 
 #undef FUNCTION

@@ -185,7 +185,7 @@ def python(rows) -> str:
 
 
 def python_methods(rows, path: str) -> str:
-    out, kinds = "", ("FUNCTION", "METHOD", "PROPERTY")
+    out, kinds = "", ("FUNCTION", "METHOD", "PROPERTY", "SETTABLE")
     shown = sorted((r for k in kinds for r in rows.of(path, k)), key=lambda r: r.position)
     for r in shown:
         if r.name.startswith("_"):

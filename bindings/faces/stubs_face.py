@@ -119,6 +119,10 @@ def members(rows, path: str) -> str:
         out += signatures(row, "    ")
     for row in rows.of(path, "PROPERTY"):
         out += f"    @property\n    def {row.name}(self) -> {private(row.typed)}: ...\n"
+    for row in rows.of(path, "SETTABLE"):
+        given = "int | str" if row.typed == "int" else row.typed
+        out += f"    @property\n    def {row.name}(self) -> {private(row.typed)}: ...\n"
+        out += f"    @{row.name}.setter\n    def {row.name}(self, value: {given}) -> None: ...\n"
     return out
 
 

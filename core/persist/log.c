@@ -12,7 +12,6 @@
 
 #define LOG_REST_MS 10               /* between two writes while callers do not wait */
 #define LOG_BATCH ((size_t)256 << 10) /* wakes the writer before that */
-#define LOG_GATHER 8                  /* the part of a sync's time that is waited for others */
 #define LOG_KEEP ((size_t)4 << 20)    /* room that an emptied buffer may keep */
 
 static const char log_multi[] = "*1\r\n$5\r\nMULTI\r\n", log_exec[] = "*1\r\n$4\r\nEXEC\r\n";
@@ -33,13 +32,14 @@ static void log_fail(logfile *l, int error, const char *step) {
   pthread_cond_broadcast(&l->done);
 }
 
-/* Waits for work until a moment of clock_ticks. False: it came. */
-static bool log_rest_until(logfile *l, uint64_t ns) {
-  struct timespec until = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
-  return pthread_cond_timedwait(&l->work, &l->lock, &until) == 0;
+static void log_rest(logfile *l, int64_t ms) {
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_nsec += (long)(ms % 1000) * 1000000L;
+  until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000L;
+  until.tv_nsec %= 1000000000L;
+  pthread_cond_timedwait(&l->work, &l->lock, &until);
 }
-
-static void log_rest(logfile *l, uint64_t ms) { (void)log_rest_until(l, clock_ticks() + ms * 1000000u); }
 
 static bool log_writes(const logfile *l) { return l->error == 0 && !l->held; }
 
@@ -75,15 +75,6 @@ static void log_wait_for_work(logfile *l) {
   }
 }
 
-/* Under `always`, gives those who come back from the last sync a part of what it took to share the next one. */
-static void log_gather(logfile *l) {
-  if (l->fsync != LOG_ALWAYS || l->crowd < 2) return;
-  uint64_t until = clock_ticks() + (uint64_t)l->sync_ns / LOG_GATHER;
-  l->gathering = true;
-  while (l->appends - l->taken < l->crowd && !l->stopping && log_rest_until(l, until)) continue;
-  l->gathering = false;
-}
-
 /* Makes last what was written; without the lock meanwhile. */
 static void log_make_last(logfile *l) {
   uint64_t upto = l->written;
@@ -91,11 +82,8 @@ static void log_make_last(logfile *l) {
   int fd = l->fd;
   l->busy = true;
   pthread_mutex_unlock(&l->lock);
-  uint64_t began = clock_ticks();
   int error = file_sync(fd);
   pthread_mutex_lock(&l->lock);
-  l->sync_ns = (int64_t)(clock_ticks() - began);
-  l->crowd = l->group + (l->appends - l->taken);
   l->busy = false;
   l->syncs++;
   if (error != 0) {
@@ -147,8 +135,6 @@ static void log_swap(logfile *l) {
   l->filling = l->writing;
   l->writing = full;
   l->handed = l->appended;
-  l->group = l->appends - l->taken;
-  l->taken = l->appends;
 }
 
 static void log_empty(log_buffer *b) {
@@ -175,7 +161,6 @@ static void *log_main(void *context) {
   pthread_mutex_lock(&l->lock);
   for (;;) {
     log_wait_for_work(l);
-    if (l->filling.len != 0 && log_writes(l)) log_gather(l);
     if (l->filling.len != 0 && log_writes(l)) log_write_all(l);
     if (log_turn_due(l)) log_change_file(l);
     if (log_sync_due(l)) log_make_last(l);
@@ -280,8 +265,7 @@ uint64_t log_append(logfile *l, const char *bytes, size_t len, uint64_t records)
     if (l->oldest == 0) l->oldest = log_now();
     l->appends++;
     if (l->fail_fast && log_behind(l)) log_gate(l, KEVY_EREFUSED);
-    bool crowded = l->gathering && l->appends - l->taken >= l->crowd;
-    if (l->sleeping || crowded || (before < LOG_BATCH && l->filling.len >= LOG_BATCH)) pthread_cond_signal(&l->work);
+    if (l->sleeping || (before < LOG_BATCH && l->filling.len >= LOG_BATCH)) pthread_cond_signal(&l->work);
   } else if (l->error == 0) {
     log_fail(l, ENOMEM, "queue");
   }

@@ -4,8 +4,7 @@
  *     position:  appended             handed       written    synced          bytes since the log was opened
  *
  * Callers append records to one buffer while the writer writes the other. What is waited for is a position, the ticket: `always`
- * waits until it is synced, and whoever appends while a sync runs shares the next one (group commit); the writer gives those whom a
- * sync released a moment to come back, so that they share it, too, instead of taking turns with the others; otherwise a caller waits only
+ * waits until it is synced, and whoever appends while a sync runs shares the next one (group commit); otherwise a caller waits only
  * while more than the bound is queued, or the oldest byte not synced is older than LOG_BEHIND_MS: a slow disk is absorbed, and
  * then slows down who writes, or makes the store refuse writes (fail_fast).
  *
@@ -43,7 +42,6 @@ typedef struct logfile {
   bool fail_fast;
   bool stopping, urgent;     /* urgent: what is written is to be synced at once */
   bool sleeping;             /* the writer wants to be told of the first byte */
-  bool gathering;            /* ... or of the last of a crowd */
   bool busy;                 /* the writer is at the file, without the lock */
   bool held;                 /* nothing is written until log_go */
   kevy_status *gate;         /* the store's `unwritable` */
@@ -58,9 +56,6 @@ typedef struct logfile {
   int error;                 /* errno of what broke it; 0: whole */
   const char *step;          /* and what failed */
   uint64_t appends, syncs, waits;
-  uint64_t taken, group;     /* appends handed to the writer; how many of them the last time */
-  uint64_t crowd;            /* appends that one sync can take: those it released, and those that came while it ran */
-  int64_t sync_ns;           /* how long it took */
 } logfile;
 
 /* Begins to append to a file, whose descriptor becomes the log's. NULL: no memory, no thread. */

@@ -189,6 +189,9 @@ kevy_status kevy_events_waiting(kevy_store *s, uint64_t *waiting, uint64_t *miss
 kevy_status kevy_info(kevy_store *s, size_t index, const char **name, kevy_value *value);
 kevy_status kevy_reset_stats(kevy_store *s);
 uint64_t kevy_used_memory(kevy_store *s);
+kevy_status kevy_set_maxmemory(kevy_store *s, uint64_t maxmemory);
+kevy_status kevy_set_policy(kevy_store *s, const char *policy);
+const char *kevy_policy(kevy_store *s);
 kevy_status kevy_memory_usage(kevy_store *s, const char *key, size_t klen, uint64_t *bytes);
 kevy_status kevy_debug_clock(kevy_store *s, int64_t now);
 kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
@@ -311,7 +314,8 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_version_of", "kevy_version_check", "kevy_version_compare", "kevy_version_close",
     "kevy_session_open", "kevy_session_call", "kevy_session_close", "kevy_listen",
     "kevy_next_event", "kevy_events_waiting", "kevy_info", "kevy_reset_stats",
-    "kevy_used_memory", "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
+    "kevy_used_memory", "kevy_set_maxmemory", "kevy_set_policy", "kevy_policy",
+    "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },

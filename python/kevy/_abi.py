@@ -817,6 +817,9 @@ PROTOTYPES = (
     )),
     ("kevy_reset_stats", kevy_status, (ctypes.POINTER(kevy_store),)),
     ("kevy_used_memory", ctypes.c_uint64, (ctypes.POINTER(kevy_store),)),
+    ("kevy_set_maxmemory", kevy_status, (ctypes.POINTER(kevy_store), ctypes.c_uint64)),
+    ("kevy_set_policy", kevy_status, (ctypes.POINTER(kevy_store), ctypes.c_char_p)),
+    ("kevy_policy", ctypes.c_char_p, (ctypes.POINTER(kevy_store),)),
     ("kevy_memory_usage", kevy_status, (
         ctypes.POINTER(kevy_store),
         ctypes.c_char_p,

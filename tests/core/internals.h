@@ -16,6 +16,7 @@
 #include "collection.h"
 #include "elements.h"
 #include "entry.h"
+#include "evict.h"
 #include "expire.h"
 #include "glob.h"
 #include "grow.h"

@@ -14,6 +14,7 @@
 static kevy_store *a;    /* the store that is written to */
 static int64_t now;
 static unsigned entries; /* counts the IDs given */
+static bool may_run_out; /* of memory */
 
 /* ---- what a store holds, as text ---- */
 
@@ -318,7 +319,7 @@ static void run_command(const char *template) {
   compose(template);
   kevy_reply *r = kevy_reply_new();
   kevy_status status = below(3) ? kevy_call_typed(a, argc, args, r) : kevy_call(a, argc, args, r);
-  if (status < 0 && status != KEVY_ECOMMAND) CHECK(status != KEVY_EARG && status != KEVY_EOOM);
+  if (status < 0 && status != KEVY_ECOMMAND) CHECK(status != KEVY_EARG && (status != KEVY_EOOM || may_run_out));
   kevy_reply_free(r);
 }
 

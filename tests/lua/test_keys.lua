@@ -219,6 +219,27 @@ test("figures", function()
   t.eq(s:info().misses, 0)
 end)
 
+test("eviction", function()
+  local small = kevy.open { maxmemory = "1mb", policy = "allkeys-lru" }
+  for i = 1, 30000 do
+    assert(small:set("key:" .. i, "value of a key"))
+    if i % 1000 == 0 then t.ok(small:used_memory() <= 1048576) end
+  end
+  t.eq(small:get "key:30000", "value of a key")
+  t.eq(small:get "key:1", nil)
+  t.ok(small:info().evicted > 5000)
+  t.eq(small:policy(), "allkeys-lru")
+  t.eq(small:policy "allkeys-lfu", "allkeys-lfu")
+  t.fails("not one of", small:policy "nonesuch")
+  t.eq(small:maxmemory(), 1048576)
+  t.eq(small:maxmemory(500000), 500000)
+  t.ok(small:used_memory() <= 500000)
+  t.ok(small:policy "noeviction")
+  t.fails("memory", small:maxmemory(1000))
+  t.eq(small:maxmemory(), 500000)
+  small:close()
+end)
+
 test("under maxmemory", function()
   local small = kevy.open { maxmemory = "2mb" }
   local value, failure = ("v"):rep(1000), nil

@@ -123,7 +123,7 @@ USES = {
     "info": lambda s: s.info(), "stats": lambda s: s.stats(), "reset_stats": lambda s: s.reset_stats(), "memory_usage": lambda s: s.memory_usage("k"),
     "mode": lambda s: s.mode, "durability": lambda s: s.durability, "recovery": lambda s: s.recovery,
     "sync": lambda s: s.sync(), "rewrite": lambda s: s.rewrite(), "save": lambda s: s.save("/tmp/none/none"),
-    "used_memory": lambda s: s.used_memory, "pop": lambda s: s.pop("k", None),
+    "used_memory": lambda s: s.used_memory, "maxmemory": lambda s: s.maxmemory, "policy": lambda s: s.policy, "pop": lambda s: s.pop("k", None),
     "popitem": lambda s: s.popitem(), "setdefault": lambda s: s.setdefault("k", 1),
     "update": lambda s: s.update(k=1), "len_keys": lambda s: len(s.keys()),
     "Hash": lambda s: s.Hash("k").get("f"), "List": lambda s: s.List("k").append(1),

@@ -220,6 +220,31 @@ function store:used_memory()
   return bytes
 end
 
+-- maxmemory([bytes]): the limit, after it was changed where bytes are given; nil, why not.
+function store:maxmemory(bytes)
+  if bytes ~= nil and (type(bytes) ~= "number" or bytes < 0) then
+    error("bad argument #1 to 'maxmemory' (bytes expected)", 2)
+  end
+  if bytes ~= nil then
+    local s = enter(self)
+    local status = C.kevy_set_maxmemory(s.handle, bytes)
+    if status < 0 then return fail(s, status) end
+    leave(s)
+  end
+  return self:info().maxmemory
+end
+
+-- policy([word]): what is evicted, after it was changed where a word is given; nil, why not.
+function store:policy(word)
+  if word ~= nil and type(word) ~= "string" then error("bad argument #1 to 'policy' (string expected)", 2) end
+  local s = enter(self)
+  local status = word ~= nil and C.kevy_set_policy(s.handle, word) or OK
+  if status < 0 then return fail(s, status) end
+  local now = ffi.string(C.kevy_policy(s.handle))
+  leave(s)
+  return now
+end
+
 -- memory_usage(key): the bytes that go when the key goes; nil, "no such key".
 function store:memory_usage(key)
   values.check_key(key, "memory_usage", 1)

@@ -1,0 +1,499 @@
+/* evict: see evict.h. */
+#include "evict.h"
+
+#include <stdlib.h>
+
+#include "blob.h"
+#include "collection.h"
+#include "expire.h"
+#include "hashing.h"
+#include "probe.h"
+#include "timers.h"
+#include "wheel.h"
+
+#define POOL 16           /* candidates kept */
+#define SAMPLE_BUCKETS 2  /* looked into for each eviction, at least */
+#define SAMPLE_ENTRIES 5  /* met in them, at least */
+#define SAMPLE_TRIES 48   /* buckets looked into before all are walked */
+#define SAMPLE_HAND 5     /* entries that the wheel's hand passes for each eviction */
+#define SPARSE 8          /* fewer keys with a deadline than one in so many: the wheel is walked */
+#define TICKS 10          /* a turnover of the keys is 2^10 ticks */
+#define DRAIN_ITEMS 16    /* pieces of a large value freed at a time */
+#define WALK_LARGES 256   /* keys with a deadline whose blobs and large values are summed up, at most */
+#define SAMPLE_NEAR 16    /* entries of the nearest deadlines that are looked at for each eviction */
+#define SAMPLE_NEAR_FIRST 128 /* ... where none is known yet */
+#define AHEAD ((uint64_t)72 << 10) /* room made before a transaction: what a light one asks for, and a little */
+#define AHEAD_WITHIN 8    /* ... of a limit at least so many times as large */
+#define MARKS 64
+#define MARK_EVERY 1000   /* ms */
+
+#define LFU_FIRST 5u      /* counter of a new key */
+#define LFU_FACTOR 10u    /* Redis's lfu-log-factor */
+#define LFU_MINUTES 0xffffu
+
+typedef struct candidate {
+  uint64_t hash;
+  ref block;
+  uint64_t rank; /* the least goes first */
+} candidate;
+
+/* When a tick began. */
+typedef struct tick_mark {
+  uint32_t tick;
+  int64_t ms;
+} tick_mark;
+
+typedef struct evictor {
+  uint32_t policy;
+  uint32_t minute;      /* LFU's present */
+  uint32_t pooled;
+  uint32_t marked;
+  uint64_t random;
+  uint64_t since;       /* writes and evictions since the last tick */
+  uint64_t ticks;       /* ever */
+  uint64_t next[SAMPLE_BUCKETS]; /* buckets, by a hash, whose entries are being loaded */
+  uint64_t then[SAMPLE_BUCKETS]; /* ... and which are being loaded themselves */
+  candidate pool[POOL]; /* the best last */
+  tick_mark marks[MARKS];    /* oldest first */
+} evictor;
+
+static inline uint64_t evict_random(evictor *v) {
+  uint64_t z = (v->random += UINT64_C(0x9E3779B97F4A7C15));
+  z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+  return z ^ (z >> 31);
+}
+
+static inline uint32_t evict_order(const evictor *v) { return v->policy & EVICT_ORDER; }
+
+uint32_t evict_policy(const kevy_store *s) { return s->evictor != NULL ? s->evictor->policy : EVICT_NOEVICTION; }
+
+void evict_free(struct evictor *v) { free(v); }
+
+/* ---- what could go ---- */
+
+static uint64_t bytes_lent(const kevy_store *s) {
+  return s->lent != 0 && !(s->lent & LENT_NODE) ? blob_at(s->base, s->lent)->capacity : 0;
+}
+
+/* The large value that the call is about, which its own growth must not evict. */
+static uint64_t bytes_growing(const kevy_store *s) {
+  const store_recent *r = &s->recent;
+  if (!s->grows || r->gone != s->sp->larges_gone) return 0;
+  return mem_round(entry_size(r->e)) + collection_bytes(s->base, r->e);
+}
+
+/* What goes with an entry beside its block. */
+static uint64_t bytes_apart(const kevy_store *s, const entry *e) {
+  if ((entry_flags(e) & ENTRY_CONTENT) != ENTRY_BLOB) return collection_bytes(s->base, e);
+  const blob *b = blob_at(s->base, load64(entry_content(e)));
+  return b->owners == 1 ? b->capacity : 0;
+}
+
+/* Blobs, which keys may share, and large values, which grow where they stand, are not in ttl_bytes. */
+static uint64_t bytes_large_with_ttl(const kevy_store *s, uint64_t enough) {
+  const wheel *w = mem_ptr(s->base, s->sp->wheel);
+  wheel_walk at = {0, 0};
+  uint64_t sum = 0;
+  ref block;
+  for (uint32_t n = 0; n < WALK_LARGES && sum < enough && (block = wheel_next(s->base, w, &at)) != 0; n++) {
+    const entry *e = mem_ptr(s->base, block);
+    if (entry_type(e) != ENTRY_TIMER) sum += bytes_apart(s, e);
+  }
+  return sum;
+}
+
+/* Bytes that eviction could give back now, `enough` of them or all: none of those that the call itself has taken. */
+static uint64_t bytes_to_go(const kevy_store *s, uint64_t enough) {
+  const space *sp = s->sp;
+  if (sp->newest != 0 || s->frozen != NULL) return 0;
+  uint64_t held = sp->pinned_bytes + bytes_lent(s), all;
+  if (!(s->evictor->policy & EVICT_VOLATILE)) {
+    all = sp->mem.root->used < s->used_before ? sp->mem.root->used : s->used_before;
+    held += sp->keys.bytes + timers_bytes(sp) + (sp->wheel != 0 ? expire_bytes() : 0) + bytes_growing(s);
+  } else {
+    all = sp->ttl_bytes + sp->retained + sp->buried;
+    if (all < enough + held && sp->with_ttl != 0) all += bytes_large_with_ttl(s, enough + held - all);
+  }
+  return all > held ? all - held : 0;
+}
+
+/* The allocator's question: may so many bytes more be taken? While a log is done again its own deletes make room. */
+static bool evict_grant(void *context, size_t takes) {
+  kevy_store *s = context;
+  const mem *m = &s->sp->mem;
+  if (takes > m->limit) return false;
+  uint64_t beyond = m->root->used + takes - m->limit;
+  if (!s->clock.still && bytes_to_go(s, beyond) < beyond) return false;
+  s->beyond = true;
+  return true;
+}
+
+void evict_attach(kevy_store *s) {
+  mem *m = &s->sp->mem;
+  m->limit = s->maxmemory != 0 ? s->maxmemory : UINT64_MAX;
+  m->grant = s->evictor != NULL ? evict_grant : NULL;
+  m->grantor = s;
+}
+
+/* ---- access bits ---- */
+
+static uint32_t lfu_word(const evictor *v, uint32_t counter) { return v->minute << 8 | counter; }
+
+/* The counter as it is after the minutes that passed. */
+static uint32_t lfu_decayed(const evictor *v, uint32_t access) {
+  uint32_t counter = access & 0xff, minutes = (v->minute - (access >> 8)) & LFU_MINUTES;
+  return counter > minutes ? counter - minutes : 0;
+}
+
+static uint32_t lfu_after(evictor *v, uint32_t access) {
+  uint32_t counter = lfu_decayed(v, access);
+  uint32_t base = counter > LFU_FIRST ? counter - LFU_FIRST : 0;
+  if (counter < 255 && (uint32_t)(evict_random(v) >> 40) % (base * LFU_FACTOR + 1) == 0) counter++;
+  return lfu_word(v, counter);
+}
+
+static void set_access(entry *e, uint32_t access) {
+  __atomic_store_n(&e->access_flags, (entry_flags(e) & ~ENTRY_ACCESS) | access, __ATOMIC_RELAXED);
+}
+
+void evict_counted(const kevy_store *s, entry *e) {
+  if (s->evictor != NULL) set_access(e, lfu_after(s->evictor, entry_flags(e) & ENTRY_ACCESS));
+}
+
+void evict_inherit(const kevy_store *s, entry *e, const entry *before) {
+  set_access(e, lfu_after(s->evictor, entry_flags(before) & ENTRY_ACCESS));
+}
+
+static void mark_thin(evictor *v) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < MARKS; i++)
+    if (i >= MARKS / 2 || i % 2 == 0) v->marks[kept++] = v->marks[i];
+  v->marked = kept;
+}
+
+static void mark_add(kevy_store *s, evictor *v, int64_t now) {
+  if (v->marked == MARKS) mark_thin(v);
+  v->marks[v->marked++] = (tick_mark){s->access, now};
+}
+
+static bool mark_due(const evictor *v, int64_t now) {
+  return v->marked == 0 || now - v->marks[v->marked - 1].ms >= MARK_EVERY || now < v->marks[v->marked - 1].ms;
+}
+
+/* What new entries get, and what a read stores. */
+static void set_present(kevy_store *s, const evictor *v, uint32_t tick) {
+  if (evict_order(v) == EVICT_LRU) {
+    s->access = s->born = tick & ENTRY_ACCESS;
+  } else if (evict_order(v) == EVICT_LFU) {
+    s->access = ACCESS_COUNTED;
+    s->born = lfu_word(v, LFU_FIRST);
+  } else {
+    s->access = s->born = 0;
+  }
+}
+
+static inline bool tick_due(const kevy_store *s, const evictor *v) { return v->since > s->keys->count >> TICKS; }
+
+void evict_tick(kevy_store *s, uint32_t writes) {
+  evictor *v = s->evictor;
+  int64_t now = store_now(s);
+  bool due = mark_due(v, now);
+  v->since += writes;
+  if (!due && !tick_due(s, v)) return;
+  v->since = 0;
+  v->ticks++;
+  v->minute = (uint32_t)(now / 60000) & LFU_MINUTES;
+  set_present(s, v, s->access + 1);
+  if (due) mark_add(s, v, now);
+}
+
+int32_t evict_pace(const kevy_store *s, int32_t most) {
+  uint64_t few = s->keys->count / 64 + 2;
+  return few < (uint64_t)most ? (int32_t)few : most;
+}
+
+/* ---- candidates ---- */
+
+#define RANK_FIRST (UINT64_C(1) << 32) /* of tick 0 */
+
+/* Where an entry stands among those that could go: for LRU the tick of its last access, of all there ever were. */
+static uint64_t rank_of(const kevy_store *s, evictor *v, const entry *e) {
+  uint32_t access = entry_flags(e) & ENTRY_ACCESS;
+  switch (evict_order(v)) {
+    case EVICT_LRU: return RANK_FIRST + v->ticks - ((s->access - access) & ENTRY_ACCESS);
+    case EVICT_LFU: return lfu_decayed(v, access) << 16 | (LFU_MINUTES - ((v->minute - (access >> 8)) & LFU_MINUTES));
+    case EVICT_TTL: return (uint64_t)entry_deadline(e);
+    default: return evict_random(v);
+  }
+}
+
+/* Whether the entry may go, and something is free then. The one that was put last stays while there are others. */
+static bool may_go(const kevy_store *s, const evictor *v, const entry *e) {
+  if ((v->policy & EVICT_VOLATILE) && !entry_has_deadline(e)) return false;
+  if (entry_type(e) == ENTRY_TIMER) return false;
+  if ((ref)((const char *)e - s->base) == s->last_put) return false;
+  return (entry_flags(e) & ENTRY_CONTENT) != ENTRY_BLOB || blob_at(s->base, load64(entry_content(e)))->owners == 1;
+}
+
+static uint64_t entry_hash(const kevy_store *s, const entry *e) {
+  return hash_bytes(s->sp->secret, entry_key(e), entry_klen(e));
+}
+
+static bool is_pooled(const evictor *v, ref block) {
+  for (uint32_t i = 0; i < v->pooled; i++)
+    if (v->pool[i].block == block) return true;
+  return false;
+}
+
+/* Keeps an entry in the pool if it is better than the worst there. */
+static void pool_offer(kevy_store *s, evictor *v, ref block) {
+  const entry *e = mem_ptr(s->base, block);
+  if (!may_go(s, v, e)) return;
+  uint64_t rank = rank_of(s, v, e);
+  uint32_t at = v->pooled;
+  bool full = v->pooled == POOL;
+  if ((full && rank >= v->pool[0].rank) || is_pooled(v, block)) return;
+  while (at > 0 && v->pool[at - 1].rank < rank) at--;
+  if (full) {
+    memmove(v->pool, v->pool + 1, --at * sizeof *v->pool);
+  } else {
+    memmove(v->pool + at + 1, v->pool + at, (v->pooled - at) * sizeof *v->pool);
+    v->pooled++;
+  }
+  v->pool[at] = (candidate){entry_hash(s, e), block, rank};
+}
+
+/* Looks into a bucket. How many entries were met. */
+static uint32_t sample_bucket(kevy_store *s, evictor *v, uint64_t hash) {
+  ref met[TABLE_WAYS];
+  uint32_t n = table_bucket(s->base, s->keys, hash, met);
+  for (uint32_t i = 0; i < n; i++) pool_offer(s, v, met[i]);
+  return n;
+}
+
+/* Starts loading what the eviction after this one looks at, and the one after that. */
+static void sample_ahead(kevy_store *s, evictor *v) {
+  ref met[TABLE_WAYS];
+  for (uint32_t b = 0; b < SAMPLE_BUCKETS; b++) {
+    uint32_t n = table_bucket(s->base, s->keys, v->next[b] = v->then[b], met);
+    for (uint32_t i = 0; i < n; i++) __builtin_prefetch(mem_ptr(s->base, met[i]));
+    v->then[b] = evict_random(v);
+    table_prefetch(s->base, s->keys, v->then[b]);
+  }
+}
+
+static void sample_table(kevy_store *s, evictor *v) {
+  uint32_t met = 0;
+  for (uint32_t b = 0; b < SAMPLE_BUCKETS; b++) met += sample_bucket(s, v, v->next[b]);
+  for (uint32_t tries = 0; tries < SAMPLE_TRIES && (met < SAMPLE_ENTRIES || v->pooled == 0); tries++)
+    met += sample_bucket(s, v, evict_random(v));
+  sample_ahead(s, v);
+}
+
+static void sample_wheel(kevy_store *s, evictor *v) {
+  wheel *w = mem_ptr(s->base, s->sp->wheel);
+  ref block;
+  for (uint32_t n = 0; n < SAMPLE_HAND && (block = wheel_turn_hand(s->base, w)) != 0; n++) pool_offer(s, v, block);
+}
+
+/* The nearest list's entries have the nearest deadlines, in no order. */
+static void sample_near(kevy_store *s, evictor *v) {
+  wheel *w = mem_ptr(s->base, s->sp->wheel);
+  ref first = 0, block;
+  for (uint32_t n = v->pooled == 0 ? SAMPLE_NEAR_FIRST : SAMPLE_NEAR; n > 0; n--) {
+    if ((block = wheel_turn_near(s->base, w)) == first) return;
+    if (first == 0) first = block;
+    pool_offer(s, v, block);
+  }
+}
+
+static void sample(kevy_store *s, evictor *v) {
+  if (evict_order(v) == EVICT_TTL) {
+    if (s->sp->wheel != 0) sample_near(s, v);
+    return;
+  }
+  bool few = (v->policy & EVICT_VOLATILE) && s->sp->with_ttl * SPARSE < s->keys->count;
+  if (!few) sample_table(s, v);
+  else if (s->sp->wheel != 0) sample_wheel(s, v);
+}
+
+static void walk_offer(void *context, ref block) {
+  kevy_store *s = context;
+  pool_offer(s, s->evictor, block);
+}
+
+/* Where chance met nothing: all of the table from anywhere on, until something may go. */
+static void sample_all(kevy_store *s, evictor *v) {
+  uint64_t begin = evict_random(v) >> 40, at = begin;
+  do {
+    table_scan(s->base, s->keys, &at, TABLE_SLOTS, walk_offer, s);
+  } while (v->pooled == 0 && at != 0);
+  for (at = 0; v->pooled == 0 && begin != 0;) {
+    table_scan(s->base, s->keys, &at, TABLE_SLOTS, walk_offer, s);
+    if (at == 0 || at >= begin) break;
+  }
+}
+
+/* The pool's best that is still there and was not read since. */
+static bool pool_take(kevy_store *s, evictor *v, candidate *out) {
+  while (v->pooled != 0) {
+    *out = v->pool[--v->pooled];
+    if (table_find_ref(s->base, s->keys, out->hash, out->block) == NULL) continue;
+    const entry *e = mem_ptr(s->base, out->block);
+    if (may_go(s, v, e) && (evict_order(v) == EVICT_RANDOM || rank_of(s, v, e) <= out->rank)) return true;
+  }
+  return false;
+}
+
+/* Fills the pool for the next eviction, and starts loading what goes then. */
+static void pool_fill(kevy_store *s, evictor *v) {
+  sample(s, v);
+  if (v->pooled == 0) return;
+  const candidate *c = &v->pool[v->pooled - 1];
+  const struct bucket *home = table_home(s->base, s->keys, c->hash);
+  __builtin_prefetch(home);
+  table_prefetch_head(home);
+  __builtin_prefetch(mem_ptr(s->base, c->block));
+}
+
+static bool take_any(kevy_store *s, evictor *v, candidate *out) {
+  if (pool_take(s, v, out)) return true;
+  sample(s, v);
+  if (pool_take(s, v, out)) return true;
+  sample_all(s, v);
+  return pool_take(s, v, out);
+}
+
+static bool evict_one(kevy_store *s, evictor *v) {
+  candidate c;
+  bool found = take_any(s, v, &c);
+  if (!found && s->last_put != 0) {
+    s->last_put = 0;
+    found = take_any(s, v, &c);
+  }
+  if (!found) return false;
+  probe_evict(s, c.hash, c.block);
+  if (evict_order(v) == EVICT_RANDOM) v->pooled = 0;
+  pool_fill(s, v);
+  return true;
+}
+
+/* Frees some of what is dead already. False: none of it was. */
+static bool free_dead(space *sp) {
+  uint64_t before = sp->mem.root->used;
+  if (sp->draining != NULL || sp->graves != 0) node_drain(sp, DRAIN_ITEMS);
+  return sp->mem.root->used < before;
+}
+
+void evict_settle(kevy_store *s) {
+  s->beyond = false;
+  evictor *v = s->evictor;
+  if (v == NULL || s->frozen != NULL || s->clock.still || s->sp->light != NULL) return;
+  mem *m = &s->sp->mem;
+  uint64_t evicted = 0;
+  while (m->root->used > m->limit) {
+    if (free_dead(s->sp)) continue;
+    if (s->sp->newest != 0 || !evict_one(s, v)) break;
+    evicted++;
+  }
+  if (m->root->peak > m->limit) m->root->peak = m->root->used > m->limit ? m->root->used : m->limit;
+  v->since += evicted;
+  if (tick_due(s, v)) evict_tick(s, 0);
+}
+
+void evict_ahead(kevy_store *s) {
+  const mem *m = &s->sp->mem;
+  if (m->limit < AHEAD * AHEAD_WITHIN || m->root->used <= m->limit - AHEAD) return;
+  s->used_before = m->root->used;
+  while (m->root->used > m->limit - AHEAD && s->sp->newest == 0 && bytes_to_go(s, AHEAD) >= AHEAD)
+    if (!free_dead(s->sp) && !evict_one(s, s->evictor)) return;
+}
+
+/* ---- choosing ---- */
+
+bool evict_choose(kevy_store *s, uint32_t policy) {
+  if (policy != EVICT_NOEVICTION && s->evictor == NULL) {
+    s->evictor = calloc(1, sizeof *s->evictor);
+    if (s->evictor == NULL) return false;
+    memcpy(&s->evictor->random, s->sp->secret + sizeof s->random, sizeof s->evictor->random);
+  } else if (policy == EVICT_NOEVICTION) {
+    free(s->evictor);
+    s->evictor = NULL;
+    s->access = s->born = 0;
+  }
+  if (s->evictor != NULL) {
+    s->evictor->policy = policy;
+    s->evictor->pooled = s->evictor->marked = 0;
+    set_present(s, s->evictor, s->access);
+    evict_tick(s, 0);
+  }
+  evict_attach(s);
+  return true;
+}
+
+kevy_status evict_limit(kevy_store *s, uint64_t maxmemory) {
+  uint64_t limit = maxmemory != 0 ? maxmemory : UINT64_MAX, used = s->sp->mem.root->used;
+  if (used > limit) {
+    uint64_t beyond = used - limit;
+    s->used_before = used;
+    if (s->evictor == NULL || bytes_to_go(s, beyond) < beyond) return KEVY_EOOM;
+  }
+  s->maxmemory = maxmemory;
+  evict_attach(s);
+  evict_settle(s);
+  return KEVY_OK;
+}
+
+/* ---- what is told of a key ---- */
+
+static entry *find_untouched(kevy_store *s, const char *key, size_t klen) {
+  probe p;
+  return probe_find(s, &p, key, klen);
+}
+
+/* When the tick of these bits began, as far as it is remembered. */
+static int64_t tick_time(const kevy_store *s, const evictor *v, uint32_t access) {
+  uint32_t age = (s->access - access) & ENTRY_ACCESS;
+  for (uint32_t i = v->marked; i-- > 1;)
+    if (((s->access - v->marks[i].tick) & ENTRY_ACCESS) >= age) return v->marks[i].ms;
+  return v->marks[0].ms;
+}
+
+kevy_status evict_idle(kevy_store *s, const char *key, size_t klen, int64_t *seconds) {
+  const entry *e = find_untouched(s, key, klen);
+  if (e == NULL) return KEVY_MISSING;
+  if (s->evictor == NULL || evict_order(s->evictor) != EVICT_LRU) return KEVY_EUNSUPPORTED;
+  int64_t ms = store_now(s) - tick_time(s, s->evictor, entry_flags(e) & ENTRY_ACCESS);
+  evict_tick(s, 0);
+  *seconds = ms > 0 ? ms / 1000 : 0;
+  return KEVY_OK;
+}
+
+kevy_status evict_frequency(kevy_store *s, const char *key, size_t klen, int64_t *counter) {
+  const entry *e = find_untouched(s, key, klen);
+  if (e == NULL) return KEVY_MISSING;
+  if (s->evictor == NULL || evict_order(s->evictor) != EVICT_LFU) return KEVY_EUNSUPPORTED;
+  evict_tick(s, 0);
+  *counter = lfu_decayed(s->evictor, entry_flags(e) & ENTRY_ACCESS);
+  return KEVY_OK;
+}
+
+/* The latest tick that began no later than so long ago; of times before the first mark, a tick before it. */
+static uint32_t tick_before(const kevy_store *s, const evictor *v, int64_t idle) {
+  int64_t ms = idle < INT64_MAX / 1000 ? store_now(s) - idle * 1000 : INT64_MIN;
+  for (uint32_t i = v->marked; i-- > 0;)
+    if (v->marks[i].ms <= ms) return v->marks[i].tick;
+  return v->marks[0].tick - 1;
+}
+
+void evict_recall_entry(kevy_store *s, entry *e, int64_t idle, int64_t frequency) {
+  const evictor *v = s->evictor;
+  if (v == NULL) return;
+  if (evict_order(v) == EVICT_LRU && idle > 0) set_access(e, tick_before(s, v, idle) & ENTRY_ACCESS);
+  if (evict_order(v) == EVICT_LFU && frequency >= 0) set_access(e, lfu_word(v, (uint32_t)frequency & 0xff));
+}
+
+void evict_recall(kevy_store *s, const char *key, size_t klen, int64_t idle, int64_t frequency) {
+  entry *e = s->evictor != NULL ? find_untouched(s, key, klen) : NULL;
+  if (e != NULL) evict_recall_entry(s, e, idle, frequency);
+}
