@@ -20,6 +20,8 @@
 #include "../core/collection.c"
 #include "../core/light.c"
 #include "../core/transaction.c"
+#include "../core/reuse.c"
+#include "../core/ghosts.c"
 #include "../core/evict.c"
 #include "../core/background.c"
 #include "../core/compact.c"

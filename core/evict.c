@@ -6,6 +6,7 @@
 #include "blob.h"
 #include "collection.h"
 #include "expire.h"
+#include "ghosts.h"
 #include "hashing.h"
 #include "probe.h"
 #include "timers.h"
@@ -24,6 +25,7 @@
 #define SAMPLE_NEAR_FIRST 128 /* ... where none is known yet */
 #define AHEAD ((uint64_t)72 << 10) /* room made before a transaction: what a light one asks for, and a little */
 #define AHEAD_WITHIN 8    /* ... of a limit at least so many times as large */
+#define PASTS 32           /* of entries met by chance, from which allkeys-adaptive learns, for each eviction */
 #define MARKS 64
 #define MARK_EVERY 1000   /* ms */
 
@@ -35,6 +37,7 @@ typedef struct candidate {
   uint64_t hash;
   ref block;
   uint64_t rank; /* the least goes first */
+  uint32_t access; /* the entry's bits, when it was met */
 } candidate;
 
 /* When a tick began. */
@@ -55,6 +58,9 @@ typedef struct evictor {
   uint64_t then[SAMPLE_BUCKETS]; /* ... and which are being loaded themselves */
   candidate pool[POOL]; /* the best last */
   tick_mark marks[MARKS];    /* oldest first */
+  reuse *reuse;              /* of allkeys-adaptive, else NULL */
+  candidate newest[2];       /* there, the keys that came last, and before */
+  uint32_t pasts[PASTS], met;
 } evictor;
 
 static inline uint64_t evict_random(evictor *v) {
@@ -67,7 +73,10 @@ static inline uint32_t evict_order(const evictor *v) { return v->policy & EVICT_
 
 uint32_t evict_policy(const kevy_store *s) { return s->evictor != NULL ? s->evictor->policy : EVICT_NOEVICTION; }
 
-void evict_free(struct evictor *v) { free(v); }
+void evict_free(struct evictor *v) {
+  if (v != NULL) free(v->reuse);
+  free(v);
+}
 
 /* ---- what could go ---- */
 
@@ -109,7 +118,7 @@ static uint64_t bytes_to_go(const kevy_store *s, uint64_t enough) {
   uint64_t held = sp->pinned_bytes + bytes_lent(s), all;
   if (!(s->evictor->policy & EVICT_VOLATILE)) {
     all = sp->mem.root->used < s->used_before ? sp->mem.root->used : s->used_before;
-    held += sp->keys.bytes + timers_bytes(sp) + (sp->wheel != 0 ? expire_bytes() : 0) + bytes_growing(s);
+    held += sp->keys.bytes + timers_bytes(sp) + sp->ghost_bytes + (sp->wheel != 0 ? expire_bytes() : 0) + bytes_growing(s);
   } else {
     all = sp->ttl_bytes + sp->retained + sp->buried;
     if (all < enough + held && sp->with_ttl != 0) all += bytes_large_with_ttl(s, enough + held - all);
@@ -156,12 +165,25 @@ static void set_access(entry *e, uint32_t access) {
   __atomic_store_n(&e->access_flags, (entry_flags(e) & ~ENTRY_ACCESS) | access, __ATOMIC_RELAXED);
 }
 
+static uint32_t access_after(evictor *v, uint32_t access) {
+  return evict_order(v) == EVICT_ADAPTIVE ? reuse_again(v->reuse, access) : lfu_after(v, access);
+}
+
 void evict_counted(const kevy_store *s, entry *e) {
-  if (s->evictor != NULL) set_access(e, lfu_after(s->evictor, entry_flags(e) & ENTRY_ACCESS));
+  if (s->evictor != NULL) set_access(e, access_after(s->evictor, entry_flags(e) & ENTRY_ACCESS));
 }
 
 void evict_inherit(const kevy_store *s, entry *e, const entry *before) {
-  set_access(e, lfu_after(s->evictor, entry_flags(before) & ENTRY_ACCESS));
+  set_access(e, access_after(s->evictor, entry_flags(before) & ENTRY_ACCESS));
+}
+
+void evict_arrived(kevy_store *s, uint64_t hash, entry *e) {
+  evictor *v = s->evictor;
+  uint32_t past;
+  if (evict_order(v) != EVICT_ADAPTIVE) return;
+  set_access(e, ghosts_take(s->sp, hash, &past) ? reuse_again(v->reuse, past) : reuse_first(v->reuse));
+  v->newest[1] = v->newest[0];
+  v->newest[0] = (candidate){.hash = hash, .block = (ref)((const char *)e - s->base)};
 }
 
 static void mark_thin(evictor *v) {
@@ -187,12 +209,22 @@ static void set_present(kevy_store *s, const evictor *v, uint32_t tick) {
   } else if (evict_order(v) == EVICT_LFU) {
     s->access = ACCESS_COUNTED;
     s->born = lfu_word(v, LFU_FIRST);
+  } else if (evict_order(v) == EVICT_ADAPTIVE) {
+    s->access = ACCESS_COUNTED;
+    s->born = 0;
   } else {
     s->access = s->born = 0;
   }
 }
 
 static inline bool tick_due(const kevy_store *s, const evictor *v) { return v->since > s->keys->count >> TICKS; }
+
+/* How many keys there will be when the limit is reached, if they go on as they are. */
+static double keys_expected(const kevy_store *s) {
+  const mem *m = &s->sp->mem;
+  double keys = (double)s->keys->count;
+  return m->limit == UINT64_MAX || m->root->used == 0 ? keys : keys * ((double)m->limit / (double)m->root->used);
+}
 
 void evict_tick(kevy_store *s, uint32_t writes) {
   evictor *v = s->evictor;
@@ -204,6 +236,7 @@ void evict_tick(kevy_store *s, uint32_t writes) {
   v->ticks++;
   v->minute = (uint32_t)(now / 60000) & LFU_MINUTES;
   set_present(s, v, s->access + 1);
+  if (evict_order(v) == EVICT_ADAPTIVE) reuse_expect(v->reuse, keys_expected(s));
   if (due) mark_add(s, v, now);
 }
 
@@ -221,6 +254,7 @@ static uint64_t rank_of(const kevy_store *s, evictor *v, const entry *e) {
   uint32_t access = entry_flags(e) & ENTRY_ACCESS;
   switch (evict_order(v)) {
     case EVICT_LRU: return RANK_FIRST + v->ticks - ((s->access - access) & ENTRY_ACCESS);
+    case EVICT_ADAPTIVE: return reuse_worth(v->reuse, access);
     case EVICT_LFU: return lfu_decayed(v, access) << 16 | (LFU_MINUTES - ((v->minute - (access >> 8)) & LFU_MINUTES));
     case EVICT_TTL: return (uint64_t)entry_deadline(e);
     default: return evict_random(v);
@@ -260,7 +294,12 @@ static void pool_offer(kevy_store *s, evictor *v, ref block) {
     memmove(v->pool + at + 1, v->pool + at, (v->pooled - at) * sizeof *v->pool);
     v->pooled++;
   }
-  v->pool[at] = (candidate){entry_hash(s, e), block, rank};
+  v->pool[at] = (candidate){entry_hash(s, e), block, rank, entry_flags(e) & ENTRY_ACCESS};
+}
+
+static void note_met(const kevy_store *s, evictor *v, ref block) {
+  const entry *e = mem_ptr(s->base, block);
+  if (v->met < PASTS) v->pasts[v->met++] = entry_flags(e) & ENTRY_ACCESS;
 }
 
 /* Looks into a bucket. How many entries were met. */
@@ -268,6 +307,8 @@ static uint32_t sample_bucket(kevy_store *s, evictor *v, uint64_t hash) {
   ref met[TABLE_WAYS];
   uint32_t n = table_bucket(s->base, s->keys, hash, met);
   for (uint32_t i = 0; i < n; i++) pool_offer(s, v, met[i]);
+  if (evict_order(v) == EVICT_ADAPTIVE)
+    for (uint32_t i = 0; i < n; i++) note_met(s, v, met[i]);
   return n;
 }
 
@@ -356,7 +397,23 @@ static void pool_fill(kevy_store *s, evictor *v) {
   __builtin_prefetch(mem_ptr(s->base, c->block));
 }
 
+/* What keys are worth changes while they wait, and the key that came before the last is a candidate: what is wanted once only
+ * goes at once. */
+static void pool_review(kevy_store *s, evictor *v) {
+  for (uint32_t i = 0; i < v->pooled; i++) {
+    candidate c = v->pool[i];
+    uint32_t at = i;
+    c.rank = reuse_worth(v->reuse, c.access);
+    for (; at > 0 && v->pool[at - 1].rank < c.rank; at--) v->pool[at] = v->pool[at - 1];
+    v->pool[at] = c;
+  }
+  const candidate *before = &v->newest[1];
+  if (before->block != 0 && table_find_ref(s->base, s->keys, before->hash, before->block) != NULL)
+    pool_offer(s, v, before->block);
+}
+
 static bool take_any(kevy_store *s, evictor *v, candidate *out) {
+  if (evict_order(v) == EVICT_ADAPTIVE) pool_review(s, v);
   if (pool_take(s, v, out)) return true;
   sample(s, v);
   if (pool_take(s, v, out)) return true;
@@ -364,7 +421,21 @@ static bool take_any(kevy_store *s, evictor *v, candidate *out) {
   return pool_take(s, v, out);
 }
 
-static bool evict_one(kevy_store *s, evictor *v) {
+/* What an eviction teaches: the time since the last one was spent by keys such as were met, and by ghosts. The key becomes a
+ * ghost itself. The ghosts' memory grows by a page at most, with the first eviction of a call, and only while there is plenty. */
+static void learn(kevy_store *s, evictor *v, const candidate *c, bool first) {
+  uint64_t keys = s->keys->count;
+  const entry *e = mem_ptr(s->base, c->block);
+  double ticks = reuse_share(v->reuse, keys);
+  for (uint32_t i = 0; i < v->met; i++) reuse_passed(v->reuse, v->pasts[i], ticks * (double)keys / v->met);
+  v->met = 0;
+  ghosts_pass(s->sp, v->reuse, ticks);
+  reuse_work(v->reuse);
+  bool plenty = bytes_to_go(s, 0) > s->sp->mem.limit / 2;
+  ghosts_add(s->sp, v->reuse, c->hash, entry_flags(e) & ENTRY_ACCESS, first && plenty);
+}
+
+static bool evict_one(kevy_store *s, evictor *v, bool first) {
   candidate c;
   bool found = take_any(s, v, &c);
   if (!found && s->last_put != 0) {
@@ -372,6 +443,7 @@ static bool evict_one(kevy_store *s, evictor *v) {
     found = take_any(s, v, &c);
   }
   if (!found) return false;
+  if (evict_order(v) == EVICT_ADAPTIVE) learn(s, v, &c, first);
   probe_evict(s, c.hash, c.block);
   if (evict_order(v) == EVICT_RANDOM) v->pooled = 0;
   pool_fill(s, v);
@@ -393,7 +465,7 @@ void evict_settle(kevy_store *s) {
   uint64_t evicted = 0;
   while (m->root->used > m->limit) {
     if (free_dead(s->sp)) continue;
-    if (s->sp->newest != 0 || !evict_one(s, v)) break;
+    if (s->sp->newest != 0 || !evict_one(s, v, evicted == 0)) break;
     evicted++;
   }
   if (m->root->peak > m->limit) m->root->peak = m->root->used > m->limit ? m->root->used : m->limit;
@@ -406,10 +478,25 @@ void evict_ahead(kevy_store *s) {
   if (m->limit < AHEAD * AHEAD_WITHIN || m->root->used <= m->limit - AHEAD) return;
   s->used_before = m->root->used;
   while (m->root->used > m->limit - AHEAD && s->sp->newest == 0 && bytes_to_go(s, AHEAD) >= AHEAD)
-    if (!free_dead(s->sp) && !evict_one(s, s->evictor)) return;
+    if (!free_dead(s->sp) && !evict_one(s, s->evictor, false)) return;
 }
 
 /* ---- choosing ---- */
+
+static bool reuse_choose(kevy_store *s, evictor *v, bool wanted) {
+  if (wanted && v->reuse == NULL) {
+    v->reuse = malloc(sizeof *v->reuse);
+    if (v->reuse == NULL) return false;
+    reuse_begin(v->reuse, evict_random(v));
+  } else if (!wanted && v->reuse != NULL) {
+    free(v->reuse);
+    v->reuse = NULL;
+    ghosts_drop(s->sp);
+  }
+  v->newest[0] = v->newest[1] = (candidate){0};
+  v->met = 0;
+  return true;
+}
 
 bool evict_choose(kevy_store *s, uint32_t policy) {
   if (policy != EVICT_NOEVICTION && s->evictor == NULL) {
@@ -417,9 +504,16 @@ bool evict_choose(kevy_store *s, uint32_t policy) {
     if (s->evictor == NULL) return false;
     memcpy(&s->evictor->random, s->sp->secret + sizeof s->random, sizeof s->evictor->random);
   } else if (policy == EVICT_NOEVICTION) {
-    free(s->evictor);
+    if (s->evictor != NULL) reuse_choose(s, s->evictor, false);
+    evict_free(s->evictor);
     s->evictor = NULL;
     s->access = s->born = 0;
+  }
+  if (s->evictor != NULL && !reuse_choose(s, s->evictor, policy == EVICT_ALLKEYS_ADAPTIVE)) {
+    if (s->evictor->policy != EVICT_NOEVICTION) return false;
+    free(s->evictor);
+    s->evictor = NULL;
+    return false;
   }
   if (s->evictor != NULL) {
     s->evictor->policy = policy;
@@ -439,6 +533,7 @@ kevy_status evict_limit(kevy_store *s, uint64_t maxmemory) {
     if (s->evictor == NULL || bytes_to_go(s, beyond) < beyond) return KEVY_EOOM;
   }
   s->maxmemory = maxmemory;
+  ghosts_drop(s->sp);
   evict_attach(s);
   evict_settle(s);
   return KEVY_OK;

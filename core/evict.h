@@ -16,7 +16,7 @@
  *
  * An entry's 24 access bits: for LRU a tick that counts thousandths of a turnover of the keys (writes and evictions
  * move it on, so reads of one tick write an entry once); for LFU, as Redis has it, 16 bits of the minute it was last counted in and a
- * logarithmic counter of 8, which loses one for each minute without a read.
+ * logarithmic counter of 8, which loses one for each minute without a read; for allkeys-adaptive the key's past (reuse.h).
  *
  * Owner's thread, with the store's lock. */
 #ifndef KEVY_EVICT_H
@@ -29,6 +29,7 @@
 #define EVICT_LFU 2u
 #define EVICT_RANDOM 3u
 #define EVICT_TTL 4u
+#define EVICT_ADAPTIVE 5u
 #define EVICT_ORDER 7u
 #define EVICT_VOLATILE 8u
 
@@ -36,6 +37,7 @@
 #define EVICT_ALLKEYS_LRU EVICT_LRU
 #define EVICT_ALLKEYS_LFU EVICT_LFU
 #define EVICT_ALLKEYS_RANDOM EVICT_RANDOM
+#define EVICT_ALLKEYS_ADAPTIVE EVICT_ADAPTIVE
 #define EVICT_VOLATILE_LRU (EVICT_LRU | EVICT_VOLATILE)
 #define EVICT_VOLATILE_LFU (EVICT_LFU | EVICT_VOLATILE)
 #define EVICT_VOLATILE_RANDOM (EVICT_RANDOM | EVICT_VOLATILE)
@@ -69,6 +71,9 @@ int32_t evict_pace(const kevy_store *s, int32_t most);
 /* The rest of probe_note_access: an access to be counted. And what an entry that takes another's place has of it. */
 void evict_counted(const kevy_store *s, entry *e);
 void evict_inherit(const kevy_store *s, entry *e, const entry *before);
+
+/* The same for a key that is new, where accesses are counted. */
+void evict_arrived(kevy_store *s, uint64_t hash, entry *e);
 
 /* OBJECT IDLETIME, in seconds, and FREQ; KEVY_MISSING, KEVY_EUNSUPPORTED: not what the policy keeps. They touch nothing. */
 kevy_status evict_idle(kevy_store *s, const char *key, size_t klen, int64_t *seconds);

@@ -151,6 +151,8 @@ void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
     count_type(s->sp, mem_ptr(s->base, old), UINT64_MAX);
     if (UNLIKELY(s->access == ACCESS_COUNTED)) evict_inherit(s, mem_ptr(s->base, block), mem_ptr(s->base, old));
     node_retire_entry(s->sp, old, hash, (before & SLOT_FRESH) != 0);
+  } else if (UNLIKELY(s->access == ACCESS_COUNTED)) {
+    evict_arrived(s, hash, mem_ptr(s->base, block));
   }
   count_type(s->sp, mem_ptr(s->base, block), 1);
   s->last_put = block;

@@ -73,6 +73,8 @@ struct space {
   ref ringing;          /* the timer at work, 0 for none */
   uint64_t blobs;  /* bytes of blobs */
   uint64_t shared; /* of them, of those that are no single entry's (blob.h) */
+  ref ghosts;           /* the past of evicted keys (ghosts.h), 0 until one is kept */
+  uint64_t ghost_bytes;
   uint64_t larges_gone; /* entries of large values that left the keyspace, ever */
   uint64_t work_moved, work_bytes; /* counted work: slots moved, bytes copied or zeroed */
   _Atomic uint64_t live; /* how many moments; any thread may ask */

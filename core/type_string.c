@@ -264,6 +264,7 @@ FLAT bool string_add_quick(kevy_store *s, uint64_t hash, const char *key, size_t
     probe_discard(s, block);
     return false;
   }
+  if (UNLIKELY(s->access == ACCESS_COUNTED)) evict_arrived(s, hash, mem_ptr(s->base, block));
   s->last_put = block;
   s->grows = false;
   s->sp->written = true;

@@ -9,7 +9,7 @@
 #include "writes.h"
 
 static const char *const policies[] = {"allkeys-lru",  "allkeys-lfu",  "allkeys-random",  "volatile-lru",
-                                       "volatile-lfu", "volatile-random", "volatile-ttl", "noeviction"};
+                                       "volatile-lfu", "volatile-random", "volatile-ttl", "allkeys-adaptive", "noeviction"};
 #define POLICIES (sizeof policies / sizeof *policies)
 
 static kevy_store *open_with(uint64_t maxmemory, const char *policy) {
