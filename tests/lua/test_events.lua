@@ -81,6 +81,23 @@ t.test("a transaction's wait for its end", function()
   t.eq(told, { "a", "b" })
 end)
 
+t.test("what is evicted is told", function()
+  local s = kevy.open { maxmemory = 500000, policy = "allkeys-random" }
+  local told, n = {}, 0
+  s:on_evict(function(key, kind, value)
+    t.eq({ kind, value }, { "string", ("%090d"):format(tonumber(key:sub(2))) })
+    told[key], n = true, n + 1
+  end, { value = true })
+  for i = 1, 5000 do
+    s:set("k" .. i, ("%090d"):format(i))
+    if i % 100 == 0 then s:tick() end
+  end
+  for _ = 1, 20 do s:tick() end
+  t.eq(n + s:len(), 5000)
+  t.ok(n > 100, n)
+  for key in s:scan() do t.ok(not told[key]) end
+end)
+
 t.test("listeners come and go", function()
   local s, n = kevy.open(), 0
   local function count() n = n + 1 end

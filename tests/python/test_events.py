@@ -201,6 +201,39 @@ def test_what_finds_no_room_is_missed(s, clock):
     assert s.events_missed == 0
 
 
+def test_what_is_evicted_is_told():
+    with kevy.Store(maxmemory=500_000, policy="allkeys-random") as s:
+        told = []
+        s.on_evict(lambda *what: told.append(what), value=True)
+        for i in range(5000):
+            s.set(f"k{i}", f"{i:0>100}")
+        evicted = s.stats()["evicted"]
+        while len(told) + s.events_missed < evicted:
+            s.tick()
+        assert evicted == len(told) > 100
+        assert all(what == (what[0], "string", f"{what[0][1:]:0>100}") for what in told)
+        assert sorted({key for key, _, _ in told} | set(s)) == sorted(f"k{i}" for i in range(5000))
+        assert len(s) + len(told) == 5000
+
+
+def test_what_is_evicted_may_be_put_back():
+    """A listener that writes evicts others: that is told later, and ends when it stops."""
+    with kevy.Store(maxmemory=300_000, policy="allkeys-lru") as s:
+        again = []
+
+        def listener(key, type, value):
+            if len(again) < 300:
+                again.append(key)
+                s.set("again:" + key, value)
+
+        s.on_evict(listener, value=True)
+        for i in range(3000):
+            s.set(f"k{i}", "x" * 100)
+        for _ in range(50):
+            s.tick()
+        assert len(again) == 300 and s.used_memory <= 300_000
+
+
 def test_threads(clock, either):
     s, told = either, []
     s.on_expire(lambda key, type: told.append(key))
