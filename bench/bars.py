@@ -60,6 +60,8 @@ BARS = {
     "save": at_least(1.5),
     "load": at_least(1.5),
     "save slowdown": at_most(1.15),
+    "log": at_most(2),
+    "group": at_least(0.9),
     "save worst": at_most(500, " µs"),
     # Python.
     "python floor": at_most(1.5),

@@ -168,4 +168,24 @@ def background(quick: bool) -> list[Row]:
     ]
 
 
-PARTS = {"save": save, "load": load, "background": background}
+# ---- The log ----------------------------------------------------------------------------------------------
+
+
+def log(quick: bool) -> list[Row]:
+    n, rounds, each, threads = (300_000, 5, 60, 16) if quick else (1_000_000, 11, 200, 16)
+    with ExitStack() as stack:
+        here = directory(stack)
+        ours = stack.enter_context(Worker([driver()]))
+        logged = [ours.ask(f"log {here / f'log{i}'} {n}") for i in range(rounds)]
+        group = [ours.ask(f"group {here / f'group{i}'} {each} {threads}") for i in range(rounds)]
+    return [
+        Row(f"{size_name(n)} SETs with a log, everysec", f"{number(statistics.median(g['logged_ns'] for g in logged))} ns",
+            f"without: {number(statistics.median(g['alone_ns'] for g in logged))} ns",
+            [g["logged_ns"] / g["alone_ns"] for g in logged], "log", "× the time"),
+        Row(f"SETs under always by {threads} threads", f"{number(statistics.median(g['sets'] for g in group))} a second",
+            f"{threads} a sync alone: {number(statistics.median(g['syncs'] * threads for g in group))} a second",
+            [g["sets"] / (g["syncs"] * threads) for g in group], "group", "× as fast"),
+    ]
+
+
+PARTS = {"save": save, "load": load, "background": background, "log": log}

@@ -6,8 +6,14 @@
  *     load PATH           the same, of a new store
  *     beside PATH         a writer overwrites random keys: CPU ns a SET alone, and while a save runs
  *     held                the same under a snapshot that nobody saves: the store's own share of that
+ *     log PATH N          ns a SET of N new keys, wall, without a log and with one in this new directory, everysec
+ *     group PATH N THREADS  threads make N SETs each under `always`: SETs a second, and syncs a second of as much alone
  *     worst PATH N RUNS   each of N overwrites while a save runs, the minimum of the runs by operation */
 #include "measure.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
 
 #include "kevy.h"
 
@@ -128,6 +134,80 @@ static void worst(const char *path, uint64_t n, int runs) {
   free(least);
 }
 
+/* ---- the log ---- */
+
+static void open_at(const char *path, const char *fsync_policy, uint32_t flags) {
+  char url[512];
+  kevy_options o = KEVY_OPTIONS_INIT;
+  snprintf(url, sizeof url, "file://%s", path);
+  if (fsync_policy != NULL) {
+    o.url = url;
+    o.fsync = fsync_policy;
+    o.rewrite_at = UINT64_MAX;
+  }
+  o.flags = flags;
+  kevy_close(store);
+  check(kevy_open(&o, &store));
+}
+
+static double sets_ns(uint64_t n) {
+  uint64_t began = wall_ns();
+  for (uint64_t i = 0; i < n; i++) put(i, i);
+  return (double)(wall_ns() - began) / (double)n;
+}
+
+static void logged(const char *path, uint64_t n) {
+  open_at(path, NULL, 0);
+  double alone = sets_ns(n);
+  open_at(path, "everysec", 0);
+  double with = sets_ns(n);
+  open_at(path, NULL, 0);
+  printf("{\"alone_ns\": %.1f, \"logged_ns\": %.1f}\n", alone, with);
+}
+
+static uint64_t group_each;
+
+static void *group_main(void *context) {
+  uint64_t from = *(uint64_t *)context;
+  for (uint64_t i = 0; i < group_each; i++) put(from + i, i);
+  return NULL;
+}
+
+static double group_rate(int threads) {
+  pthread_t ids[64];
+  uint64_t from[64], began = wall_ns();
+  for (int i = 0; i < threads; i++) {
+    from[i] = (uint64_t)i * group_each;
+    if (pthread_create(&ids[i], NULL, group_main, &from[i]) != 0) fail("pthread_create");
+  }
+  for (int i = 0; i < threads; i++) pthread_join(ids[i], NULL);
+  return (double)group_each * threads * 1e9 / (double)(wall_ns() - began);
+}
+
+/* What the disk does by itself: the records of one group in one write, and a sync. */
+static double sync_rate(const char *path, int threads) {
+  static char records[64 * 64];
+  char beside[512];
+  snprintf(beside, sizeof beside, "%s.raw", path);
+  int fd = open(beside, O_WRONLY | O_CREAT | O_APPEND, 0666);
+  if (fd < 0) fail("open");
+  uint64_t began = wall_ns();
+  for (uint64_t i = 0; i < group_each; i++)
+    if (write(fd, records, (size_t)threads * 60) < 0 || fdatasync(fd) != 0) fail("fdatasync");
+  double rate = (double)group_each * 1e9 / (double)(wall_ns() - began);
+  close(fd);
+  return rate;
+}
+
+static void group(const char *path, uint64_t n, int threads) {
+  if (threads > 64) threads = 64;
+  group_each = n;
+  open_at(path, "always", KEVY_THREADS);
+  double syncs = sync_rate(path, threads), sets = group_rate(threads);
+  open_at(path, NULL, 0);
+  printf("{\"sets\": %.1f, \"syncs\": %.1f}\n", sets, syncs);
+}
+
 int main(void) {
   char line[512], what[32], path[384];
   setvbuf(stdout, NULL, _IOLBF, 0);
@@ -135,6 +215,8 @@ int main(void) {
     unsigned long long n = 0;
     int runs = 1;
     if (sscanf(line, "fill %llu", &n) == 1) fill(n);
+    else if (sscanf(line, "log %383s %llu", path, &n) == 2) logged(path, n);
+    else if (sscanf(line, "group %383s %llu %d", path, &n, &runs) == 3) group(path, n, runs);
     else if (store == NULL) fail("nothing is filled");
     else if (sscanf(line, "held %llu", &n) == 1) held(n);
     else if (sscanf(line, "%31s %383s %llu %d", what, path, &n, &runs) < 2) continue;
