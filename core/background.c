@@ -39,7 +39,8 @@ static void *background_main(void *context) {
   while (!rest(b)) {
     for (bool done = false; !done;) {
       if (!store_enter(s)) break;
-      done = store_upkeep(s, SLICE_ITEMS, NULL) & compact_slice(s, SLICE_ITEMS);
+      bool reclaimed = store_upkeep(s, SLICE_ITEMS, NULL);
+      done = compact_slice(s, SLICE_ITEMS) && reclaimed;
       store_leave(s);
     }
   }

@@ -132,7 +132,7 @@ static kevy_status leave_guarded(kevy_store *s, bool lends) {
 }
 
 __attribute__((noinline)) kevy_status store_leave_guarded(kevy_store *s) { return leave_guarded(s, true); }
-static __attribute__((noinline)) kevy_status store_settle_guarded(kevy_store *s) { return leave_guarded(s, false); }
+__attribute__((noinline)) kevy_status store_settle_guarded(kevy_store *s) { return leave_guarded(s, false); }
 
 FLAT kevy_status store_leave(kevy_store *s) {
   return UNLIKELY(s->guard != 0) ? store_leave_guarded(s) : KEVY_OK;

@@ -106,6 +106,7 @@ kevy_status store_leave_guarded(kevy_store *s);
 /* The same at the end of a call that lends nothing: first pays a slice of upkeep, when writes have made
  * one due, and lets go of what an earlier result borrowed. */
 kevy_status store_settle(kevy_store *s);
+kevy_status store_settle_guarded(kevy_store *s);
 void store_pay(kevy_store *s);
 void store_pay_always(kevy_store *s);
 
