@@ -194,7 +194,7 @@ bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
   if (s->frozen != NULL || sp->light != NULL) return true;
   bool collected = snapshot_collect_some(sp, SNAPSHOT_SLICE);
   bool drained = (sp->draining == NULL && sp->graves == 0) || node_drain(sp, items);
-  return expire_slice(s, items, expired) && drained && collected;
+  return expire_slice(s, items, expired) && drained && collected && sp->graves == 0;
 }
 
 void store_note_ready(kevy_store *s, uint64_t hash) {
