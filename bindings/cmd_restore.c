@@ -1,13 +1,14 @@
 /* cmd_restore.c: the handler of RESTORE. */
 #include "command.h"
 
+#include "evict.h"
 #include "keyspace.h"
 #include "persist/rdb_restore.h"
 #include "store.h"
 
 typedef struct restore_options {
   uint32_t flags; /* KEVY_REPLACE, KEVY_AT */
-  int64_t idle, frequency; /* -1: not given. Checked, and not kept */
+  int64_t idle, frequency; /* -1: not given */
 } restore_options;
 
 /* An option's number, which is 0 at least. */
@@ -71,6 +72,8 @@ void cmd_restore(command_call *c) {
     return;
   }
   int64_t deadline = restore_deadline(c, ttl, o.flags);
-  restore_answer(c, rdb_restore(c->store, key->as.ptr, key->len, payload->as.ptr, payload->len, deadline,
-                                o.flags | command_key_flag(c, 1)));
+  kevy_status status = rdb_restore(c->store, key->as.ptr, key->len, payload->as.ptr, payload->len, deadline,
+                                   o.flags | command_key_flag(c, 1));
+  if (status == KEVY_OK) evict_recall(c->store, key->as.ptr, key->len, o.idle, o.frequency);
+  restore_answer(c, status);
 }

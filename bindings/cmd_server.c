@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "evict.h"
 #include "keyspace.h"
 #include "store.h"
 #include "type_set.h"
@@ -189,11 +190,24 @@ void cmd_object_refcount(command_call *c) {
   else sink_nil(c->out);
 }
 
+/* What the policy keeps of a key's use, or that it does not. */
+static void server_answer_use(command_call *c, kevy_status status, int64_t number, const char *otherwise) {
+  if (status == KEVY_OK) sink_integer(c->out, number);
+  else if (status == KEVY_MISSING) sink_nil(c->out);
+  else command_fail(c, otherwise);
+}
+
 void cmd_object_freq(command_call *c) {
-  if (keyspace_exists(c->store, c->argv[2].as.ptr, c->argv[2].len) == KEVY_MISSING)
-    sink_nil(c->out);
-  else
-    command_fail(c, "ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
+  int64_t counter = 0;
+  kevy_status status = evict_frequency(c->store, c->argv[2].as.ptr, c->argv[2].len, &counter);
+  server_answer_use(c, status, counter,
+                    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. "
                     "Please note that when switching between policies at runtime LRU and LFU data "
                     "will take some time to adjust.");
+}
+
+void cmd_object_idletime(command_call *c) {
+  int64_t seconds = 0;
+  kevy_status status = evict_idle(c->store, c->argv[2].as.ptr, c->argv[2].len, &seconds);
+  server_answer_use(c, status, seconds, "ERR An LRU maxmemory policy is not selected, idle time not tracked.");
 }

@@ -321,6 +321,47 @@ static void test_changes(void) {
   kevy_close(s);
 }
 
+static int64_t asked(kevy_store *s, const char *word, const char *key) {
+  kevy_reply *r = kevy_reply_new();
+  kevy_value argv[] = {kevy_bytes("OBJECT", 6), kevy_bytes(word, strlen(word)), kevy_bytes(key, strlen(key))};
+  kevy_item item = {0};
+  int64_t answer = -1;
+  if (kevy_call(s, 3, argv, r) == KEVY_OK) {
+    kevy_reply_next(r, &item);
+    if (item.value.kind == KEVY_INT) answer = item.value.as.i;
+  }
+  kevy_reply_free(r);
+  return answer;
+}
+
+static void test_use(void) {
+  kevy_store *s = open_with(0, "allkeys-lru");
+  kevy_value v = kevy_bytes("v", 1);
+  kevy_debug_clock(s, EPOCH);
+  kevy_set(s, "old", 3, &v, KEVY_NO_TTL, 0, NULL);
+  for (int i = 1; i <= 100; i++) {
+    kevy_debug_clock(s, EPOCH + i * 1000);
+    for (int n = 0; n < 100; n++) set_key(s, (size_t)i, 8, KEVY_NO_TTL);
+  }
+  CHECK(asked(s, "IDLETIME", "old") >= 98 && asked(s, "IDLETIME", "key:00000100") <= 1);
+  CHECK(asked(s, "IDLETIME", "key:00000050") >= 45 && asked(s, "IDLETIME", "key:00000050") <= 55);
+  kevy_get(s, "old", 3, &v);
+  CHECK(asked(s, "IDLETIME", "old") <= 1 && asked(s, "IDLETIME", "none") == -1 && asked(s, "FREQ", "old") == -1);
+  kevy_set_policy(s, "volatile-lfu");
+  v = kevy_bytes("v", 1);
+  kevy_set(s, "often", 5, &v, KEVY_NO_TTL, 0, NULL);
+  CHECK(asked(s, "FREQ", "often") == 5 && asked(s, "IDLETIME", "often") == -1);
+  for (int i = 0; i < 1000; i++) kevy_get(s, "often", 5, &v);
+  int64_t counter = asked(s, "FREQ", "often");
+  CHECK(counter > 8 && counter < 40);
+  v = kevy_bytes("w", 1);
+  kevy_set(s, "often", 5, &v, KEVY_NO_TTL, 0, NULL);
+  CHECK(asked(s, "FREQ", "often") >= counter);
+  kevy_debug_clock(s, EPOCH + 100 * 1000 + 3 * 60000);
+  CHECK(asked(s, "FREQ", "often") < counter);
+  kevy_close(s);
+}
+
 int main(void) {
   check_begin("evict");
   test_random();
@@ -333,5 +374,6 @@ int main(void) {
   test_transactions();
   test_lent();
   test_changes();
+  test_use();
   return check_end();
 }
