@@ -335,9 +335,10 @@ static int64_t asked(kevy_store *s, const char *word, const char *key) {
 }
 
 static void test_use(void) {
-  kevy_store *s = open_with(0, "allkeys-lru");
+  kevy_store *s = open_with(0, NULL);
   kevy_value v = kevy_bytes("v", 1);
   kevy_debug_clock(s, EPOCH);
+  kevy_set_policy(s, "allkeys-lru");
   kevy_set(s, "old", 3, &v, KEVY_NO_TTL, 0, NULL);
   for (int i = 1; i <= 100; i++) {
     kevy_debug_clock(s, EPOCH + i * 1000);
