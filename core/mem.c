@@ -43,8 +43,11 @@ enum {
 #define MEM_CHUNK ((uint64_t)MEM_CHUNK_PAGES * MEM_PAGE)
 #define MEM_SLACK ((uint64_t)1 << 20) /* dirty free bytes always kept */
 #define MEM_WORTH 16                  /* dirty pages that are worth a system call */
-#define MEM_WASTE ((uint64_t)2 << 20) /* what partly used spans may waste beside a share of what is used */
+#define MEM_WASTE ((uint64_t)1 << 20) /* what partly used spans may waste beside a share of what is used */
 #define MEM_RETURNED 256              /* spans that one call of mem_move_end returns */
+#define TRIM_CALLS 12                 /* of the system, by one call of mem_trim */
+#define TRIM_STEPS 64                 /* runs it looks at */
+#define TRIM_LONGEST 2048             /* ... of one length */
 #define SPAN_LEAVING 0x80u            /* in a span's kind: it gives no blocks away */
 
 #if defined(KEVY_ASAN) || defined(KEVY_TSAN)
@@ -159,19 +162,19 @@ static uint32_t pages_in_chunk(uint32_t *from, uint32_t to) {
 static inline uint64_t dirty_allowed(const mem *m) { return MEM_SLACK + m->root->used / 64; }
 
 /* Whether a prepared chunk is worth keeping as it is, for growth or for what fills most of it. */
-static bool chunk_stays_huge(const mem *m, const mem_chunk *c) {
-  return c->free < MEM_CHUNK_PAGES / 2 || m->root->free <= MEM_CHUNK_PAGES + m->root->used / MEM_PAGE / 32;
+static bool chunk_stays_huge(const mem *m, const mem_chunk *c, uint32_t most) {
+  return c->free < most || m->root->free <= MEM_CHUNK_PAGES + m->root->used / MEM_PAGE / 32;
 }
 
 /* Gives a free run back to the system. A prepared chunk of which a part goes becomes plain: a later touch of a missing huge page
- * would stall its caller. Returns how many pages may still be resident. */
-static uint32_t run_release(mem *m, uint32_t first, uint32_t length, uint32_t dirty) {
+ * would stall its caller; one of which fewer than `most` pages are free stays. Returns how many pages may still be resident. */
+static uint32_t run_release(mem *m, uint32_t first, uint32_t length, uint32_t dirty, uint32_t most) {
   uint32_t kept = 0;
   for (uint32_t from = first, to = first + length; from < to;) {
     uint32_t at = from;
     mem_chunk *c = &m->chunks[at / MEM_CHUNK_PAGES];
     uint32_t pages = pages_in_chunk(&from, to);
-    if (c->huge && chunk_stays_huge(m, c)) {
+    if (c->huge && chunk_stays_huge(m, c, most)) {
       kept += pages;
       continue;
     }
@@ -191,7 +194,7 @@ static void run_add(mem *m, uint32_t first, uint32_t length, uint32_t dirty) {
   m->root->dirty += (uint64_t)dirty * MEM_PAGE;
   run_join(m, &first, &length, &dirty);
   if (m->root->dirty > allowed && dirty >= (m->root->dirty > 2 * allowed ? 1 : MEM_WORTH))
-    dirty = run_release(m, first, length, dirty);
+    dirty = run_release(m, first, length, dirty, MEM_CHUNK_PAGES / 2);
   bin_insert(m, first, length, dirty);
 }
 
@@ -377,7 +380,7 @@ static void span_free(mem *m, ref block, unsigned c) {
 
 uint64_t mem_wasted(const mem *m) {
   uint64_t pages = (m->root->top * MEM_CHUNK_PAGES - m->root->free) * MEM_PAGE, used = m->root->used;
-  return pages > used + used / 24 + MEM_WASTE ? pages - used : 0;
+  return pages > used + used / 32 + MEM_WASTE ? pages - used : 0;
 }
 
 static inline uint32_t span_first(const mem *m, ref block) {
@@ -418,7 +421,26 @@ bool mem_move_end(mem *m) {
   return true;
 }
 
+/* Where more is dirty than may be, gives free runs back that were not worth it, or not possible, when they came to be. */
+static bool trim_runs(mem *m) {
+  if (m->root->dirty <= dirty_allowed(m) + MEM_SLACK / 2) return false;
+  uint32_t page = m->root->bins[m->trim_bin], calls = 0, steps = 0;
+  for (uint32_t n = 0; page != 0 && n < m->trim_nth; n++) page = m->pages[page].next;
+  for (; page != 0 && calls < TRIM_CALLS && steps < TRIM_STEPS; steps++, page = m->pages[page].next) {
+    mem_page *p = &m->pages[page];
+    if (p->fresh == 0) continue;
+    p->fresh = (uint16_t)run_release(m, page, p->length, p->fresh, MEM_WORTH);
+    calls++;
+  }
+  m->trim_nth += steps;
+  if (page != 0 && m->trim_nth < TRIM_LONGEST) return true;
+  m->trim_nth = 0;
+  m->trim_bin = (m->trim_bin + 1) % MEM_BINS;
+  return m->trim_bin != 0;
+}
+
 bool mem_trim(mem *m) {
+  if (trim_runs(m)) return true;
   uint64_t chunks = m->root->top - m->root->free / MEM_CHUNK_PAGES, first;
   bool huge;
   if (grow_ready(&m->grow) <= chunks / 64 + 1 || !grow_take(&m->grow, &first, &huge)) return false;

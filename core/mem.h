@@ -52,6 +52,7 @@ typedef struct mem {
   bool (*grant)(void *grantor, size_t takes); /* asked beyond the limit: whether that may be; NULL: it may not */
   void *grantor;
   uint64_t first_chunk;   /* index of the first chunk behind the descriptors */
+  uint32_t trim_bin, trim_nth; /* how far mem_trim has got */
   void *mapping;
   size_t mapped;
   grow_region grow;
@@ -98,7 +99,8 @@ ref mem_move(mem *m, ref block, size_t size);
 /* Spans that could not be emptied are as others again, some of them a call. True when all are. */
 bool mem_move_end(mem *m);
 
-/* Gives back a chunk that was prepared for growth which did not come. False: there is none. */
+/* Gives back a chunk that was prepared for growth which did not come, or some free runs where much lies free. False when nothing is to
+ * be gained, or all free runs were looked at. At most a dozen system calls. */
 bool mem_trim(mem *m);
 
 /* What a block of this size takes. */
