@@ -56,6 +56,11 @@ BARS = {
     # Transactions, as a ratio to the SETs inside.
     "commit": at_most(1.5),
     "rollback": at_most(2.0),
+    # At the limit, as a ratio to SETs below it; reads that are tracked, to reads that are not; keys in 64 MB, to ngx.shared.DICT.
+    "set at limit": at_most(1.6),
+    "get tracked": at_most(1.05),
+    "worst evicted": at_most(64, " keys"),
+    "held": at_least(2.2),
     # Files: times faster than redis-server 7.0; who writes during a background save.
     "save": at_least(1.5),
     "load": at_least(1.5),

@@ -292,4 +292,55 @@ def transactions(quick: bool) -> list[Row]:
     return rows
 
 
-PARTS = {"memory": memory, "speed": speed, "worst": worst, "transactions": transactions}
+# ---- Eviction ------------------------------------------------------------------------------------------------
+
+SHARED_DICT_HOLDS = 521_000  # ngx.shared.DICT of 64 MB, keys of 10 bytes, values of 16
+
+
+def at_the_limit(program, policy: str, n: int, quick: bool) -> Row:
+    """SETs of new keys into a full store, beside SETs of new keys into one that grows from the same size."""
+    count = 200_000
+
+    def grown(worker):
+        worker.ask(f"open {policy} 0")
+        worker.ask(f"fill {n}")
+        return worker.ask(f"set {count}")["ns"]
+
+    with Worker([program]) as full, Worker([program]) as growing:
+        for line in (f"open {policy} 0", f"fill {n}", "tight", f"set {count}"):
+            full.ask(line)
+        sides = {"at the limit": lambda: full.ask(f"set {count}")["ns"], "below it": lambda: grown(growing)}
+        return compare(f"SET at the limit, {policy}, {size_name(n)} keys", paired(5 if quick else 9, sides), *sides, "set at limit")
+
+
+def tracked(program, policy: str, n: int, quick: bool) -> Row:
+    with Worker([program]) as on, Worker([program]) as off:
+        for worker, word in ((on, policy), (off, "noeviction")):
+            worker.ask(f"open {word} 0")
+            worker.ask(f"fill {n}")
+        sides = {policy: lambda: on.ask("get 500000")["ns"], "noeviction": lambda: off.ask("get 500000")["ns"]}
+        return compare(f"GET, {policy}, {size_name(n)} keys", paired(7 if quick else 15, sides), *sides, "get tracked")
+
+
+def limits(program, policy: str) -> list[Row]:
+    """What 64 MB hold, and the most that one SET evicted."""
+    with Worker([program]) as worker:
+        worker.ask(f"open {policy} {64 << 20}")
+        worker.ask("fill 2000000")
+        held = worker.ask("held")["keys"]
+        worst = worker.ask("worst 100000")
+    return [Row(f"keys held in 64 MB, {policy}", f"{held:,}", f"ngx.shared.DICT: {SHARED_DICT_HOLDS:,}",
+                [held / SHARED_DICT_HOLDS], "held", "×"),
+            Row(f"worst SET at the limit, {policy}", f"used_memory beyond it afterwards: {worst['over']} bytes",
+                "keys evicted per KiB written", [worst["entries"]], "worst evicted", " keys")]
+
+
+def eviction(quick: bool) -> list[Row]:
+    program = linked("eviction", compiled(SOURCE / "eviction.c", *INCLUDES), kevy_engine())
+    policies = ("allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-adaptive")
+    rows = [at_the_limit(program, policy, 1_000_000, quick) for policy in policies]
+    rows += [tracked(program, policy, 1_000_000 if quick else 10_000_000, quick) for policy in policies if policy != "allkeys-random"]
+    return rows + [row for policy in policies for row in limits(program, policy)]
+
+
+PARTS = {"memory": memory, "speed": speed, "worst": worst, "transactions": transactions, "eviction": eviction}
