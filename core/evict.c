@@ -13,8 +13,8 @@
 #include "wheel.h"
 
 #define POOL 16           /* candidates kept */
-#define SAMPLE_BUCKETS 2  /* looked into for each eviction, at least */
-#define SAMPLE_ENTRIES 5  /* met in them, at least */
+#define SAMPLE_BUCKETS 1  /* looked into for each eviction, at least */
+#define SAMPLE_ENTRIES 3  /* met in them, at least */
 #define SAMPLE_TRIES 48   /* buckets looked into before all are walked */
 #define SAMPLE_HAND 5     /* entries that the wheel's hand passes for each eviction */
 #define SPARSE 8          /* fewer keys with a deadline than one in so many: the wheel is walked */
@@ -388,7 +388,7 @@ static bool pool_take(kevy_store *s, evictor *v, candidate *out) {
 
 /* Fills the pool for the next eviction, and starts loading what goes then. */
 static void pool_fill(kevy_store *s, evictor *v) {
-  sample(s, v);
+  if (evict_order(v) != EVICT_RANDOM || v->pooled == 0) sample(s, v);
   if (v->pooled == 0) return;
   const candidate *c = &v->pool[v->pooled - 1];
   const struct bucket *home = table_home(s->base, s->keys, c->hash);
@@ -445,7 +445,6 @@ static bool evict_one(kevy_store *s, evictor *v, bool first) {
   if (!found) return false;
   if (evict_order(v) == EVICT_ADAPTIVE) learn(s, v, &c, first);
   probe_evict(s, c.hash, c.block);
-  if (evict_order(v) == EVICT_RANDOM) v->pooled = 0;
   pool_fill(s, v);
   return true;
 }
