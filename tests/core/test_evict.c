@@ -213,7 +213,7 @@ static void test_too_large(void) {
   /* Of several at once: all or none. */
   static char bytes[100000];
   kevy_value names[12], values[12];
-  char called[12][8];
+  char called[12][16];
   for (int i = 0; i < 12; i++) {
     snprintf(called[i], sizeof called[i], "m%d", i);
     names[i] = kevy_bytes(called[i], strlen(called[i]));
