@@ -61,6 +61,8 @@ BARS = {
     "get tracked": at_most(1.05),
     "worst evicted": at_most(64, " keys"),
     "held": at_least(2.2),
+    # RSS, over used_memory and 10 % + 8 MB.
+    "resident": at_most(1.0, "×"),
     # Files: times faster than redis-server 7.0; who writes during a background save.
     "save": at_least(1.5),
     "load": at_least(1.5),
