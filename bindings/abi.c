@@ -8,7 +8,6 @@
 
 #include "../core/background.h"
 #include "../core/blob.h"
-#include "../core/compact.h"
 #include "../core/effect.h"
 #include "../core/elements.h"
 #include "../core/evict.h"
@@ -267,8 +266,7 @@ kevy_status kevy_tick(kevy_store *s, uint64_t budget_us, uint64_t *reclaimed) {
   bool done = false;
   if (effect_kept(s)) s->noted = true; /* a rewrite may be waiting for its owner */
   while (!done) {
-    bool drained = store_upkeep(s, 32, &count);
-    done = compact_slice(s, 32) && drained;
+    done = store_reclaim(s, 32, &count);
     if ((clock_ticks() - start) / 1000 >= budget_us) break;
   }
   if (reclaimed != NULL) *reclaimed = count;

@@ -1,8 +1,6 @@
 /* background: see background.h. */
 #include "background.h"
 
-#include "compact.h"
-
 #include <signal.h>
 #include <stdlib.h>
 
@@ -39,8 +37,7 @@ static void *background_main(void *context) {
   while (!rest(b)) {
     for (bool done = false; !done;) {
       if (!store_enter(s)) break;
-      bool reclaimed = store_upkeep(s, SLICE_ITEMS, NULL);
-      done = compact_slice(s, SLICE_ITEMS) && reclaimed;
+      done = store_reclaim(s, SLICE_ITEMS, NULL);
       store_leave(s);
     }
   }

@@ -5,7 +5,6 @@
 
 #include "blob.h"
 #include "collection.h"
-#include "expire.h"
 #include "ghosts.h"
 #include "hashing.h"
 #include "probe.h"
@@ -118,7 +117,7 @@ static uint64_t bytes_to_go(const kevy_store *s, uint64_t enough) {
   uint64_t held = sp->pinned_bytes + bytes_lent(s), all;
   if (!(s->evictor->policy & EVICT_VOLATILE)) {
     all = sp->mem.root->used < s->used_before ? sp->mem.root->used : s->used_before;
-    held += sp->keys.bytes + timers_bytes(sp) + sp->ghost_bytes + (sp->wheel != 0 ? expire_bytes() : 0) + bytes_growing(s);
+    held += sp->keys.bytes + store_wheel_bytes(sp) + sp->ghost_bytes + bytes_growing(s);
   } else {
     all = sp->ttl_bytes + sp->retained + sp->buried;
     if (all < enough + held && sp->with_ttl != 0) all += bytes_large_with_ttl(s, enough + held - all);

@@ -197,6 +197,11 @@ bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
   return expire_slice(s, items, expired) && drained && collected && sp->graves == 0;
 }
 
+bool store_reclaim(kevy_store *s, uint32_t items, uint64_t *expired) {
+  bool drained = store_upkeep(s, items, expired);
+  return compact_slice(s, items) && drained;
+}
+
 void store_note_ready(kevy_store *s, uint64_t hash) {
   if (s->readies < STORE_READY_MAX) s->ready[s->readies] = hash;
   if (s->readies <= STORE_READY_MAX) s->readies++;
@@ -253,7 +258,7 @@ uint64_t store_random(void *context) {
 
 /* ---- figures ---- */
 
-static uint64_t store_wheel_bytes(const space *sp) { return (sp->wheel != 0 ? expire_bytes() : 0) + timers_bytes(sp); }
+uint64_t store_wheel_bytes(const space *sp) { return (sp->wheel != 0 ? expire_bytes() : 0) + timers_bytes(sp); }
 
 /* Of blobs their own account tells. */
 static uint64_t store_lent_bytes(const kevy_store *s) {

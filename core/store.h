@@ -145,6 +145,12 @@ static inline kevy_status store_write_light(kevy_store *s) { return store_write_
 /* Reclaims what is due: at most `items` expired keys and dead blocks. True when nothing is left. */
 bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired);
 
+/* The same, and a slice of bringing scattered memory together: nothing may be lent. */
+bool store_reclaim(kevy_store *s, uint32_t items, uint64_t *expired);
+
+/* Of the deadline index, and of what wakes hashes. */
+uint64_t store_wheel_bytes(const space *sp);
+
 static inline int64_t store_now(const kevy_store *s) {
   return UNLIKELY(s->frozen != NULL) ? s->frozen->now : clock_now(&s->clock);
 }
