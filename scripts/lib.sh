@@ -1,12 +1,12 @@
 # lib.sh: what the scripts share; sourced, from the repository's root.
 #
 # A suite runs each of its programs through `run LABEL COMMAND...`, which shows the output as it
-# comes, keeps it in build/logs, and notes the program's own summary line; its last line is `finish`,
-# which fails when one of them failed.
+# comes, keeps it in LOGS, and notes the program's own summary line; its last line is `finish`,
+# which fails when one of them failed. Suites may run side by side: what they build in common is built by one at a time.
 
 set -o pipefail
 BUILD=build
-LOGS=$BUILD/logs
+LOGS=${LOGS:-$BUILD/logs}
 JOBS=${JOBS:-$(nproc)}
 FAILED=0
 export SEED=${SEED:-1}
@@ -53,15 +53,21 @@ run() {
 
 finish() { exit "$FAILED"; }
 
+# Where the building of a directory is logged; both are made.
+build_log() { # DIRECTORY
+  mkdir -p "$1" "$LOGS"
+  echo "$LOGS/build-${1//\//-}.log"
+}
+
 # cmake_build DIRECTORY [-DOPTION...]: configures and builds TARGET (all) there; quiet when it works.
 cmake_build() {
-  local dir=$1
+  local dir=$1 log
   shift
-  mkdir -p "$dir"
+  log=$(build_log "$dir")
   {
-    cmake -S . -B "$dir" "$@" && cmake --build "$dir" -j "$JOBS" --target "${TARGET:-all}"
-  } >"$dir/build.log" 2>&1 || { cat "$dir/build.log"; return 1; }
-  awk -v dir="$dir" '/Building C object/ { n++ } END { print n + 0, "files compiled in", dir }' "$dir/build.log"
+    flock 9 && cmake -S . -B "$dir" "$@" && cmake --build "$dir" -j "$JOBS" --target "${TARGET:-all}"
+  } >"$log" 2>&1 9>"$dir/lock" || { cat "$log"; return 1; }
+  awk -v dir="$dir" '/Building C object/ { n++ } END { print n + 0, "files compiled in", dir }' "$log"
 }
 
 # What the suites build with: warnings are errors, no door may be missing.
@@ -74,19 +80,29 @@ THREADED=${SANITIZED/address,undefined/thread}
 # pytest_without NAME...: pytest's options that leave out files of tests/python.
 pytest_without() { printf -- '--ignore=tests/python/test_%s.py ' "$@"; }
 
+# Takes away the modules of a built package whose sources are gone.
+forget_modules() { # DIRECTORY
+  local module
+  for module in $(cd "$1" 2>/dev/null && find kevy -name '*.py*' -not -path '*/__pycache__/*'); do
+    [ -e "python/$module" ] || rm "$1/$module"
+  done
+}
+
 # build_python VENV [DIRECTORY]: builds the extension for VENV's interpreter in DIRECTORY. Without one it
 # goes where VENV finds it. The interpreter's headers count as system headers, so that the warnings are
 # about our code.
 build_python() {
-  local python=$1/bin/python base=${2:-$BUILD/python-$(version_of "$1/bin/python")} headers
+  local python=$1/bin/python base=${2:-$BUILD/python-$(version_of "$1/bin/python")} headers path log
   headers=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')
-  mkdir -p "$base"
-  rm -rf "$base"/lib/kevy/*.py*
-  CFLAGS="-isystem $headers -Wall -Wextra -Wshadow -Wconversion -Werror ${CFLAGS:-}" \
-    "$python" setup.py -q build --build-base "$base" --build-lib "$base/lib" >"$base/build.log" 2>&1 ||
-    { cat "$base/build.log"; return 1; }
+  log=$(build_log "$base")
+  {
+    flock 9 && forget_modules "$base/lib" &&
+      CFLAGS="-isystem $headers -Wall -Wextra -Wshadow -Wconversion -Werror ${CFLAGS:-}" \
+        "$python" setup.py -q build --build-base "$base" --build-lib "$base/lib"
+  } >"$log" 2>&1 9>"$base/lock" || { cat "$log"; return 1; }
   if [ $# = 1 ]; then
-    echo "$PWD/$base/lib" >"$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/kevy.pth"
+    path=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/kevy.pth
+    echo "$PWD/$base/lib" | cmp -s - "$path" || echo "$PWD/$base/lib" >"$path"
   fi
 }
 
