@@ -81,8 +81,7 @@ void node_dead_push(space *sp, ref *list, uint64_t item) {
   sp->retained += node_dead_bytes(sp, item);
 }
 
-/* Lets go of emptied links at the list's head. */
-static void dead_trim(space *sp, ref *list) {
+void node_dead_trim(space *sp, ref *list) {
   while (*list != 0) {
     ref r = *list;
     const dead_chunk *c = at(sp, r);
@@ -100,10 +99,10 @@ ref node_dead_top(const space *sp, ref list) {
 }
 
 void node_dead_pop(space *sp, ref *list) {
-  dead_trim(sp, list);
+  node_dead_trim(sp, list);
   dead_chunk *c = at(sp, *list);
   sp->retained -= node_dead_bytes(sp, c->items[--c->count]);
-  dead_trim(sp, list);
+  node_dead_trim(sp, list);
 }
 
 void node_dead_each(space *sp, ref list, void (*visit)(void *context, uint64_t item), void *context) {
@@ -253,7 +252,7 @@ static bool drain_moment(space *sp, moment *m, uint32_t *items) {
     node_dead_pop(sp, &m->dead);
     drain_item(sp, item, older);
   }
-  dead_trim(sp, &m->dead);
+  node_dead_trim(sp, &m->dead);
   return true;
 }
 

@@ -63,6 +63,7 @@ void node_retire_collection(space *sp, ref r);
 void node_dead_push(space *sp, ref *list, ref block);
 ref node_dead_top(const space *sp, ref list); /* 0 when empty */
 void node_dead_pop(space *sp, ref *list);
+void node_dead_trim(space *sp, ref *list); /* lets go of emptied links at its head: of what node_room asked for in vain, too */
 void node_dead_each(space *sp, ref list, void (*visit)(void *context, uint64_t item), void *context);
 
 /* What an item counts for on a dead list. */

@@ -93,6 +93,7 @@ static void collect_pin(space *sp, pin_node *p) {
  * the one that takes its place was opened before writes that `written` no longer tells of, unless both are
  * of one epoch. */
 static void retire_moment(space *sp, moment *m) {
+  atomic_fetch_sub_explicit(&sp->live, 1, memory_order_relaxed);
   if (UNLIKELY(m->undone != NULL)) {
     transaction_left(sp, m->undone);
     return;
@@ -101,7 +102,6 @@ static void retire_moment(space *sp, moment *m) {
   if (m->newer != NULL) m->newer->older = m->older;
   else sp->moments = m->older;
   if (m->older != NULL) m->older->newer = m->newer;
-  atomic_fetch_sub_explicit(&sp->live, 1, memory_order_relaxed);
   m->next_released = sp->draining;
   sp->draining = m;
   sp->newest = sp->moments != NULL ? sp->moments->epoch : 0;

@@ -335,6 +335,7 @@ static void left_item(const undo_step *step, moment *m, uint64_t item) {
 static void left_moment(const undo_step *step, moment *m) {
   uint64_t item;
   while ((item = node_dead_top(step->sp, m->dead)) != 0) left_item(step, m, item);
+  node_dead_trim(step->sp, &m->dead);
 }
 
 static void left_all(space *sp, transaction *t) {

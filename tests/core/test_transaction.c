@@ -665,7 +665,7 @@ static void test_light(size_t rounds) {
     drain_all(s);
     if (!commit && !CHECK(kevy_used_memory(s) == used))
       fprintf(stderr, "round %zu: used %llu, was %llu\n", i, (unsigned long long)kevy_used_memory(s), (unsigned long long)used);
-    CHECK(s->sp->light == NULL && s->sp->newest == 0 && s->sp->transactions == 0);
+    CHECK(s->sp->light == NULL && s->sp->newest == 0 && s->sp->transactions == 0 && s->sp->live == 0);
   }
   kevy_close(s);
 }
