@@ -371,7 +371,7 @@ static void session_begin(session *t) {
   l->used = kevy_used_memory(t->s);
   l->now = present;
   l->before = NULL;
-  l->disturbed = held_inside(t, t->depth);
+  l->disturbed = held_inside(t, t->depth) || t->s->sp->light != NULL; /* a savepoint opens the moment of the one around it */
   if (!t->quiet && roll(3) == 0) {
     REQUIRE(kevy_snapshot(t->s, &l->before) == KEVY_OK);
     l->disturbed = true;
@@ -407,7 +407,7 @@ static void session_end(session *t, bool commit) {
   for (int d = 0; d < t->depth; d++)
     if (l->disturbed || commit) t->levels[d].disturbed |= l->disturbed;
   for (int i = 0; i < HELD; i++)
-    if (t->held[i].depth > t->depth) t->held[i].depth = commit ? t->held[i].depth - 1 : DEPTH + 1;
+    if (t->held[i].depth > t->depth) t->held[i].depth = commit && t->held[i].depth <= DEPTH ? t->held[i].depth - 1 : DEPTH + 1;
   for (int i = 0; i < HELD; i++)
     if (t->held[i].snapshot == NULL) t->held[i].depth = 0;
 }
