@@ -7,6 +7,8 @@
 
 #include "internals.h"
 
+#include "../../core/hash_forms.h"
+
 #include "failing.h"
 
 #include "check.h"
@@ -243,13 +245,6 @@ static uint64_t wheel_length(kevy_store *s, const wheel *w) {
   return n;
 }
 
-/* As type_hash.c has it. */
-typedef struct hash_seen {
-  keyed k;
-  ref wheel;
-  int64_t next_due;
-} hash_seen;
-
 static void check_value(kevy_store *s, const entry *e) {
   if (!entry_is_large(e)) return;
   collection *c = collection_at(s->base, e);
@@ -259,7 +254,7 @@ static void check_value(kevy_store *s, const entry *e) {
   if (c->type == KEVY_TYPE_LIST || c->type == KEVY_TYPE_STREAM) return;
   CHECK(table_check(s->base, &((keyed *)c)->members));
   if (c->type != KEVY_TYPE_HASH) return;
-  const hash_seen *h = (hash_seen *)c;
+  const hash_large *h = (hash_large *)c;
   uint64_t timed = 0;
   table_walk walk = {0, 0, false};
   ref r;
