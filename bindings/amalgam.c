@@ -3,6 +3,7 @@
  * leaves nothing to export but kevy.h. The order is that of the layers: a file comes after those whose
  * static functions it calls. */
 #include "../core/number.c"
+#include "../core/bits.c"
 #include "../core/packed.c"
 #include "../core/glob.c"
 #include "../core/grow.c"
@@ -87,6 +88,7 @@
 #include "blocking.c"
 #include "session.c"
 #include "cmd_string.c"
+#include "cmd_bitmap.c"
 #include "cmd_hash.c"
 #include "cmd_set.c"
 #include "cmd_list.c"

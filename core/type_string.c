@@ -659,6 +659,80 @@ kevy_status string_setrange(kevy_store *s, const char *key, size_t klen, int64_t
   return write_piece(s, &p, &old, (size_t)offset, piece, len, KEVY_BYTES, flags, length);
 }
 
+/* ---- editing ---- */
+
+kevy_status string_edit_open(kevy_store *s, string_edit *e, const char *key, size_t klen) {
+  kevy_status status = find_for_change(s, &e->p, key, klen);
+  if (status != KEVY_OK) return status;
+  kevy_value old = {KEVY_BYTES, 0, 0, {.ptr = ""}};
+  e->exists = e->p.live != NULL;
+  if (e->exists) probe_value(s, e->p.live, &old);
+  byte_form(&old, e->digits, &e->old, &e->old_len);
+  e->deadline = live_deadline(&e->p);
+  e->whole = e->in_place = false;
+  return KEVY_OK;
+}
+
+kevy_status string_edit_open_whole(kevy_store *s, string_edit *e, const char *key, size_t klen) {
+  kevy_status status = store_write_light(s);
+  if (status != KEVY_OK || (status = check_key(klen)) != KEVY_OK) return status;
+  probe_find(s, &e->p, key, klen);
+  e->exists = false;
+  e->old = "";
+  e->old_len = 0;
+  e->deadline = KEVY_NO_TTL;
+  e->whole = true;
+  e->in_place = false;
+  return KEVY_OK;
+}
+
+/* The found value's bytes, made len long where they stand; NULL where that may not be. What stays a blob is as long as one. */
+static char *edit_in_place(kevy_store *s, const string_edit *e, size_t len) {
+  entry *live = e->p.live;
+  if (e->whole || live == NULL) return NULL;
+  blob *b = len > BLOB_THRESHOLD ? growable(s, &e->p, len) : NULL;
+  if (b != NULL) {
+    if (len > b->len) memset(b->bytes + b->len, 0, len - b->len);
+    b->len = len;
+    return b->bytes;
+  }
+  bool fits = (entry_flags(live) & ENTRY_CONTENT) == ENTRY_RAW && entry_vlen(live) == len;
+  return fits && probe_in_place(s, &e->p) ? entry_content(live) : NULL;
+}
+
+kevy_status string_edit_resize(kevy_store *s, string_edit *e, size_t len) {
+  if (len > KEVY_MAX_LEN) return KEVY_ETOOBIG;
+  e->len = len;
+  e->blob = 0;
+  e->bytes = edit_in_place(s, e, len);
+  e->in_place = e->bytes != NULL;
+  if (e->in_place) return KEVY_OK;
+  e->bytes = e->small;
+  if (len > BLOB_THRESHOLD) {
+    e->blob = node_blob(s->sp, len, e->old_len != 0 ? len / 4 : 0);
+    if (e->blob == 0) return KEVY_EOOM;
+    e->bytes = blob_at(s->base, e->blob)->bytes;
+  }
+  if (e->whole) return KEVY_OK;
+  size_t kept = e->old_len < len ? e->old_len : len;
+  memcpy(e->bytes, e->old, kept);
+  memset(e->bytes + kept, 0, len - kept);
+  return KEVY_OK;
+}
+
+kevy_status string_edit_close(kevy_store *s, string_edit *e, uint32_t flags) {
+  if (e->in_place) {
+    e->p.live->kinds = (uint8_t)((e->p.live->kinds & 0x30u) | KEVY_BYTES);
+    return KEVY_OK;
+  }
+  content c = {ENTRY_RAW, KEVY_BYTES, e->len, {.ptr = e->small}};
+  if (e->blob != 0) {
+    c.form = ENTRY_BLOB;
+    c.as.word = e->blob;
+  }
+  return put(s, &e->p, &c, e->deadline, flags);
+}
+
 /* ---- many keys ---- */
 
 #define MGET_BATCH 16

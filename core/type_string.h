@@ -6,11 +6,10 @@
 #ifndef KEVY_TYPE_STRING_H
 #define KEVY_TYPE_STRING_H
 
-#include <stdbool.h>
+#include "blob.h"
+#include "number.h"
+#include "probe.h"
 
-#include "kevy_types.h"
-
-typedef struct kevy_store kevy_store;
 struct entry;
 
 kevy_status string_get(kevy_store *s, const char *key, size_t klen, kevy_value *out);
@@ -60,6 +59,44 @@ kevy_status string_getrange(kevy_store *s, const char *key, size_t klen, int64_t
                             int64_t last, kevy_value *out);
 kevy_status string_setrange(kevy_store *s, const char *key, size_t klen, int64_t offset,
                             const char *piece, size_t len, uint32_t flags, uint64_t *length);
+
+/* ---- editing ---- */
+
+/* A string whose bytes are changed here and there, in three steps: open it, look at what it holds and decide; ask for the bytes to
+ * write to; and close it. Where nothing else sees the bytes they are changed where they stand, otherwise a copy is, which
+ * takes the key's place at the end. Nothing else is called in between.
+ *
+ * What the key held stays readable until the end, but changes with what is written where the two are the same. */
+typedef struct string_edit {
+  const char *old; /* what the key holds; "" without one */
+  size_t old_len;
+  bool exists;
+  char *bytes; /* to be written to: `len` of them */
+  size_t len;
+  /* Its own: */
+  probe p;
+  int64_t deadline;
+  bool whole, in_place;
+  ref blob;
+  char digits[NUMBER_FLOAT_MAX];
+  char small[BLOB_THRESHOLD];
+} string_edit;
+
+/* Finds a string, or none. KEVY_EWRONGTYPE. The key is borrowed until the end. */
+kevy_status string_edit_open(kevy_store *s, string_edit *e, const char *key, size_t klen);
+
+/* The same for a value that replaces whatever the key holds, and its deadline: `exists` is false, and the bytes are not set. */
+kevy_status string_edit_open_whole(kevy_store *s, string_edit *e, const char *key, size_t klen);
+
+/* Makes the value len bytes long: those of old, cut or with zeroes behind. Called once at most. KEVY_EOOM, KEVY_ETOOBIG: nothing
+ * changed, and the edit is over. */
+kevy_status string_edit_resize(kevy_store *s, string_edit *e, size_t len);
+
+/* Ends an edit that was resized: the value is of kind bytes from now on. flags: KEVY_TEXT_KEY. KEVY_EOOM: nothing changed. */
+kevy_status string_edit_close(kevy_store *s, string_edit *e, uint32_t flags);
+
+/* ---- many keys ---- */
+
 kevy_status string_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out);
 kevy_status string_mset(kevy_store *s, size_t k, const kevy_value *keys, const kevy_value *values,
                         int64_t deadline, uint32_t flags);
