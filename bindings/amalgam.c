@@ -95,6 +95,7 @@
 #include "cmd_zset.c"
 #include "cmd_zset_range.c"
 #include "cmd_zset_algebra.c"
+#include "cmd_sort.c"
 #include "cmd_key.c"
 #include "cmd_restore.c"
 #include "cmd_stream.c"

@@ -83,23 +83,30 @@ typedef struct key_spec {
   int32_t index;       /* where it begins; with a keyword, where that is looked for */
   const char *keyword; /* "@STREAMS:1": behind this word; its length up to the colon. NULL without one */
   bool counted;        /* "#1": their number stands at index, they behind it */
+  bool optional;       /* "=STORE:6", "?STORE:2": the one behind the last such word, if any; "?": none that can be found */
+  bool unknown;        /* "?": what clients are told */
   int32_t last;        /* else the last one, from the first, or, negative, from the end */
   int32_t step;
   int32_t limit; /* 2: only the first half of what follows */
 } key_spec;
 
-static bool spec_is_mark(const kevy_value *word) { return *word->as.ptr == '#' || *word->as.ptr == '@'; }
+static bool spec_is_mark(const kevy_value *word) { return memchr("#@=?", *word->as.ptr, 4) != NULL; }
 
 static void spec_read_mark(key_spec *spec, const char *mark) {
   if (*mark == '#') {
     spec->counted = true;
     spec->index = mark[1] - '0';
-  } else {
-    spec->keyword = mark + 1;
-    spec->index = mark[strcspn(mark, ":") + 1] - '0';
-    spec->last = -1;
-    spec->limit = 2;
+    return;
   }
+  size_t colon = strcspn(mark, " :;");
+  spec->optional = *mark != '@';
+  spec->unknown = *mark == '?';
+  if (mark[colon] != ':') return;
+  spec->keyword = mark + 1;
+  spec->index = mark[colon + 1] - '0';
+  if (spec->optional) return;
+  spec->last = -1;
+  spec->limit = 2;
 }
 
 /* How many specifications a row has. */
@@ -114,7 +121,7 @@ static size_t spec_count(const command *row) {
 static key_spec spec_at(const command *row, size_t i) {
   const kevy_command_row *about = &row->about;
   size_t count = spec_count(row);
-  key_spec spec = {row->key_specs, about->first_key + (int32_t)i, NULL, false, 0, 1, 0};
+  key_spec spec = {.words = row->key_specs, .index = about->first_key + (int32_t)i, .step = 1};
   for (size_t skip = i; skip > 0; skip--) spec.words += strcspn(spec.words, ";") + 1;
   if (count == 1) {
     spec.last = about->last_key < 0 ? about->last_key : about->last_key - about->first_key;
@@ -153,6 +160,10 @@ static void spec_answer_type(sink *out, const char *type, size_t pairs) {
 }
 
 static void spec_answer_begin(sink *out, const key_spec *spec) {
+  if (spec->unknown) {
+    spec_answer_type(out, "unknown", 0);
+    return;
+  }
   if (spec->keyword == NULL) {
     spec_answer_type(out, "index", 1);
     spec_answer_number(out, "index", spec->index);
@@ -165,6 +176,10 @@ static void spec_answer_begin(sink *out, const key_spec *spec) {
 }
 
 static void spec_answer_find(sink *out, const key_spec *spec) {
+  if (spec->unknown) {
+    spec_answer_type(out, "unknown", 0);
+    return;
+  }
   spec_answer_type(out, spec->counted ? "keynum" : "range", 3);
   if (spec->counted) {
     spec_answer_number(out, "keynumidx", 0);
@@ -376,15 +391,38 @@ static int32_t keys_number(const kevy_value *arg) {
   return (int32_t)(uint32_t)strtoll(digits, NULL, 10);
 }
 
+/* How many arguments a word of SORT takes that is not STORE. */
+static int64_t keys_of_sort_word(const kevy_value *word) {
+  if (command_is(word, "LIMIT")) return 2;
+  return command_is(word, "GET") || command_is(word, "BY");
+}
+
+/* The key behind the last such word, which is not another option's argument; false where there is none. */
+static bool keys_find_optional(const key_spec *spec, const char *word, size_t argc, const kevy_value *argv, int64_t *key) {
+  int64_t n = (int64_t)argc;
+  *key = n;
+  for (int64_t i = spec->index; i + 1 < n; i++) {
+    if (command_is(&argv[i], word)) *key = ++i;
+    else if (spec->unknown) i += keys_of_sort_word(&argv[i]);
+  }
+  return *key < n;
+}
+
 /* The keys of a specification in a command line: every step-th argument from *first to *last. False when it names
  * none. */
 static bool keys_find(const key_spec *spec, size_t argc, const kevy_value *argv, int64_t *first, int64_t *last) {
   int64_t n = (int64_t)argc, count;
   *first = spec->index;
+  if (spec->optional && spec->keyword == NULL) return false;
   if (spec->keyword != NULL) {
     size_t len = strcspn(spec->keyword, ":");
     char word[COMMAND_NAME_MAX] = {0};
     memcpy(word, spec->keyword, len);
+    if (spec->optional) {
+      bool found = keys_find_optional(spec, word, argc, argv, first);
+      *last = *first;
+      return found;
+    }
     while (*first < n && !command_is(&argv[*first], word)) ++*first;
     ++*first;
   }
@@ -408,7 +446,10 @@ void command_each_key(const command *row, size_t argc, const kevy_value *argv,
   for (size_t i = 0; i < spec_count(row); i++) {
     key_spec spec = spec_at(row, i);
     int64_t first, last;
-    if (!keys_find(&spec, argc, argv, &first, &last)) return;
+    if (!keys_find(&spec, argc, argv, &first, &last)) {
+      if (spec.optional) continue;
+      return;
+    }
     for (; first <= last; first += spec.step) visit(context, &argv[first]);
   }
 }
@@ -432,7 +473,10 @@ static size_t keys_answer(const command *row, size_t argc, const kevy_value *arg
   for (size_t i = 0; i < specs; i++) {
     key_spec spec = spec_at(row, backwards ? specs - 1 - i : i);
     int64_t first, last;
-    if (!keys_find(&spec, argc, argv, &first, &last)) return 0;
+    if (!keys_find(&spec, argc, argv, &first, &last)) {
+      if (spec.optional) continue;
+      return 0;
+    }
     for (; first <= last; first += spec.step, count++)
       if (out != NULL) sink_bulk(out, &argv[first]);
   }

@@ -26,12 +26,9 @@ static bool zset_read_score(const kevy_value *arg, bool low, zset_cut *cut) {
   bool without = len > 0 && *ptr == '(';
   ptr += without;
   len -= without;
-  while (len > 0 && (*ptr == ' ' || (*ptr >= '\t' && *ptr <= '\r'))) {
-    ptr++;
-    len--;
-  }
-  double score = 0;
-  if (len > 0 && !number_parse_bound(ptr, len, &score)) return false;
+  double score;
+  bool lost;
+  if (!number_parse_loose(ptr, len, &score, &lost)) return false;
   *cut = (zset_cut){.by = ZSET_BY_SCORE, .behind = without == low, .score = zset_order_of(score)};
   return true;
 }

@@ -162,6 +162,7 @@ static const propagate_rule propagate_rules[] = {
     {cmd_xadd, propagate_after_xadd},
     {cmd_xtrim, propagate_after_xtrim},
     {cmd_spop, NULL},
+    {cmd_sort, NULL},
     {cmd_xreadgroup, NULL},
     {cmd_xclaim, NULL},
     {cmd_xautoclaim, NULL},

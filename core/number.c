@@ -119,6 +119,17 @@ bool number_parse_bound(const char *s, size_t len, double *out) {
   return number_read_double(s, len, out, &lost);
 }
 
+bool number_parse_loose(const char *s, size_t len, double *out, bool *lost) {
+  const char *end = s + strnlen(s, len), *at = s;
+  while (at < end && number_is_space(*at)) at++;
+  *out = 0;
+  *lost = false;
+  if (s == end) return true;
+  if (!number_read_double(at, (size_t)(end - at), out, lost)) return false;
+  *lost |= fpclassify(*out) == FP_SUBNORMAL;
+  return true;
+}
+
 bool number_parse_long_double(const char *s, size_t len, long double *out) {
   char buffer[NUMBER_LONG_DOUBLE_MAX];
   if (!number_copy(s, len, buffer)) return false;

@@ -27,6 +27,10 @@ bool number_parse_float(const char *s, size_t len, double *out);
 /* The same, but that what is too large is infinite, and what is too small 0: bounds of ranges of scores. */
 bool number_parse_bound(const char *s, size_t len, double *out);
 
+/* What strtod makes of a C string: behind spaces, up to a zero byte, nothing at all as 0. *lost: it is too large or too
+ * small for a double of full precision. False for anything else, and NaN. */
+bool number_parse_loose(const char *s, size_t len, double *out, bool *lost);
+
 /* The same in long double, as INCRBYFLOAT reads its operands. */
 bool number_parse_long_double(const char *s, size_t len, long double *out);
 

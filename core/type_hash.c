@@ -66,6 +66,13 @@ kevy_status hash_get(kevy_store *s, const char *key, size_t klen, const kevy_val
   return LIKELY(status == KEVY_OK) ? hash_lend(s, out, digits) : status;
 }
 
+kevy_status hash_entry_get(kevy_store *s, const entry *e, const kevy_value *field, kevy_value *out,
+                           char digits[PACKED_NUMBER]) {
+  member_name f;
+  kevy_status status = member_name_of(&f, field);
+  return status == KEVY_OK ? hash_lookup(s, e, &f, out, NULL, digits) : status;
+}
+
 static __attribute__((noinline)) kevy_status hash_get_noted(kevy_store *s, const char *key, size_t klen,
                                                             const kevy_value *field, kevy_value *out) {
   return store_noted(s, hash_get(s, key, klen, field, out));

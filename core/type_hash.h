@@ -32,6 +32,9 @@ extern const collection_kind hash_kind;
 /* ---- fields ---- */
 
 kevy_status hash_get(kevy_store *s, const char *key, size_t klen, const kevy_value *field, kevy_value *out);
+/* A field of the hash in an entry, borrowed from it or printed into digits. KEVY_MISSING. */
+kevy_status hash_entry_get(kevy_store *s, const entry *e, const kevy_value *field, kevy_value *out,
+                           char digits[PACKED_NUMBER]);
 /* The quick ways of reading and of writing one field that collection_is_quick, on a store where no lock and nothing
  * else is to be seen to: short strings in what is found at first sight. The first takes the long way by itself, and
  * notes its errors; where the second answers false, nothing was done. */

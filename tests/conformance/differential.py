@@ -23,7 +23,8 @@ from oracle import Redis  # noqa: E402
 
 # One module for each type of collections. command(q) makes a random command of it with the help of Questions q. What
 # else they may have: fair(command): False where the two mean different things by it; alike(command, redis, ours):
-# whether two decoded replies are alike, None for those that must be the same.
+# whether two decoded replies are alike, None for those that must be the same; ahead(command): commands that Redis alone
+# is asked before it.
 TYPES = [importlib.import_module(path.stem) for path in sorted(HERE.glob("differential_*.py"))]
 
 KEYS = [b"a", b"b", b"aa", b"ab", b"key:1", b"key:2", b"[a]", b"a*b", b"\\", b"\x00", b"\xff\xfe", b"k" * 300]
@@ -207,6 +208,8 @@ def ask(redis, commands):
     redis.execute([b"FLUSHALL"])
     with kevy.Store() as store:
         for i, command in enumerate(commands):
+            for first in [c for t in TYPES if hasattr(t, "ahead") for c in t.ahead(command)]:
+                redis.execute(first)
             theirs, ours = redis.execute(command), store.command_resp(*command)
             if not alike(command, theirs, ours):
                 return i, theirs, ours

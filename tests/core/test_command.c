@@ -78,7 +78,7 @@ static void check_row(const command *row) {
   CHECK(words_are_of(row->categories, "keyspace dangerous connection bitmap hash list set sortedset stream blocking transaction"));
   CHECK(words_are_of(a->group, "string bitmap generic connection server hash list set sorted-set stream transactions"));
   CHECK(a->since[1] == '.' && a->summary[strlen(a->summary) - 1] == '.' && row->complexity[0] != '\0');
-  bool fixed = strpbrk(row->key_specs, "#@") == NULL;
+  bool fixed = strpbrk(row->key_specs, "#@=?") == NULL;
   CHECK((a->first_key == 0) == (a->key_step == 0) && (!fixed || (a->first_key == 0) == (row->key_specs[0] == '\0')));
   CHECK(command_has_word(a->flags, "movablekeys") == !fixed);
   CHECK(a->first_key == 0 || a->first_key == (sub || row->handler == cmd_bitop ? 2 : 1));
