@@ -41,6 +41,8 @@
 #include "../core/type_stream.c"
 #include "../core/list_tree.c"
 #include "../core/type_list.c"
+#include "../core/zset_order.c"
+#include "../core/zset_edit.c"
 #include "../core/type_zset.c"
 #include "../core/keyspace.c"
 #include "../core/elements.c"
