@@ -89,6 +89,7 @@
 #include "propagate.c"
 #include "blocking.c"
 #include "session.c"
+#include "cmd_client.c"
 #include "cmd_string.c"
 #include "cmd_bitmap.c"
 #include "cmd_hash.c"

@@ -21,7 +21,7 @@ struct kevy_wait {
   bool served;            /* there is an outcome; under the store's lock */
   atomic_bool left;       /* over, and whoever ended it has done with this */
   kevy_reply *reply;      /* the caller's; holds the null answer until there is a better one */
-  reply_encoding encoding;
+  int encoding;
   kevy_status outcome; /* once it is over: of the call */
   int fd;
   pid_t pid;
@@ -36,16 +36,17 @@ static int64_t monotonic_ms(void) { return clock_read_ms(CLOCK_MONOTONIC); }
 /* ---- Running a command that may wait ------------------------------------------------------------ */
 
 /* Runs it once; *c tells whether it waits. */
-static kevy_status attempt(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r,
-                           reply_encoding encoding, command_call *c) {
+static kevy_status attempt(kevy_store *s, kevy_session *session, size_t argc, const kevy_value *argv, kevy_reply *r,
+                           int encoding, command_call *c) {
+  reply_encoding form = reply_form(encoding);
   reply_start(r, encoding);
-  *c = (command_call){.store = s, .argc = argc, .argv = argv, .given = argv, .out = &r->sink,
-                      .kinds = encoding == REPLY_TYPED, .may_wait = true};
+  *c = (command_call){.store = s, .session = session, .argc = argc, .argv = argv, .given = argv, .out = &r->sink,
+                      .kinds = form == REPLY_TYPED, .may_wait = true};
   kevy_status status = command_run_call(c);
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
   if (status != KEVY_OK) return store_fail(s, status, "%s", "");
-  if (!r->error || encoding == REPLY_RESP) return KEVY_OK;
-  return command_failed(s, r, encoding == REPLY_TYPED ? c->failed : KEVY_OK);
+  if (!r->error || form == REPLY_RESP) return KEVY_OK;
+  return command_failed(s, r, form == REPLY_TYPED ? c->failed : KEVY_OK);
 }
 
 static bool same_process(const kevy_wait *w) { return w->pid == getpid(); }
@@ -100,7 +101,7 @@ static bool is_ready(const kevy_store *s, const kevy_wait *w, const uint64_t *re
 /* A key of another type is as good as none, until it is what the command is for; the answer stays null. */
 static bool serve_one(kevy_store *s, kevy_wait *w) {
   command_call c;
-  kevy_status status = attempt(s, w->argc, w->argv, w->reply, w->encoding, &c);
+  kevy_status status = attempt(s, NULL, w->argc, w->argv, w->reply, w->encoding, &c);
   if (c.waits.keys != 0) return false;
   if (c.failed == KEVY_EWRONGTYPE && !c.over) {
     reply_start(w->reply, w->encoding);
@@ -185,7 +186,7 @@ static bool keys_are_strings(const kevy_value *argv, const command_call *c) {
 }
 
 static kevy_status wait_keep(kevy_store *s, const command_call *c, const kevy_value *argv,
-                             kevy_reply *r, reply_encoding encoding, kevy_wait **out) {
+                             kevy_reply *r, int encoding, kevy_wait **out) {
   if (!keys_are_strings(argv, c)) return store_fail(s, KEVY_EARG, "%s", "a key to wait for must be a string");
   kevy_wait *w = wait_new(c->argc, c->waits.argv != NULL ? c->waits.argv : argv);
   if (w == NULL) return store_fail(s, KEVY_EOOM, "%s", "");
@@ -199,6 +200,17 @@ static kevy_status wait_keep(kevy_store *s, const command_call *c, const kevy_va
   return KEVY_UNMET;
 }
 
+kevy_status blocking_call(kevy_store *s, kevy_session *session, size_t argc, const kevy_value *argv, int encoding,
+                          kevy_reply *r, kevy_wait **out) {
+  command_call c;
+  kevy_status status = attempt(s, session, argc, argv, r, encoding, &c);
+  /* Nothing ever comes to a snapshot, and nothing to a transaction from outside. */
+  if (status == KEVY_OK && c.waits.keys != 0 && s->frozen == NULL && s->transaction == NULL)
+    status = wait_keep(s, &c, argv, r, encoding, out);
+  free(c.waits.argv);
+  return command_left(s, status, store_settle(s), reply_form(encoding) == REPLY_RESP ? r : NULL);
+}
+
 KEVY_API kevy_status kevy_wait_call(kevy_store *s, size_t argc, const kevy_value *argv,
                                     uint32_t flags, kevy_reply *r, kevy_wait **out) {
   *out = NULL;
@@ -207,12 +219,7 @@ KEVY_API kevy_status kevy_wait_call(kevy_store *s, size_t argc, const kevy_value
                             : flags & KEVY_TYPED ? REPLY_TYPED
                                                  : REPLY_FLAT;
   if (!store_enter(s)) return KEVY_ECLOSED;
-  command_call c;
-  kevy_status status = attempt(s, argc, argv, r, encoding, &c);
-  /* Nothing ever comes to a snapshot, and nothing to a transaction from outside. */
-  if (status == KEVY_OK && c.waits.keys != 0 && s->frozen == NULL && s->transaction == NULL) status = wait_keep(s, &c, argv, r, encoding, out);
-  free(c.waits.argv);
-  return command_left(s, status, store_settle(s), encoding == REPLY_RESP ? r : NULL);
+  return blocking_call(s, NULL, argc, argv, (int)encoding, r, out);
 }
 
 KEVY_API void kevy_reply_bytes(kevy_reply *r, const char **bytes, size_t *len) {

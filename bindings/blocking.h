@@ -13,6 +13,10 @@
 
 #include "command.h"
 
+/* kevy_wait_call, for a session where there is one; encoding is a reply's. The caller holds the lock. */
+kevy_status blocking_call(kevy_store *s, kevy_session *session, size_t argc, const kevy_value *argv, int encoding,
+                          kevy_reply *r, kevy_wait **out);
+
 /* Ends every wait on a store that closes, with KEVY_ECLOSED. */
 void blocking_close(kevy_store *s);
 

@@ -208,10 +208,9 @@ static void spec_answer(sink *out, const key_spec *spec) {
   spec_answer_find(out, spec);
 }
 
-/* An array, as hosts build sets of what can be compared, which a map is not. */
 static void spec_answer_all(sink *out, const command *row) {
   size_t count = spec_count(row);
-  sink_array(out, count);
+  sink_set(out, count);
   for (size_t i = 0; i < count; i++) {
     key_spec spec = spec_at(row, i);
     spec_answer(out, &spec);
@@ -250,7 +249,8 @@ static void row_answer_info(sink *out, const command *row, bool with_subs) {
   kevy_value tip;
   for (const char *tips = row->tips; command_word_next(&tips, &tip);) sink_bulk(out, &tip);
   spec_answer_all(out, row);
-  sink_array(out, with_subs ? level_count(row) : 0);
+  if (with_subs && level_count(row) != 0) sink_array(out, level_count(row));
+  else sink_set(out, 0);
   const command *sub;
   for (size_t index = 0; with_subs && (sub = level_next(row, &index)) != NULL;)
     row_answer_info(out, sub, false);
@@ -375,7 +375,7 @@ void cmd_command_list(command_call *c) {
   size_t count = 0;
   const command *row;
   for (size_t i = 0; (row = command_at(i)) != NULL; i++) count += filter.wants(row, filter.arg);
-  sink_set(c->out, count);
+  sink_array(c->out, count);
   for (size_t i = 0; (row = command_at(i)) != NULL; i++)
     if (filter.wants(row, filter.arg)) word_answer_text(c->out, command_full_name(row));
 }

@@ -193,16 +193,20 @@ static void hash_answer_its_value(void *context, const kevy_value *field, const 
   (void)field;
   sink_bulk(((command_call *)context)->out, value);
 }
-static void hash_answer_pair(void *context, const kevy_value *field, const kevy_value *value) {
+static void hash_answer_both(void *context, const kevy_value *field, const kevy_value *value) {
   sink_bulk(((command_call *)context)->out, field);
   sink_bulk(((command_call *)context)->out, value);
+}
+static void hash_answer_pair(void *context, const kevy_value *field, const kevy_value *value) {
+  sink_pair(((command_call *)context)->out);
+  hash_answer_both(context, field, value);
 }
 
 void cmd_hgetall(command_call *c) {
   hash_view v;
   if (!hash_view_open(c, &v)) return;
   sink_map(c->out, v.count);
-  hash_each(c->store, &v, hash_answer_pair, c);
+  hash_each(c->store, &v, hash_answer_both, c);
 }
 
 static void hash_answer_each(command_call *c, hash_visit visit) {
@@ -225,12 +229,12 @@ static void hash_answer_random(command_call *c, const hash_view *v, int64_t coun
     command_error(c, KEVY_EOOM);
     return;
   }
+  if (values) sink_pairs(c->out, n);
+  else sink_array(c->out, n);
   if (count >= 0) {
-    sink_array(c->out, n * each);
     if (!hash_sample(c->store, v, n, visit, c)) command_error(c, KEVY_EOOM);
     return;
   }
-  sink_array(c->out, n * each);
   for (; n > 0; n--) hash_random(c->store, v, visit, c);
 }
 

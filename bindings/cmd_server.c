@@ -92,8 +92,8 @@ static void info_section(kevy_store *s, const char *section, info_text *t) {
   info_add(t, "%s# %s\r\n", t->len > 0 ? "\r\n" : "", section);
   info_figures(s, section, t);
   if (strcmp(section, "Server") == 0)
-    info_add(t, "redis_version:7.2.0\r\nredis_mode:standalone\r\nkevy_version:%s\r\n",
-             KEVY_VERSION);
+    info_add(t, "redis_version:%s\r\nredis_mode:standalone\r\nkevy_version:%s\r\n",
+             COMMAND_REDIS_VERSION, KEVY_VERSION);
   int64_t keys = info_figure(s, "keys");
   if (strcmp(section, "Keyspace") == 0 && keys > 0)
     info_add(t, "db0:keys=%lld,expires=%lld,avg_ttl=0\r\n", (long long)keys,
@@ -115,7 +115,7 @@ void cmd_info(command_call *c) {
   text.len = 0;
   for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
     if (info_wants(c, sections[i])) info_section(c->store, sections[i], &text);
-  sink_bytes(c->out, text.bytes, text.len);
+  sink_text(c->out, text.bytes, text.len);
 }
 
 /* ---- MEMORY and OBJECT ------------------------------------------------------------------------- */

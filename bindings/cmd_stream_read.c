@@ -166,7 +166,7 @@ static void stream_answer_history(const stream_reading *r, const stream_serving 
 
 static void stream_answer_serving(const stream_reading *r, size_t i, const stream_serving *v) {
   sink *out = r->call->out;
-  sink_array(out, 2);
+  sink_row(out);
   sink_bulk(out, &r->call->argv[r->first + i]);
   if (v->history) {
     stream_answer_history(r, v);
@@ -219,7 +219,7 @@ static void stream_answer_all(const stream_reading *r, const stream_serving *all
     else sink_nil_array(r->call->out);
     return;
   }
-  sink_array(r->call->out, served);
+  sink_table(r->call->out, served);
   for (size_t i = 0; i < r->keys; i++)
     if (all[i].served) stream_answer_serving(r, i, &all[i]);
 }

@@ -211,6 +211,16 @@ static void zset_pop_remove(command_call *c, probe *p, const zset_view *v, uint6
   (void)zset_remove_range(c->store, p, v, max ? v->count - k : 0, max ? v->count : k);
 }
 
+/* ZPOPMIN without a count: the one member and its score, in protocol 3, too, side by side. */
+static void zset_answer_popped(command_call *c, zset_walk *w) {
+  kevy_value member;
+  double score;
+  sink_array(c->out, 2);
+  zset_walk_next(w, &member, &score);
+  sink_bulk(c->out, &member);
+  sink_real(c->out, score);
+}
+
 static void zset_pop(command_call *c, bool max) {
   int64_t count = 1;
   if (c->argc > 3) {
@@ -229,7 +239,8 @@ static void zset_pop(command_call *c, bool max) {
   } else if (zset_pop_fits(c, &v, k, max)) {
     zset_walk w;
     zset_walk_end(&w, &v, k, max);
-    zset_answer_walk(c, &w, true);
+    if (c->argc == 3) zset_answer_walk(c, &w, true);
+    else zset_answer_popped(c, &w);
     zset_pop_remove(c, &p, &v, k, max);
   }
 }
@@ -308,9 +319,7 @@ static void zset_answer_at(command_call *c, const zset_view *v, uint64_t positio
   kevy_value member;
   double score;
   zset_walk_begin(&w, v, position, 1, false);
-  if (!zset_walk_next(&w, &member, &score)) return;
-  sink_bulk(c->out, &member);
-  if (with_score) sink_real(c->out, score);
+  if (zset_walk_next(&w, &member, &score)) zset_answer_element(c, &member, score, with_score);
 }
 
 /* k elements, each drawn from the whole set. */
@@ -320,7 +329,7 @@ static void zset_answer_drawn(command_call *c, const zset_view *v, uint64_t k, b
     command_error(c, KEVY_EOOM);
     return;
   }
-  sink_array(c->out, (size_t)k << with_scores);
+  zset_answer_start(c, k, with_scores);
   for (; k > 0; k--) zset_answer_at(c, v, members_below(c->store, v->count), with_scores);
 }
 
@@ -332,9 +341,7 @@ static void zset_answer_selected(command_call *c, const zset_view *v, uint64_t k
   double score;
   zset_walk_begin(&w, v, 0, v->count, false);
   while (m.need != 0 && zset_walk_next(&w, &member, &score)) {
-    if (!members_take(c->store, &m)) continue;
-    sink_bulk(c->out, &member);
-    if (with_scores) sink_real(c->out, score);
+    if (members_take(c->store, &m)) zset_answer_element(c, &member, score, with_scores);
   }
 }
 
@@ -358,7 +365,7 @@ static void zset_answer_random(command_call *c, int64_t count, bool with_scores)
     return;
   }
   uint64_t k = (uint64_t)count < v.count ? (uint64_t)count : v.count;
-  sink_array(c->out, (size_t)k << with_scores);
+  zset_answer_start(c, k, with_scores);
   if (k <= ZSET_FEW && k < v.count / 4) zset_answer_few(c, &v, k, with_scores);
   else zset_answer_selected(c, &v, k, with_scores);
 }
@@ -396,8 +403,9 @@ static void zset_scan_visit(void *context, const kevy_value *member, double scor
   if (!command_scan_wants(l->wanted, member)) return;
   l->count++;
   if (l->out == NULL) return;
+  kevy_value text = kevy_float(score);
   sink_bulk(l->out, member);
-  sink_real(l->out, score);
+  sink_bulk(l->out, &text);
 }
 
 static void zset_answer_scan(command_call *c, const zset_view *v, uint64_t cursor) {

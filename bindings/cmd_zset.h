@@ -17,15 +17,23 @@ static inline bool zset_open(command_call *c, size_t key, zset_view *v) {
   return status >= 0;
 }
 
-/* The elements of a walk as one flat array. */
+/* An answer of n elements, and each of them: members, or pairs of member and score. */
+static inline void zset_answer_start(command_call *c, uint64_t n, bool with_scores) {
+  if (with_scores) sink_pairs(c->out, (size_t)n);
+  else sink_array(c->out, (size_t)n);
+}
+static inline void zset_answer_element(command_call *c, const kevy_value *member, double score, bool with_score) {
+  if (with_score) sink_pair(c->out);
+  sink_bulk(c->out, member);
+  if (with_score) sink_real(c->out, score);
+}
+
+/* The elements of a walk. */
 static inline void zset_answer_walk(command_call *c, zset_walk *w, bool with_scores) {
   kevy_value member;
   double score;
-  sink_array(c->out, (size_t)w->left << with_scores);
-  while (zset_walk_next(w, &member, &score)) {
-    sink_bulk(c->out, &member);
-    if (with_scores) sink_real(c->out, score);
-  }
+  zset_answer_start(c, w->left, with_scores);
+  while (zset_walk_next(w, &member, &score)) zset_answer_element(c, &member, score, with_scores);
 }
 
 #endif

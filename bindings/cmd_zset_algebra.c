@@ -333,11 +333,10 @@ static bool zset_read_algebra(command_call *c, zset_algebra *a, zset_gather *g) 
 /* ---- Answers ----------------------------------------------------------------------------------- */
 
 static void zset_answer_found(command_call *c, const zset_gather *g, bool with_scores) {
-  sink_array(c->out, g->n << with_scores);
+  zset_answer_start(c, g->n, with_scores);
   for (size_t i = 0; i < g->n; i++) {
     kevy_value member = zset_found_member(&g->found[i]);
-    sink_bulk(c->out, &member);
-    if (with_scores) sink_real(c->out, g->found[i].score);
+    zset_answer_element(c, &member, g->found[i].score, with_scores);
   }
 }
 

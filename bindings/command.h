@@ -150,6 +150,8 @@ void command_fail(command_call *c, const char *text);
 
 #define COMMAND_SYNTAX "ERR syntax error"
 
+#define COMMAND_REDIS_VERSION "7.2.0" /* of the Redis that answers are compared with */
+
 /* "ERR wrong number of arguments for 'get' command" and "ERR invalid expire time in 'set' command". */
 void command_fail_arity(command_call *c);
 void command_fail_expire(command_call *c);

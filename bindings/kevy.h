@@ -608,6 +608,7 @@ typedef struct kevy_reply kevy_reply;
 #define KEVY_REPLY_SET 6    /* count items follow */
 #define KEVY_REPLY_BOOL 7   /* value: int 0 or 1 */
 #define KEVY_REPLY_END 8    /* nothing left */
+#define KEVY_REPLY_PUSH 9   /* count items follow, of a message that answers no command; an array outside of protocol 3 */
 
 typedef struct kevy_item {
   int32_t type; /* KEVY_REPLY_... */
@@ -733,13 +734,26 @@ KEVY_API kevy_status kevy_version_compare(kevy_version_handle *a, kevy_version_h
 /* Lets go of it. NULL is allowed. Any thread. Since 0.1. */
 KEVY_API void kevy_version_close(kevy_version_handle *v);
 
-/* A session: where MULTI, EXEC, DISCARD, WATCH and UNWATCH work, as on a connection of Redis. One thread at a time. s must not
+/* A session: where HELLO, MULTI, EXEC, DISCARD, WATCH and UNWATCH work, as on a connection of Redis. One thread at a time. s must not
  * be closed before it. Errors: KEVY_EREADONLY, KEVY_EOOM. Since 0.1. */
 KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out);
 
-/* As kevy_call (with KEVY_TYPED kevy_call_typed, with KEVY_RESP RESP2 bytes, for kevy_reply_bytes). Since 0.1. */
+/* As kevy_call (with KEVY_TYPED kevy_call_typed, with KEVY_RESP the exact bytes, for kevy_reply_bytes), in the session's
+ * protocol: after HELLO 3 replies are RESP3, or, as items, have its shapes. Since 0.1. */
 KEVY_API kevy_status kevy_session_call(kevy_session *session, size_t argc, const kevy_value *argv,
                                        uint32_t flags, kevy_reply *r);
+
+/* kevy_session_call with KEVY_RESP: what a connection would read, for kevy_reply_bytes. Since 0.1. */
+KEVY_API kevy_status kevy_session_call_resp(kevy_session *session, size_t argc, const kevy_value *argv,
+                                            kevy_reply *r);
+
+/* As kevy_session_call, but a command that finds nothing to answer with is kept, as by kevy_wait_call: KEVY_UNMET. Since 0.1. */
+KEVY_API kevy_status kevy_session_wait(kevy_session *session, size_t argc, const kevy_value *argv,
+                                       uint32_t flags, kevy_reply *r, kevy_wait **out);
+
+/* The protocol that replies are in: 2, or 3 after HELLO 3. 0: the session is over (QUIT was answered), so who serves a
+ * connection closes it. Since 0.1. */
+KEVY_API int32_t kevy_session_protocol(kevy_session *session);
 
 /* Forgets what was queued and watched. NULL is allowed. Since 0.1. */
 KEVY_API void kevy_session_close(kevy_session *session);

@@ -30,6 +30,10 @@ static void replay_real(sink *k, double d) { (void)k, (void)d; }
 static void replay_boolean(sink *k, bool b) { (void)k, (void)b; }
 static void replay_bulk(sink *k, const kevy_value *v) { (void)k, (void)v; }
 static void replay_status(sink *k, const char *text, size_t len) { (void)k, (void)text, (void)len; }
+static void replay_verbatim(sink *k, const char *format, const char *text, size_t len) {
+  (void)k, (void)format, (void)text, (void)len;
+}
+static void replay_speak(sink *k, int protocol) { (void)k, (void)protocol; }
 static void replay_count(sink *k, size_t n) { (void)k, (void)n; }
 static bool replay_room(sink *k, size_t len) { return (void)k, (void)len, true; }
 static void replay_error(sink *k, const char *text, size_t len) {
@@ -38,9 +42,12 @@ static void replay_error(sink *k, const char *text, size_t len) {
   snprintf(r->message, r->room, "%.*s", (int)len, text);
 }
 
-static const sink_ops replay_ops = {replay_nil,    replay_nil,   replay_integer, replay_real,  replay_boolean,
-                                    replay_bulk,   replay_status, replay_error,   replay_count, replay_count,
-                                    replay_count,  replay_room};
+static const sink_ops replay_ops = {
+    .nil = replay_nil, .nil_array = replay_nil, .integer = replay_integer, .real = replay_real,
+    .boolean = replay_boolean, .bulk = replay_bulk, .status = replay_status, .error = replay_error,
+    .array = replay_count, .map = replay_count, .set = replay_count, .push = replay_count,
+    .verbatim = replay_verbatim, .decimal = replay_status, .big = replay_status, .speak = replay_speak,
+    .room = replay_room};
 
 bool replay_record(kevy_store *s, size_t argc, const kevy_value *argv, char *message, size_t room) {
   replay_sink out = {{&replay_ops}, false, message, room};

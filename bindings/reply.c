@@ -1,6 +1,6 @@
-/* reply.c: the two encodings of kevy_reply, over one growing block of memory.
+/* reply.c: the two encodings of kevy_reply, over one growing block of memory, in protocols 2 and 3.
  *
- * RESP2 is what Redis would send. The flat form is a sequence of records, each a header and, for
+ * RESP is what Redis would send. The flat form is a sequence of records, each a header and, for
  * strings, their bytes, padded so that the next header is aligned:
  *
  *     | type 4 | kind 4 | n 8: count, length, integer or double | bytes ... | padding to 8 |
@@ -57,6 +57,9 @@ static bool reply_room(sink *k, size_t len) {
   return len <= SIZE_MAX - 64 && reply_grow(reply_of(k), len + 64);
 }
 
+/* The encoding of the same form in another protocol. */
+static void reply_speak(sink *k, int protocol);
+
 /* ---- RESP2 ----------------------------------------------------------------------------------- */
 
 static void resp_number(kevy_reply *r, char type, int64_t n) {
@@ -83,12 +86,21 @@ static void resp_boolean(sink *k, bool b) { resp_number(reply_of(k), ':', b ? 1 
 static void resp_array(sink *k, size_t n) { resp_number(reply_of(k), '*', (int64_t)n); }
 static void resp_map(sink *k, size_t n) { resp_number(reply_of(k), '*', (int64_t)n * 2); }
 
+static void resp_string(sink *k, const char *bytes, size_t len) {
+  resp_number(reply_of(k), '$', (int64_t)len);
+  reply_put(reply_of(k), bytes, len);
+  reply_put(reply_of(k), "\r\n", 2);
+}
+
 static void resp_bulk(sink *k, const kevy_value *v) {
   char scratch[NUMBER_FLOAT_MAX];
   kevy_value bytes = number_byte_form(v, scratch);
-  resp_number(reply_of(k), '$', (int64_t)bytes.len);
-  reply_put(reply_of(k), bytes.as.ptr, bytes.len);
-  reply_put(reply_of(k), "\r\n", 2);
+  resp_string(k, bytes.as.ptr, bytes.len);
+}
+
+static void resp_verbatim(sink *k, const char *format, const char *text, size_t len) {
+  (void)format;
+  resp_string(k, text, len);
 }
 
 static void resp_real(sink *k, double d) {
@@ -117,6 +129,56 @@ static const sink_ops resp_ops = {
     .array = resp_array,
     .map = resp_map,
     .set = resp_array,
+    .push = resp_array,
+    .verbatim = resp_verbatim,
+    .decimal = resp_string,
+    .big = resp_string,
+    .speak = reply_speak,
+    .room = reply_room,
+};
+
+/* ---- RESP3: the types that RESP2 lacks --------------------------------------------------------- */
+
+static void resp3_nil(sink *k) { reply_put(reply_of(k), "_\r\n", 3); }
+static void resp3_boolean(sink *k, bool b) { reply_put(reply_of(k), b ? "#t\r\n" : "#f\r\n", 4); }
+static void resp3_map(sink *k, size_t n) { resp_number(reply_of(k), '%', (int64_t)n); }
+static void resp3_set(sink *k, size_t n) { resp_number(reply_of(k), '~', (int64_t)n); }
+static void resp3_push(sink *k, size_t n) { resp_number(reply_of(k), '>', (int64_t)n); }
+static void resp3_decimal(sink *k, const char *text, size_t len) { resp_line(reply_of(k), ',', text, len); }
+static void resp3_big(sink *k, const char *text, size_t len) { resp_line(reply_of(k), '(', text, len); }
+
+static void resp3_real(sink *k, double d) {
+  char scratch[NUMBER_FLOAT_MAX];
+  kevy_value v = kevy_float(d), bytes = number_byte_form(&v, scratch);
+  resp3_decimal(k, bytes.as.ptr, bytes.len);
+}
+
+static void resp3_verbatim(sink *k, const char *format, const char *text, size_t len) {
+  resp_number(reply_of(k), '=', (int64_t)len + 4);
+  reply_put(reply_of(k), format, 3);
+  reply_put(reply_of(k), ":", 1);
+  reply_put(reply_of(k), text, len);
+  reply_put(reply_of(k), "\r\n", 2);
+}
+
+static const sink_ops resp3_ops = {
+    .resp3 = true,
+    .nil = resp3_nil,
+    .nil_array = resp3_nil,
+    .integer = resp_integer,
+    .real = resp3_real,
+    .boolean = resp3_boolean,
+    .bulk = resp_bulk,
+    .status = resp_status,
+    .error = resp_error,
+    .array = resp_array,
+    .map = resp3_map,
+    .set = resp3_set,
+    .push = resp3_push,
+    .verbatim = resp3_verbatim,
+    .decimal = resp3_decimal,
+    .big = resp3_big,
+    .speak = reply_speak,
     .room = reply_room,
 };
 
@@ -165,6 +227,7 @@ static void flat_boolean(sink *k, bool b) { flat_int(k, KEVY_REPLY_BOOL, b ? 1 :
 static void flat_array(sink *k, size_t n) { flat_aggregate(k, KEVY_REPLY_ARRAY, n); }
 static void flat_map(sink *k, size_t n) { flat_aggregate(k, KEVY_REPLY_MAP, n); }
 static void flat_set(sink *k, size_t n) { flat_aggregate(k, KEVY_REPLY_SET, n); }
+static void flat_push(sink *k, size_t n) { flat_aggregate(k, KEVY_REPLY_PUSH, n); }
 
 static void flat_real(sink *k, double d) {
   flat_record record = {.type = KEVY_REPLY_VALUE, .kind = KEVY_FLOAT, .n.d = d};
@@ -175,6 +238,21 @@ static void flat_bulk(sink *k, const kevy_value *v) {
   char scratch[NUMBER_FLOAT_MAX];
   kevy_value bytes = number_byte_form(v, scratch);
   flat_string(k, KEVY_REPLY_VALUE, KEVY_BYTES, bytes.as.ptr, bytes.len);
+}
+
+static void flat_text(sink *k, const char *text, size_t len) {
+  flat_string(k, KEVY_REPLY_VALUE, KEVY_BYTES, text, len);
+}
+
+static void flat_verbatim(sink *k, const char *format, const char *text, size_t len) {
+  (void)format;
+  flat_text(k, text, len);
+}
+
+static void flat3_decimal(sink *k, const char *text, size_t len) {
+  double d;
+  if (number_parse_float(text, len, &d)) flat_real(k, d);
+  else flat_text(k, text, len);
 }
 
 /* What a value is, and not only its bytes: numbers are numbers, text is text. */
@@ -194,14 +272,26 @@ static void flat_error(sink *k, const char *text, size_t len) {
 }
 
 /* The two flat forms differ in what a bulk string is. */
-#define FLAT_OPS(bulk_form)                                                                        \
+#define FLAT_OPS(protocol3, bulk_form, push_form, decimal_form)                                       \
   {                                                                                                \
-      .nil = flat_nil, .nil_array = flat_nil, .integer = flat_integer, .real = flat_real,          \
-      .boolean = flat_boolean, .bulk = bulk_form, .status = flat_status, .error = flat_error,      \
-      .array = flat_array, .map = flat_map, .set = flat_set, .room = reply_room,                   \
+      .resp3 = protocol3, .nil = flat_nil, .nil_array = flat_nil, .integer = flat_integer,         \
+      .real = flat_real, .boolean = flat_boolean, .bulk = bulk_form, .status = flat_status,        \
+      .error = flat_error, .array = flat_array, .map = flat_map, .set = flat_set,                  \
+      .push = push_form, .verbatim = flat_verbatim, .decimal = decimal_form, .big = flat_text,     \
+      .speak = reply_speak, .room = reply_room,                                                    \
   }
-static const sink_ops flat_ops = FLAT_OPS(flat_bulk);
-static const sink_ops typed_ops = FLAT_OPS(typed_bulk);
+static const sink_ops flat_ops = FLAT_OPS(false, flat_bulk, flat_array, flat_text);
+static const sink_ops typed_ops = FLAT_OPS(false, typed_bulk, flat_array, flat_text);
+static const sink_ops flat3_ops = FLAT_OPS(true, flat_bulk, flat_push, flat3_decimal);
+static const sink_ops typed3_ops = FLAT_OPS(true, typed_bulk, flat_push, flat3_decimal);
+
+static const sink_ops *const reply_ops[] = {&flat_ops, &typed_ops, &resp_ops, &flat3_ops, &typed3_ops, &resp3_ops};
+
+static void reply_speak(sink *k, int protocol) {
+  kevy_reply *r = reply_of(k);
+  r->encoding = reply_encoded(reply_form(r->encoding), protocol);
+  r->sink.ops = reply_ops[r->encoding];
+}
 
 static kevy_value flat_value(const flat_record *record, const char *bytes) {
   if (record->kind == KEVY_BYTES) return kevy_bytes(bytes, (size_t)record->n.count);
@@ -220,7 +310,7 @@ KEVY_API kevy_reply *kevy_reply_new(void) {
   if (r == NULL) return NULL;
   r->bytes = malloc(REPLY_ROOM);
   r->capacity = REPLY_ROOM;
-  r->sink.ops = &flat_ops;
+  r->sink.ops = &flat_ops; /* encoding 0 */
   if (r->bytes != NULL) return r;
   free(r);
   return NULL;
@@ -232,9 +322,9 @@ KEVY_API void kevy_reply_free(kevy_reply *r) {
   free(r);
 }
 
-void reply_start(kevy_reply *r, reply_encoding encoding) {
-  static const sink_ops *const ops[] = {&flat_ops, &typed_ops, &resp_ops};
-  r->sink.ops = ops[encoding];
+void reply_start(kevy_reply *r, int encoding) {
+  r->encoding = encoding;
+  r->sink.ops = reply_ops[encoding];
   r->len = 0;
   r->at = 0;
   r->failed = false;
@@ -251,7 +341,7 @@ KEVY_API void kevy_reply_next(kevy_reply *r, kevy_item *item) {
   memset(item, 0, sizeof *item);
   item->value.kind = KEVY_NIL;
   item->type = KEVY_REPLY_END;
-  if (r->sink.ops == &resp_ops || r->failed || r->at == r->len) return;
+  if (reply_form(r->encoding) == REPLY_RESP || r->failed || r->at == r->len) return;
   flat_record record;
   memcpy(&record, r->bytes + r->at, sizeof record);
   r->at += sizeof record;

@@ -5,8 +5,10 @@
  * host program. Aggregates announce their length first, then their items follow through the same
  * sink.
  *
- * kevy_reply is the sink of the C ABI, in two encodings: RESP2 bytes, and the flat items that
- * kevy_reply_next walks, which keep the kinds of scalars where the caller wants them. Running out of memory is remembered, not reported by each call; a reply
+ * kevy_reply is the sink of the C ABI, in two encodings: RESP bytes, and the flat items that
+ * kevy_reply_next walks, which keep the kinds of scalars where the caller wants them. Each speaks protocol 2 or 3: what
+ * RESP2 has no type for is there an array, a bulk string or an integer, and some answers are nested otherwise
+ * (sink_pairs, sink_table). Running out of memory is remembered, not reported by each call; a reply
  * that starts empty always has room for REPLY_ROOM bytes, so that short answers cannot fail. */
 #ifndef KEVY_REPLY_H
 #define KEVY_REPLY_H
@@ -20,6 +22,7 @@
 typedef struct sink sink;
 
 typedef struct sink_ops {
+  bool resp3; /* the shapes of protocol 3 */
   void (*nil)(sink *k);
   void (*nil_array)(sink *k); /* RESP2 has another null where an array was expected */
   void (*integer)(sink *k, int64_t i);
@@ -31,6 +34,15 @@ typedef struct sink_ops {
   void (*array)(sink *k, size_t n); /* n items follow */
   void (*map)(sink *k, size_t n);   /* n pairs follow */
   void (*set)(sink *k, size_t n);   /* n items follow */
+  void (*push)(sink *k, size_t n);  /* n items follow: a message that answers no command */
+
+  /* Text that says what it is: a document, whose format is three letters, a number with a fraction, a large integer. */
+  void (*verbatim)(sink *k, const char *format, const char *text, size_t len);
+  void (*decimal)(sink *k, const char *text, size_t len);
+  void (*big)(sink *k, const char *text, size_t len);
+
+  /* What is written from now on is of protocol 2 or 3 (HELLO). */
+  void (*speak)(sink *k, int protocol);
 
   /* Makes sure that a bulk string of len bytes can follow; false where memory does not suffice. What
    * a command that is about to change something asks first. */
@@ -52,7 +64,30 @@ static inline void sink_error(sink *k, const char *text, size_t len) { k->ops->e
 static inline void sink_array(sink *k, size_t n) { k->ops->array(k, n); }
 static inline void sink_map(sink *k, size_t n) { k->ops->map(k, n); }
 static inline void sink_set(sink *k, size_t n) { k->ops->set(k, n); }
+static inline void sink_push(sink *k, size_t n) { k->ops->push(k, n); }
+static inline void sink_decimal(sink *k, const char *text, size_t len) { k->ops->decimal(k, text, len); }
+static inline void sink_big(sink *k, const char *text, size_t len) { k->ops->big(k, text, len); }
+static inline void sink_speak(sink *k, int protocol) { k->ops->speak(k, protocol); }
 static inline bool sink_room(sink *k, size_t len) { return k->ops->room(k, len); }
+
+/* A document of plain text, as INFO is. */
+static inline void sink_text(sink *k, const char *text, size_t len) { k->ops->verbatim(k, "txt", text, len); }
+
+/* n pairs follow, sink_pair before each: their items one behind the other, or in protocol 3 an array of two for each
+ * (ZRANGE WITHSCORES). */
+static inline void sink_pairs(sink *k, size_t n) { k->ops->array(k, k->ops->resp3 ? n : 2 * n); }
+static inline void sink_pair(sink *k) {
+  if (k->ops->resp3) k->ops->array(k, 2);
+}
+
+/* n rows of a name and a value follow, sink_row before each: an array of two for each, or in protocol 3 a map (XREAD). */
+static inline void sink_table(sink *k, size_t n) {
+  if (k->ops->resp3) k->ops->map(k, n);
+  else k->ops->array(k, n);
+}
+static inline void sink_row(sink *k) {
+  if (!k->ops->resp3) k->ops->array(k, 2);
+}
 
 static inline void sink_bytes(sink *k, const char *ptr, size_t len) {
   kevy_value v = kevy_bytes(ptr, len);
@@ -65,6 +100,7 @@ static inline void sink_bytes(sink *k, const char *ptr, size_t len) {
 
 struct kevy_reply {
   sink sink;       /* which encoding; first, so that the sink is the reply */
+  int encoding;    /* its number: a form, and REPLY_3 in protocol 3 */
   char *bytes;     /* what was written */
   size_t len;      /* of it */
   size_t capacity; /* allocated, REPLY_ROOM at least */
@@ -73,9 +109,14 @@ struct kevy_reply {
   bool error;      /* the answer is an error */
 };
 
-typedef enum reply_encoding { REPLY_FLAT, REPLY_TYPED, REPLY_RESP } reply_encoding;
+/* The same forms in protocol 2 and, REPLY_3 further on, in protocol 3. */
+typedef enum reply_encoding { REPLY_FLAT, REPLY_TYPED, REPLY_RESP, REPLY_3 } reply_encoding;
 
 /* Empties the reply and chooses how the next answer is encoded. */
-void reply_start(kevy_reply *r, reply_encoding encoding);
+void reply_start(kevy_reply *r, int encoding);
+
+/* A form in a protocol, and the form that is in an encoding. */
+static inline int reply_encoded(reply_encoding form, int protocol) { return (int)form + (protocol == 3 ? REPLY_3 : 0); }
+static inline reply_encoding reply_form(int encoding) { return (reply_encoding)(encoding % REPLY_3); }
 
 #endif

@@ -1,33 +1,26 @@
-/* session.c: MULTI, EXEC, DISCARD, WATCH and UNWATCH: what a connection of Redis remembers between its commands.
+/* session.c: sessions, and what makes several commands one: MULTI, EXEC, DISCARD, WATCH and UNWATCH.
  *
  * Between MULTI and EXEC commands are checked, copied and queued; EXEC runs them within one hold of the store's lock, so that
  * nobody comes in between, and answers with all their replies. As in Redis an error among them undoes nothing: for that
  * there is kevy_begin. A watched key is a version held (kevy_version_of). */
-#include "command.h"
+#include "session.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "blocking.h"
 #include "effect.h"
 #include "store.h"
 
-typedef struct session_command {
+struct session_command {
   struct session_command *next;
   size_t argc;
   kevy_value argv[]; /* and behind them the bytes of their strings */
-} session_command;
+};
 
-typedef struct session_watch {
+struct session_watch {
   struct session_watch *next;
   kevy_version_handle *version;
-} session_watch;
-
-struct kevy_session {
-  kevy_store *store;
-  bool multi;    /* between MULTI and EXEC */
-  bool rejected; /* a command was */
-  size_t queued;
-  session_command *first, *last;
-  session_watch *watches;
 };
 
 /* ---- The queue ----------------------------------------------------------------------------------- */
@@ -85,7 +78,8 @@ void session_rejects(command_call *c) {
 bool session_queues(command_call *c) {
   kevy_session *session = c->session;
   void (*handler)(command_call *) = c->row->handler;
-  if (!session->multi || handler == cmd_exec || handler == cmd_discard || handler == cmd_multi || handler == cmd_watch)
+  if (!session->multi || handler == cmd_exec || handler == cmd_discard || handler == cmd_multi ||
+      handler == cmd_watch || handler == cmd_quit || handler == cmd_reset)
     return false;
   session_command *q = session_copy(c->argc, c->given);
   if (q == NULL) {
@@ -104,7 +98,7 @@ bool session_queues(command_call *c) {
 /* ---- Handlers ------------------------------------------------------------------------------------ */
 
 /* Outside of a session there is nothing to remember them. */
-static bool session_missing(command_call *c) {
+bool session_missing(command_call *c) {
   if (c->session != NULL) return false;
   command_fail(c, "ERR only a session can do this");
   return true;
@@ -167,7 +161,7 @@ static bool session_conflicts(const kevy_session *session) {
 }
 
 static void session_run(command_call *c, const session_command *q) {
-  command_call one = {.store = c->store, .argc = q->argc, .argv = q->argv, .given = q->argv, .kinds = c->kinds, .out = c->out};
+  command_call one = {.store = c->store, .session = c->session, .argc = q->argc, .argv = q->argv, .given = q->argv, .kinds = c->kinds, .out = c->out};
   if (command_run_call(&one) != KEVY_OK) command_error(c, KEVY_EOOM);
   free(one.waits.argv);
 }
@@ -194,6 +188,25 @@ void cmd_exec(command_call *c) {
   session_free_queue(all);
 }
 
+/* ---- What is remembered -------------------------------------------------------------------------- */
+
+bool session_keep(char **word, const kevy_value *v) {
+  char *copy = v->len != 0 ? malloc(v->len + 1) : NULL;
+  if (v->len != 0 && copy == NULL) return false;
+  if (copy != NULL) memcpy(copy, v->as.ptr, v->len);
+  if (copy != NULL) copy[v->len] = '\0';
+  free(*word);
+  *word = copy;
+  return true;
+}
+
+void session_reset(kevy_session *session) {
+  session_free_queue(session_leave(session));
+  free(session->name);
+  session->name = NULL;
+  session->protocol = 2;
+}
+
 /* ---- The ABI ------------------------------------------------------------------------------------- */
 
 KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out) {
@@ -202,7 +215,10 @@ KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out) {
   kevy_session *session = status == KEVY_OK ? calloc(1, sizeof *session) : NULL;
   if (status == KEVY_OK && session == NULL) status = KEVY_EOOM;
   if (session != NULL) {
+    static _Atomic int64_t last_id;
     session->store = s;
+    session->id = atomic_fetch_add(&last_id, 1) + 1;
+    session->protocol = 2;
     *out = session;
   }
   status = store_noted(s, status);
@@ -210,31 +226,56 @@ KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out) {
   return status;
 }
 
-static kevy_status session_call(kevy_session *session, size_t argc, const kevy_value *argv,
-                                reply_encoding encoding, kevy_reply *r) {
+/* The form that flags ask for, in the session's protocol; below 0 where there is none such. */
+static int session_encoding(const kevy_session *session, uint32_t flags) {
+  if (flags & ~(KEVY_TYPED | KEVY_RESP) || flags == (KEVY_TYPED | KEVY_RESP)) return -1;
+  reply_encoding form = flags & KEVY_RESP ? REPLY_RESP : flags & KEVY_TYPED ? REPLY_TYPED : REPLY_FLAT;
+  return reply_encoded(form, session->protocol);
+}
+
+static kevy_status session_call(kevy_session *session, size_t argc, const kevy_value *argv, kevy_reply *r) {
   kevy_store *s = session->store;
+  reply_encoding form = reply_form(r->encoding);
   command_call c = {.store = s, .session = session, .argc = argc, .argv = argv, .given = argv,
-                    .kinds = encoding == REPLY_TYPED, .out = &r->sink};
+                    .kinds = form == REPLY_TYPED, .out = &r->sink};
   kevy_status status = command_run_call(&c);
   free(c.waits.argv);
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
   if (status != KEVY_OK) return store_fail(s, status, "%s", "");
-  if (!r->error || encoding == REPLY_RESP) return KEVY_OK;
-  return command_failed(s, r, encoding == REPLY_TYPED ? c.failed : KEVY_OK);
+  if (!r->error || form == REPLY_RESP) return KEVY_OK;
+  return command_failed(s, r, form == REPLY_TYPED ? c.failed : KEVY_OK);
 }
 
 KEVY_API kevy_status kevy_session_call(kevy_session *session, size_t argc, const kevy_value *argv,
                                        uint32_t flags, kevy_reply *r) {
-  if (flags & ~(KEVY_TYPED | KEVY_RESP) || flags == (KEVY_TYPED | KEVY_RESP)) return KEVY_EARG;
-  reply_encoding encoding = flags & KEVY_RESP ? REPLY_RESP : flags & KEVY_TYPED ? REPLY_TYPED : REPLY_FLAT;
+  int encoding = session_encoding(session, flags);
+  if (encoding < 0) return KEVY_EARG;
   reply_start(r, encoding);
   if (!store_enter(session->store)) return KEVY_ECLOSED;
-  kevy_status status = session_call(session, argc, argv, encoding, r);
-  return left(session->store, status, store_settle(session->store));
+  kevy_status status = session_call(session, argc, argv, r);
+  return command_left(session->store, status, store_settle(session->store), flags & KEVY_RESP ? r : NULL);
+}
+
+KEVY_API kevy_status kevy_session_call_resp(kevy_session *session, size_t argc, const kevy_value *argv,
+                                            kevy_reply *r) {
+  return kevy_session_call(session, argc, argv, KEVY_RESP, r);
+}
+
+KEVY_API kevy_status kevy_session_wait(kevy_session *session, size_t argc, const kevy_value *argv,
+                                       uint32_t flags, kevy_reply *r, kevy_wait **out) {
+  *out = NULL;
+  int encoding = session_encoding(session, flags);
+  if (encoding < 0) return KEVY_EARG;
+  if (!store_enter(session->store)) return KEVY_ECLOSED;
+  return blocking_call(session->store, session, argc, argv, encoding, r, out);
+}
+
+KEVY_API int32_t kevy_session_protocol(kevy_session *session) {
+  return session->over ? 0 : session->protocol;
 }
 
 KEVY_API void kevy_session_close(kevy_session *session) {
   if (session == NULL) return;
-  session_free_queue(session_leave(session));
+  session_reset(session);
   free(session);
 }

@@ -83,6 +83,7 @@ static void reply_push_item(lua_State *L, kevy_reply *reply, const kevy_item *it
     case KEVY_REPLY_STATUS: value_push(L, &item->value); break;
     case KEVY_REPLY_ERROR: reply_push_error(L, &item->value); break;
     case KEVY_REPLY_ARRAY:
+    case KEVY_REPLY_PUSH:
     case KEVY_REPLY_SET: reply_push_items(L, reply, item->count, false); break;
     case KEVY_REPLY_MAP: reply_push_items(L, reply, item->count, true); break;
     case KEVY_REPLY_BOOL: lua_pushboolean(L, item->value.as.i != 0); break;

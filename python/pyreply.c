@@ -80,6 +80,7 @@ static PyObject *build_item(State *state, kevy_reply *reply, ReplyForm form,
     case KEVY_REPLY_STATUS: return build_text(&item->value);
     case KEVY_REPLY_ERROR: return build_error(state, &item->value);
     case KEVY_REPLY_BOOL: return PyBool_FromLong(item->value.as.i != 0);
+    case KEVY_REPLY_PUSH:
     case KEVY_REPLY_ARRAY: return build_array(state, reply, form, item->count);
     case KEVY_REPLY_SET: return build_set(state, reply, form, item->count);
     case KEVY_REPLY_MAP: return build_map(state, reply, form, item->count);

@@ -170,11 +170,21 @@ static PyMethodDef session_methods[] = {
     PYMETHOD("command", session_command, FAST, "($self, /, *args)",
              "Run a Redis command, MULTI and WATCH among them, as Store.command does.")
     PYMETHOD("command_resp", session_command_resp, FAST, "($self, /, *args)",
-             "Run a Redis command and return its RESP2 reply as bytes.")
+             "Run a Redis command and return its reply as bytes, RESP3 after HELLO 3, else RESP2.")
     PYMETHOD("close", session_close, NOARGS, "($self, /)", "Forget what was queued and watched.")
     PYMETHOD("__enter__", session_enter, NOARGS, "($self, /)", "Return the session itself.")
     PYMETHOD("__exit__", session_exit, FAST, "($self, /, *exc)", "Close the session.")
     {NULL, NULL, 0, NULL}};
+
+static PyObject *session_protocol(PyObject *object, void *unused) {
+  (void)unused;
+  kevy_session *handle = ((Session *)object)->handle;
+  return PyLong_FromLong(handle ? kevy_session_protocol(handle) : 0);
+}
+
+static PyGetSetDef session_properties[] = {
+    {"protocol", session_protocol, NULL, "The protocol of replies, 2 or 3; 0 when the session is over.", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
 
 static const char session_doc[] = "A session, as Store.session() opens it: what a connection of Redis remembers.";
 
@@ -182,6 +192,7 @@ static PyType_Slot session_slots[] = {{Py_tp_doc, (void *)(uintptr_t)session_doc
                                       {Py_tp_dealloc, session_dealloc},
                                       {Py_tp_traverse, session_traverse},
                                       {Py_tp_methods, session_methods},
+                                      {Py_tp_getset, session_properties},
                                       {0, NULL}};
 
 static PyType_Spec session_spec = {

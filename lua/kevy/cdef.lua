@@ -182,6 +182,9 @@ kevy_status kevy_version_compare(kevy_version_handle *a, kevy_version_handle *b)
 void kevy_version_close(kevy_version_handle *v);
 kevy_status kevy_session_open(kevy_store *s, kevy_session **out);
 kevy_status kevy_session_call(kevy_session *session, size_t argc, const kevy_value *argv, uint32_t flags, kevy_reply *r);
+kevy_status kevy_session_call_resp(kevy_session *session, size_t argc, const kevy_value *argv, kevy_reply *r);
+kevy_status kevy_session_wait(kevy_session *session, size_t argc, const kevy_value *argv, uint32_t flags, kevy_reply *r, kevy_wait **out);
+int32_t kevy_session_protocol(kevy_session *session);
 void kevy_session_close(kevy_session *session);
 kevy_status kevy_listen(kevy_store *s, uint32_t wanted, uint64_t room);
 kevy_status kevy_next_event(kevy_store *s, int32_t *event, int32_t *type, kevy_value *key, kevy_value *value);
@@ -266,6 +269,7 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     KEVY_REPLY_SET = 6,
     KEVY_REPLY_BOOL = 7,
     KEVY_REPLY_END = 8,
+    KEVY_REPLY_PUSH = 9,
   },
   errors = {
     [-1] = { name = "EARG", message = "invalid argument" },
@@ -312,10 +316,11 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes", "kevy_begin",
     "kevy_commit", "kevy_rollback", "kevy_transaction_depth", "kevy_try_lock",
     "kevy_version_of", "kevy_version_check", "kevy_version_compare", "kevy_version_close",
-    "kevy_session_open", "kevy_session_call", "kevy_session_close", "kevy_listen",
-    "kevy_next_event", "kevy_events_waiting", "kevy_info", "kevy_reset_stats",
-    "kevy_used_memory", "kevy_set_maxmemory", "kevy_set_policy", "kevy_policy",
-    "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
+    "kevy_session_open", "kevy_session_call", "kevy_session_call_resp", "kevy_session_wait",
+    "kevy_session_protocol", "kevy_session_close", "kevy_listen", "kevy_next_event",
+    "kevy_events_waiting", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
+    "kevy_set_maxmemory", "kevy_set_policy", "kevy_policy", "kevy_memory_usage",
+    "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },

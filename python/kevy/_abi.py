@@ -75,6 +75,7 @@ KEVY_REPLY_MAP = 5
 KEVY_REPLY_SET = 6
 KEVY_REPLY_BOOL = 7
 KEVY_REPLY_END = 8
+KEVY_REPLY_PUSH = 9
 
 kevy_status = ctypes.c_int32
 
@@ -794,6 +795,21 @@ PROTOTYPES = (
         ctypes.c_uint32,
         ctypes.POINTER(kevy_reply),
     )),
+    ("kevy_session_call_resp", kevy_status, (
+        ctypes.POINTER(kevy_session),
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+        ctypes.POINTER(kevy_reply),
+    )),
+    ("kevy_session_wait", kevy_status, (
+        ctypes.POINTER(kevy_session),
+        ctypes.c_size_t,
+        ctypes.POINTER(kevy_value),
+        ctypes.c_uint32,
+        ctypes.POINTER(kevy_reply),
+        ctypes.POINTER(ctypes.POINTER(kevy_wait)),
+    )),
+    ("kevy_session_protocol", ctypes.c_int32, (ctypes.POINTER(kevy_session),)),
     ("kevy_session_close", None, (ctypes.POINTER(kevy_session),)),
     ("kevy_listen", kevy_status, (ctypes.POINTER(kevy_store), ctypes.c_uint32, ctypes.c_uint64)),
     ("kevy_next_event", kevy_status, (

@@ -72,6 +72,7 @@ KEVY_REPLY_MAP: Final = 5
 KEVY_REPLY_SET: Final = 6
 KEVY_REPLY_BOOL: Final = 7
 KEVY_REPLY_END: Final = 8
+KEVY_REPLY_PUSH: Final = 9
 
 kevy_status = ctypes.c_int32
 

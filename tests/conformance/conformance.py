@@ -19,7 +19,8 @@ PLAIN = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\", b'"': b'"'}
 
 @dataclass
 class Item:
-    """One item of a reply. kind: bulk, int, range, status, error, nil, array, any, any-bulk."""
+    """One item of a reply. kind: bulk, int, range, status, error, nil, array, any, any-bulk; from RESP3 also map (its keys
+    and values in turn), set, push, double, bool, big, verbatim."""
 
     kind: str
     value: object = None  # bytes, int, (low, high), or a list of items
@@ -170,35 +171,70 @@ def unordered(item):
     return item
 
 
+LINES = {b"+": "status", b"-": "error", b",": "double", b"(": "big", b"#": "bool"}
+STRINGS = {b"$": "bulk", b"=": "verbatim"}
+AGGREGATES = {b"*": "array", b"~": "set", b">": "push", b"%": "map"}
+
+
 def decode(data):
-    """The item that RESP2 bytes are."""
+    """The item that RESP2 or RESP3 bytes are."""
 
     def take(at):
         end = data.index(b"\r\n", at)
         mark, rest, at = data[at:at + 1], data[at + 1:end], end + 2
-        if mark == b"+":
-            return Item("status", rest), at
-        if mark == b"-":
-            return Item("error", rest), at
+        if mark in LINES:
+            return Item(LINES[mark], rest), at
         if mark == b":":
             return Item("int", int(rest)), at
+        if mark == b"_":
+            return Item("nil"), at
         length = int(rest)
         if length == -1:
             return Item("nil"), at
-        if mark == b"$":
+        if mark in STRINGS:
             if data[at + length:at + length + 2] != b"\r\n":
                 raise ValueError("a bulk string that does not end where it says")
-            return Item("bulk", data[at:at + length]), at + length + 2
+            return Item(STRINGS[mark], data[at:at + length]), at + length + 2
         items = []
-        for _ in range(length):
+        for _ in range(2 * length if mark == b"%" else length):
             item, at = take(at)
             items.append(item)
-        return Item("array", items), at
+        return Item(AGGREGATES[mark], items, mark != b"~"), at
 
     item, at = take(0)
     if at != len(data):
         raise ValueError(f"{len(data) - at} bytes behind the reply")
     return item
+
+
+def pairs(items):
+    return [Item("array", items[i:i + 2]) for i in range(0, len(items), 2)]
+
+
+def shape(item):
+    """What an item is made of, whatever its values and their order."""
+    if not isinstance(item.value, list):
+        return item.kind
+    of = sorted((shape(each) for each in item.value), key=str)
+    return (item.kind, *of)
+
+
+def as_resp2(command, item):
+    """What RESP2 says in place of a RESP3 reply to a command."""
+    name = command[0].upper()
+    if item.kind in ("double", "big", "verbatim"):
+        return Item("bulk", item.value[4:] if item.kind == "verbatim" else item.value)
+    if item.kind == "bool":
+        return Item("int", int(item.value == b"t"))
+    if not isinstance(item.value, list):
+        return item
+    items = [as_resp2([b""], each) for each in item.value]
+    if item.kind == "map" and name in (b"XREAD", b"XREADGROUP"):
+        return Item("array", pairs(items))
+    nested = name in (b"ZPOPMIN", b"ZPOPMAX") or {w.upper() for w in command[1:]} & {b"WITHSCORES", b"WITHVALUES"}
+    if nested and items and all(each.kind == "array" for each in items):
+        items = [one for each in items for one in each.value]
+    return Item("array", items, item.ordered)
 
 
 def matches(expected, got):
@@ -210,8 +246,10 @@ def matches(expected, got):
         return got.kind == "int" and expected.value[0] <= got.value <= expected.value[1]
     if expected.kind != got.kind:
         return False
-    if expected.kind != "array":
+    if not isinstance(expected.value, list):
         return expected.value == got.value
+    if expected.kind == "map":
+        return matches(Item("array", pairs(expected.value), False), Item("array", pairs(got.value), False))
     if len(expected.value) != len(got.value):
         return False
     if expected.ordered and got.ordered:
@@ -235,8 +273,9 @@ def quote(data):
 def lines(item):
     """A reply as the lines of a case."""
     kind, value = item.kind, item.value
-    if kind == "array":
-        return [("< " if item.ordered else "<~ ") + f"*{len(value)}"] + [
+    if isinstance(value, list):
+        mark = {"map": "%", "set": "~", "push": ">"}.get(kind, "*")
+        return [("< " if item.ordered else "<~ ") + f"{mark}{len(value)}"] + [
             line.replace("! ", "< -", 1) if line.startswith("! ") else line for each in value for line in lines(each)]
     if kind == "error":
         return ["! " + value.decode("latin-1")]
@@ -246,6 +285,10 @@ def lines(item):
         "range": lambda: f":{value[0]}..{value[1]}",
         "status": lambda: "+" + value.decode("latin-1"),
         "any-bulk": lambda: "(bulk)",
+        "double": lambda: "," + value.decode(),
+        "bool": lambda: "#" + value.decode(),
+        "big": lambda: "(" + value.decode(),
+        "verbatim": lambda: "=" + quote(value),
     }.get(kind, lambda: f"({kind})")()
     return ["< " + text]
 

@@ -73,10 +73,10 @@ class Redis:
         if not line.endswith(b"\r\n"):
             raise RuntimeError("redis-server hung up")
         mark, rest = line[:1], line[1:-2]
-        if mark == b"$" and int(rest) >= 0:
+        if mark in b"$=" and int(rest) >= 0:
             return line + self.file.read(int(rest) + 2)
-        if mark == b"*":
-            return line + b"".join(self._read() for _ in range(int(rest)))
+        if mark in b"*~>%":
+            return line + b"".join(self._read() for _ in range(int(rest) * (2 if mark == b"%" else 1)))
         return line
 
 

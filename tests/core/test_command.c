@@ -134,14 +134,16 @@ static void test_items(void) {
   CHECK(map.type == KEVY_REPLY_MAP && map.count == 1 && item_is(next(), KEVY_REPLY_VALUE, "get"));
   CHECK(next().count == 4);
   run("COMMAND LIST FILTERBY PATTERN get");
+  CHECK(next().type == KEVY_REPLY_ARRAY);
+  run("SMEMBERS missing");
   CHECK(next().type == KEVY_REPLY_SET);
   end();
 }
 
-/* What a handler can write, in both encodings. */
+/* What a handler can write, in every encoding. */
 static void write_everything(sink *out) {
   kevy_value values[] = {kevy_bytes("a\0b", 3), kevy_text("t", 1), kevy_int(-5), kevy_float(2.5)};
-  sink_array(out, 11);
+  sink_array(out, 17);
   for (size_t i = 0; i < 4; i++) sink_bulk(out, &values[i]);
   sink_nil(out);
   sink_integer(out, INT64_MIN);
@@ -152,20 +154,44 @@ static void write_everything(sink *out) {
   sink_bytes(out, "", 0);
   sink_set(out, 0);
   sink_status(out, "OK");
+  sink_pairs(out, 1);
+  sink_pair(out);
+  sink_integer(out, 1);
+  sink_integer(out, 2);
+  sink_table(out, 1);
+  sink_row(out);
+  sink_integer(out, 3);
+  sink_integer(out, 4);
+  sink_push(out, 1);
+  sink_text(out, "a b", 3);
+  sink_decimal(out, "0.50", 4);
+  sink_big(out, "12345678901234567890", 20);
+  sink_nil_array(out);
+}
+
+static bool wrote(const char *expected, size_t len) {
+  write_everything(&r->sink);
+  return r->len == len && memcmp(r->bytes, expected, len) == 0 && !r->error;
 }
 
 static void test_encodings(void) {
   static const char resp[] =
-      "*11\r\n$3\r\na\0b\r\n$1\r\nt\r\n$2\r\n-5\r\n$3\r\n2.5\r\n$-1\r\n:-9223372036854775808\r\n$1\r\n3\r\n:1\r\n"
-      "-ERR inside\r\n*2\r\n$0\r\n\r\n*0\r\n+OK\r\n";
+      "*17\r\n$3\r\na\0b\r\n$1\r\nt\r\n$2\r\n-5\r\n$3\r\n2.5\r\n$-1\r\n:-9223372036854775808\r\n$1\r\n3\r\n:1\r\n"
+      "-ERR inside\r\n*2\r\n$0\r\n\r\n*0\r\n+OK\r\n*2\r\n:1\r\n:2\r\n*1\r\n*2\r\n:3\r\n:4\r\n*1\r\n$3\r\na b\r\n"
+      "$4\r\n0.50\r\n$20\r\n12345678901234567890\r\n*-1\r\n";
+  static const char resp3[] =
+      "*17\r\n$3\r\na\0b\r\n$1\r\nt\r\n$2\r\n-5\r\n$3\r\n2.5\r\n_\r\n:-9223372036854775808\r\n,3\r\n#t\r\n"
+      "-ERR inside\r\n%1\r\n$0\r\n\r\n~0\r\n+OK\r\n*1\r\n*2\r\n:1\r\n:2\r\n%1\r\n:3\r\n:4\r\n>1\r\n=7\r\ntxt:a b\r\n"
+      ",0.50\r\n(12345678901234567890\r\n_\r\n";
   begin();
   reply_start(r, REPLY_RESP);
-  write_everything(&r->sink);
-  CHECK(r->len == sizeof resp - 1 && memcmp(r->bytes, resp, r->len) == 0 && !r->error);
+  CHECK(wrote(resp, sizeof resp - 1));
+  reply_start(r, REPLY_RESP + REPLY_3);
+  CHECK(wrote(resp3, sizeof resp3 - 1));
   CHECK(next().type == KEVY_REPLY_END); /* bytes are no items */
   reply_start(r, REPLY_FLAT);
   write_everything(&r->sink);
-  CHECK(!r->error && next().count == 11);
+  CHECK(!r->error && next().count == 17);
   kevy_item bytes = next();
   CHECK(bytes.value.len == 3 && memcmp(bytes.value.as.ptr, "a\0b", 3) == 0 && item_is(next(), KEVY_REPLY_VALUE, "t"));
   CHECK(item_is(next(), KEVY_REPLY_VALUE, "-5") && item_is(next(), KEVY_REPLY_VALUE, "2.5"));
@@ -176,7 +202,17 @@ static void test_encodings(void) {
   CHECK(item_is(next(), KEVY_REPLY_ERROR, "ERR inside") && next().count == 1 && item_is(next(), KEVY_REPLY_VALUE, ""));
   kevy_item set = next();
   CHECK(set.type == KEVY_REPLY_SET && set.count == 0 && item_is(next(), KEVY_REPLY_STATUS, "OK"));
+  CHECK(next().count == 2 && next().value.as.i == 1 && next().value.as.i == 2);
+  CHECK(next().count == 1 && next().count == 2 && next().value.as.i == 3 && next().value.as.i == 4);
+  CHECK(next().type == KEVY_REPLY_ARRAY && item_is(next(), KEVY_REPLY_VALUE, "a b") && item_is(next(), KEVY_REPLY_VALUE, "0.50"));
+  CHECK(item_is(next(), KEVY_REPLY_VALUE, "12345678901234567890") && next().type == KEVY_REPLY_NIL);
   CHECK(next().type == KEVY_REPLY_END);
+  reply_start(r, REPLY_FLAT + REPLY_3);
+  write_everything(&r->sink);
+  for (int i = 0; i < 14; i++) next();
+  CHECK(next().count == 1 && next().count == 2 && next().value.as.i == 1 && next().value.as.i == 2);
+  CHECK(next().type == KEVY_REPLY_MAP && next().value.as.i == 3 && next().value.as.i == 4);
+  CHECK(next().type == KEVY_REPLY_PUSH && item_is(next(), KEVY_REPLY_VALUE, "a b") && next().value.as.d == 0.5);
   end();
 }
 

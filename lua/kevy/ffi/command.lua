@@ -15,6 +15,7 @@ local K = face.constants
 local ECOMMAND = K.KEVY_ECOMMAND
 local NIL, VALUE, STATUS, ERROR = K.KEVY_REPLY_NIL, K.KEVY_REPLY_VALUE, K.KEVY_REPLY_STATUS, K.KEVY_REPLY_ERROR
 local ARRAY, SET, MAP, BOOL = K.KEVY_REPLY_ARRAY, K.KEVY_REPLY_SET, K.KEVY_REPLY_MAP, K.KEVY_REPLY_BOOL
+local PUSH = K.KEVY_REPLY_PUSH
 local UNMET = K.KEVY_UNMET
 local enter, leave, fail = handle.enter, handle.leave, handle.fail
 local scalar, kind_of = values.scalar, values.kind_of
@@ -40,7 +41,7 @@ local function read_item(s)
   local item = s.item
   local kind = item.type
   if kind == VALUE or kind == STATUS then return scalar(item.value) end
-  if kind == ARRAY or kind == SET then return read_items(s, tonumber(item.count), false) end
+  if kind == ARRAY or kind == SET or kind == PUSH then return read_items(s, tonumber(item.count), false) end
   if kind == MAP then return read_items(s, tonumber(item.count), true) end
   if kind == BOOL then return item.value.as.i ~= 0 end
   if kind == ERROR then return { err = scalar(item.value) } end

@@ -1,0 +1,34 @@
+/* session: what a connection of Redis remembers between its commands: the protocol its replies are in, its name, a
+ * transaction that is being queued, and watched keys. A session belongs to one store and to one thread at a time; its
+ * commands run with the store's lock held, like any other. */
+#ifndef KEVY_SESSION_H
+#define KEVY_SESSION_H
+
+#include "command.h"
+
+typedef struct session_command session_command;
+typedef struct session_watch session_watch;
+
+struct kevy_session {
+  kevy_store *store;
+  int64_t id;   /* no other session of this process had it */
+  int protocol; /* 2 or 3 */
+  bool over;    /* QUIT was answered */
+  char *name;   /* as CLIENT SETNAME left it; NULL: none */
+  bool multi;    /* between MULTI and EXEC */
+  bool rejected; /* a command was */
+  size_t queued;
+  session_command *first, *last;
+  session_watch *watches;
+};
+
+/* Answers an error where the command is of no session. */
+bool session_missing(command_call *c);
+
+/* As after kevy_session_open, but for the id: no transaction, nothing watched, no name, protocol 2. */
+void session_reset(kevy_session *session);
+
+/* Keeps a copy of a word of the session's, which has no zero byte; "" is none. False where memory does not suffice. */
+bool session_keep(char **word, const kevy_value *v);
+
+#endif
