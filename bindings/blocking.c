@@ -154,10 +154,11 @@ void blocking_close(kevy_store *s) {
 
 /* ---- The ABI --------------------------------------------------------------------------------- */
 
-/* A waiter with copies of the arguments in their byte form. NULL: no memory, no descriptor. */
+/* A waiter with copies of the arguments, numbers in their byte form, since keys are looked up by their bytes. NULL: no
+ * memory, no descriptor. */
 static kevy_wait *wait_new(size_t argc, const kevy_value *argv) {
   size_t bytes = 0;
-  for (size_t i = 0; i < argc; i++) bytes += argv[i].kind <= KEVY_TEXT ? argv[i].len : 0;
+  for (size_t i = 0; i < argc; i++) bytes += argv[i].kind <= KEVY_TEXT ? argv[i].len : NUMBER_FLOAT_MAX;
   kevy_wait *w = calloc(1, sizeof *w + argc * sizeof *argv + bytes);
   if (w == NULL) return NULL;
   w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -169,25 +170,17 @@ static kevy_wait *wait_new(size_t argc, const kevy_value *argv) {
   w->argc = argc;
   char *at = (char *)(w->argv + argc);
   for (size_t i = 0; i < argc; i++) {
-    w->argv[i] = argv[i];
-    if (argv[i].kind > KEVY_TEXT) continue;
+    char scratch[NUMBER_FLOAT_MAX];
+    w->argv[i] = argv[i].kind <= KEVY_TEXT ? argv[i] : number_byte_form(&argv[i], scratch);
+    if (w->argv[i].len != 0) memcpy(at, w->argv[i].as.ptr, w->argv[i].len);
     w->argv[i].as.ptr = at;
-    if (argv[i].len != 0) memcpy(at, argv[i].as.ptr, argv[i].len);
-    at += argv[i].len;
+    at += w->argv[i].len;
   }
   return w;
 }
 
-/* Keys are looked up by their bytes: numbers among them get a decimal form when the command is kept. */
-static bool keys_are_strings(const kevy_value *argv, const command_call *c) {
-  for (size_t i = 0; i < c->waits.keys; i++)
-    if (argv[c->waits.first + i].kind > KEVY_TEXT) return false;
-  return true;
-}
-
 static kevy_status wait_keep(kevy_store *s, const command_call *c, const kevy_value *argv,
                              kevy_reply *r, int encoding, kevy_wait **out) {
-  if (!keys_are_strings(argv, c)) return store_fail(s, KEVY_EARG, "%s", "a key to wait for must be a string");
   kevy_wait *w = wait_new(c->argc, c->waits.argv != NULL ? c->waits.argv : argv);
   if (w == NULL) return store_fail(s, KEVY_EOOM, "%s", "");
   w->reply = r;

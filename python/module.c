@@ -5,6 +5,7 @@
  * shared object and exports its C ABI from it. */
 #include "pylive.h"
 #include "pywait.h"
+#include "pywire.h"
 
 static struct PyModuleDef definition;
 
@@ -44,9 +45,11 @@ static int make_views(PyObject *module, State *state) {
   state->group_type = pygroup_type(module);
   state->exclusive_type = pyexclusive_type(module);
   state->wait_type = pywait_type(module);
-  if (!state->walk_type || !state->group_type || !state->exclusive_type || !state->wait_type)
+  state->wire_type = pywire_type(module);
+  if (!state->walk_type || !state->group_type || !state->exclusive_type || !state->wait_type || !state->wire_type)
     return -1;
   pycompat_forbid_new(state->wait_type);
+  pycompat_forbid_new(state->wire_type);
   pycompat_forbid_new(state->walk_type);
   pycompat_forbid_new(state->group_type);
   state->version_type = pyversion_type(module);
@@ -122,7 +125,7 @@ static int module_exec(PyObject *module) {
 /* Every object the state owns. */
 #define EACH_OBJECT(X)                                                                             \
   X(store_type) X(iter_type) X(pin_type) X(keys_type) X(items_type) X(values_type) X(mapping_abc)  \
-  X(set_abc) X(error) X(walk_type) X(group_type) X(exclusive_type) X(wait_type) X(gc)             \
+  X(set_abc) X(error) X(walk_type) X(group_type) X(exclusive_type) X(wait_type) X(wire_type) X(gc)             \
   X(version_type) X(session_type)
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg) {

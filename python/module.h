@@ -27,6 +27,7 @@ typedef struct State {
   PyTypeObject *group_type;
   PyTypeObject *exclusive_type;
   PyTypeObject *wait_type;                        /* commands that wait, for event loops */
+  PyTypeObject *wire_type;                        /* connections of kevy.redis */
   PyObject *gc;          /* for pycompat_stop_collecting */
   PyTypeObject *version_type;
   PyTypeObject *session_type;

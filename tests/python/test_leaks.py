@@ -52,6 +52,15 @@ def spoken(c):
     c.command("GET", KEY)
 
 
+def wired(s):
+    wire = s._wire(repr, ValueError, "utf-8", "strict", 2)
+    wire.call(("SET", KEY, 1.5))
+    wire.send([wire.pack(("GET", KEY)), ("BLPOP", "l", 0), ("GET", RAW)])
+    wire.read(True), wire.ready(0), wire.read(False), wire.fileno()
+    wire.call(("NOPE", KEY))
+    refuse(TypeError, lambda: wire.call([KEY]))
+
+
 def memoized(s):
     f = s.cached(ttl=5, lock=True)(str)
     f(5), f(5), f.invalidate(5), f(5), f.cache_clear()
@@ -99,6 +108,7 @@ PATHS = {
     "command": lambda s: (s.command("SET", KEY, TEXT), s.command("MGET", KEY, "x"), s.command("COMMAND", "DOCS", "get")),
     "async": lambda s: answered_at_once(s.command_async("GET", KEY)),
     "resp": lambda s: (s.command_resp("GET", KEY), s.command_resp("NOPE")),
+    "wire": wired,
     "cached": lambda s: (memoized(s), s.in_transaction, refuse(ValueError, lambda: s.cached(ttl=0))),
     "events": lambda s: (s.on_expire(refuse), s.on_evict(refuse, value=True), s.on_expire(print), s.tick(), s.events_missed,
                          refuse(TypeError, lambda: s.on_expire(5)), s.on_expire(None), s.on_evict(None)),
