@@ -8,7 +8,6 @@ import asyncio
 
 import redis.asyncio
 import redis.asyncio.connection
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError, TimeoutError
 
 import kevy
@@ -57,7 +56,7 @@ async def _readable(wire, timeout):
     return True
 
 
-class Connection(AbstractConnection):
+class Connection(redis.asyncio.connection.AbstractConnection):
     """A connection of redis.asyncio that is a session of a store."""
 
     def __init__(self, *, store=None, **options):
@@ -193,7 +192,7 @@ class Redis(redis.asyncio.Redis):
         options.pop("auto_close_connection_pool", None)
         owned = connection_pool is None
         if owned:
-            connection_pool = ConnectionPool(connection_class=Connection, store=_common.open_store(store), **options)
+            connection_pool = redis.asyncio.ConnectionPool(connection_class=Connection, store=_common.open_store(store), **options)
         super().__init__(connection_pool=connection_pool, single_connection_client=single_connection_client)
         self.auto_close_connection_pool = owned
 
