@@ -381,6 +381,7 @@ void store_free(kevy_store *s) {
   free(s->batch);
   free(s->spare);
   free(s->name);
+  free(s->config);
   events_free(s->events);
   evict_free(s->evictor);
   free(s);

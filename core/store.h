@@ -77,6 +77,7 @@ typedef struct kevy_store {
   struct transaction *spare;       /* one to begin with, NULL for none */
   struct transaction *transaction; /* the innermost that is open, NULL for none (transaction.h) */
   _Atomic uintptr_t transaction_owner; /* whose it is: a thread's own address */
+  struct config *config; /* options that were set while it is open; NULL: none */
   struct kevy_wait *waiters, *waiters_last;
   uint32_t readies;                    /* keys written since; beyond STORE_READY_MAX any may have been */
   uint64_t ready[STORE_READY_MAX];     /* their hashes */

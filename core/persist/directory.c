@@ -406,6 +406,8 @@ const directory_report *directory_reported(const struct directory *d) { return &
 logfile *directory_log(const struct directory *d) { return d->log; }
 log_fsync directory_fsync(const struct directory *d) { return d->fsync; }
 
+const char *directory_path(const struct directory *d) { return d->path; }
+
 /* ---- rewriting: the helper ---- */
 
 static void directory_remove(const struct directory *d, const char *name) {

@@ -54,6 +54,9 @@ const directory_report *directory_reported(const struct directory *d);
 logfile *directory_log(const struct directory *d);
 log_fsync directory_fsync(const struct directory *d);
 
+/* Where it is, as it was opened. */
+const char *directory_path(const struct directory *d);
+
 /* Begins a rewrite, unless one is running; the owner's later calls go on with it. */
 void directory_rewrite(struct directory *d);
 /* Whether none is running. *error: how the last ended, 0 for well. */

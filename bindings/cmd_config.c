@@ -1,0 +1,399 @@
+/* cmd_config.c: CONFIG over one table of options, config.def. GET prints; SET checks all that it was given, and then
+ * changes all of it, or says why not and changes nothing. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../core/persist/directory.h"
+#include "command.h"
+#include "evict.h"
+#include "glob.h"
+
+typedef enum config_kind {
+  CONFIG_IS_NUMBER, CONFIG_IS_MEMORY, CONFIG_IS_BOOL, CONFIG_IS_WORD, CONFIG_IS_EVENTS, CONFIG_IS_SAVE, CONFIG_IS_TEXT
+} config_kind;
+typedef enum config_access { CONFIG_IS_OPEN, CONFIG_IS_IMMUTABLE, CONFIG_IS_PROTECTED } config_access;
+
+typedef struct config_row {
+  const char *name, *other;
+  config_kind kind;
+  config_access access;
+  int64_t initial, low, high;
+  const char *text;
+} config_row;
+
+static const config_row config_rows[] = {
+#define CONFIG(id, name, other, kind, access, initial, low, high, text) \
+  {name, other, CONFIG_IS_##kind, CONFIG_IS_##access, initial, low, high, text},
+#include "config.def"
+#undef CONFIG
+};
+
+#define CONFIG_LINE 256 /* the longest text of a value, terminator included */
+
+struct config {
+  int64_t numbers[CONFIG_ROWS];
+  char save[CONFIG_LINE];
+};
+
+/* A value as CONFIG SET read it. */
+typedef struct config_value {
+  int64_t number;
+  char save[CONFIG_LINE];
+} config_value;
+
+/* ---- Words ------------------------------------------------------------------------------------- */
+
+/* The word at an index of "one, two, three"; false past the last. */
+static bool config_word(const char *words, int64_t index, kevy_value *word) {
+  for (; index > 0 && *words != '\0'; index--) {
+    words += strcspn(words, ",");
+    words += strspn(words, ", ");
+  }
+  *word = kevy_bytes(words, strcspn(words, ","));
+  return index == 0 && word->len != 0;
+}
+
+static int64_t config_word_index(const char *words, const char *wanted) {
+  kevy_value word;
+  for (int64_t i = 0; config_word(words, i, &word); i++)
+    if (command_is(&word, wanted)) return i;
+  return -1;
+}
+
+/* ---- Values that live elsewhere ------------------------------------------------------------------ */
+
+static int64_t config_policy(const kevy_store *s) {
+  for (size_t i = 0; i < POLICY_ROWS; i++)
+    if (policy_rows[i].policy == evict_policy(s)) return config_word_index(config_rows[CONFIG_MAXMEMORY_POLICY].text, policy_rows[i].word);
+  return -1;
+}
+
+/* In the order of the option's words. */
+static int64_t config_fsync(const kevy_store *s) {
+  static const int64_t words[] = {[LOG_EVERYSEC] = 0, [LOG_ALWAYS] = 1, [LOG_NO] = 2};
+  return words[directory_fsync(directory_of(s))];
+}
+
+/* True where an option's number is the store's own. */
+static bool config_lives(const kevy_store *s, config_id id, int64_t *number) {
+  if (id == CONFIG_MAXMEMORY) *number = (int64_t)s->maxmemory;
+  else if (id == CONFIG_MAXMEMORY_POLICY) *number = config_policy(s);
+  else if (id == CONFIG_APPENDONLY) *number = directory_of(s) != NULL;
+  else if (id == CONFIG_APPENDFSYNC && directory_of(s) != NULL) *number = config_fsync(s);
+  else return false;
+  return true;
+}
+
+int64_t config_number(const kevy_store *s, config_id id) {
+  int64_t number;
+  if (config_lives(s, id, &number)) return number;
+  return s->config != NULL ? s->config->numbers[id] : config_rows[id].initial;
+}
+
+static kevy_status config_put_policy(kevy_store *s, int64_t index) {
+  kevy_value word;
+  char name[40] = "";
+  uint32_t policy = EVICT_NOEVICTION;
+  if (config_word(config_rows[CONFIG_MAXMEMORY_POLICY].text, index, &word)) memcpy(name, word.as.ptr, word.len);
+  return policy_find(name, &policy) && evict_choose(s, policy) ? KEVY_OK : KEVY_EOOM;
+}
+
+/* Why an option cannot become a number; NULL when it has, or is it already. */
+static const char *config_put(kevy_store *s, config_id id, const config_value *v) {
+  int64_t now;
+  bool lives = config_lives(s, id, &now);
+  if (id == CONFIG_SAVE) memcpy(s->config->save, v->save, sizeof v->save);
+  if (!lives) s->config->numbers[id] = v->number;
+  if (!lives || now == v->number) return NULL;
+  if (id == CONFIG_APPENDONLY) return "a store has a log where it was opened on a directory";
+  if (id == CONFIG_APPENDFSYNC) return "it is chosen where the store is opened";
+  if (s->frozen != NULL) return "the store is a snapshot";
+  kevy_status status = id == CONFIG_MAXMEMORY ? evict_limit(s, (uint64_t)v->number) : config_put_policy(s, v->number);
+  return status == KEVY_OK ? NULL : "there is no memory for it";
+}
+
+/* ---- The letters of notify-keyspace-events --------------------------------------------------------- */
+
+static const struct config_letter {
+  char letter;
+  int64_t bits;
+} config_letters[] = {
+    /* in the order in which they are printed: "A" stands for the first ones */
+    {'g', CONFIG_EVENTS_GENERIC}, {'$', CONFIG_EVENTS_STRING}, {'l', CONFIG_EVENTS_LIST}, {'s', CONFIG_EVENTS_SET},
+    {'h', CONFIG_EVENTS_HASH}, {'z', CONFIG_EVENTS_ZSET}, {'x', CONFIG_EVENTS_EXPIRED}, {'e', CONFIG_EVENTS_EVICTED},
+    {'t', CONFIG_EVENTS_STREAM}, {'d', CONFIG_EVENTS_MODULE}, {'n', CONFIG_EVENTS_NEW},
+    {'K', CONFIG_EVENTS_KEYSPACE}, {'E', CONFIG_EVENTS_KEYEVENT}, {'m', CONFIG_EVENTS_MISS},
+    {'A', CONFIG_EVENTS_ALL},
+};
+#define CONFIG_LETTERS (sizeof config_letters / sizeof config_letters[0])
+#define CONFIG_OF_A 11 /* letters that "A" is printed in place of; n is lost, as in Redis */
+
+static const char *config_read_events(const kevy_value *arg, int64_t *bits) {
+  *bits = 0;
+  for (size_t i = 0; i < arg->len; i++) {
+    size_t at = 0;
+    while (at < CONFIG_LETTERS && config_letters[at].letter != arg->as.ptr[i]) at++;
+    if (at == CONFIG_LETTERS) return "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
+    *bits |= config_letters[at].bits;
+  }
+  return NULL;
+}
+
+static size_t config_print_events(int64_t bits, char *line) {
+  size_t len = 0, at = 0;
+  if ((bits & CONFIG_EVENTS_ALL) == CONFIG_EVENTS_ALL) {
+    line[len++] = 'A';
+    at = CONFIG_OF_A;
+  }
+  for (; at < CONFIG_LETTERS - 1; at++)
+    if (bits & config_letters[at].bits) line[len++] = config_letters[at].letter;
+  return len;
+}
+
+/* ---- Printing ------------------------------------------------------------------------------------ */
+
+static kevy_value config_print(const kevy_store *s, config_id id, char *line) {
+  const config_row *row = &config_rows[id];
+  kevy_value text = kevy_bytes(line, 0);
+  if (row->kind == CONFIG_IS_SAVE && s->config != NULL) return kevy_bytes(s->config->save, strlen(s->config->save));
+  if (id == CONFIG_DIR && directory_of(s) != NULL) {
+    const char *path = directory_path(directory_of(s));
+    return kevy_bytes(path, strlen(path));
+  }
+  if (row->kind == CONFIG_IS_TEXT || row->kind == CONFIG_IS_SAVE) return kevy_bytes(row->text, strlen(row->text));
+  int64_t number = config_number(s, id);
+  if (row->kind == CONFIG_IS_WORD) (void)config_word(row->text, number, &text);
+  else if (row->kind == CONFIG_IS_BOOL) text = number ? kevy_bytes("yes", 3) : kevy_bytes("no", 2);
+  else if (row->kind == CONFIG_IS_EVENTS) text.len = config_print_events(number, line);
+  else text.len = number_format_int(number, line);
+  return text;
+}
+
+static void config_answer(command_call *c, config_id id, const char *name, size_t len) {
+  char line[CONFIG_LINE];
+  kevy_value text = config_print(c->store, id, line);
+  sink_bytes(c->out, name, len);
+  sink_bulk(c->out, &text);
+}
+
+/* ---- CONFIG GET ---------------------------------------------------------------------------------- */
+
+/* A name is looked for as it is, in any case; a pattern among all names, both of an option that has two. */
+typedef struct config_names {
+  bool listed[CONFIG_ROWS][2];
+  const kevy_value *spelled[CONFIG_ROWS][2]; /* as it was asked for; NULL: by a pattern */
+  size_t count;
+} config_names;
+
+static bool config_is_pattern(const kevy_value *arg) {
+  for (size_t i = 0; i < arg->len; i++)
+    if (strchr("*?[", arg->as.ptr[i]) != NULL && arg->as.ptr[i] != '\0') return true;
+  return false;
+}
+
+static const char *config_name(size_t id, int which) { return which == 0 ? config_rows[id].name : config_rows[id].other; }
+
+static void config_list(config_names *names, const kevy_value *arg) {
+  bool pattern = config_is_pattern(arg);
+  for (size_t id = 0; id < CONFIG_ROWS; id++)
+    for (int which = 0; which < 2; which++) {
+      const char *name = config_name(id, which);
+      bool fits = *name != '\0' && !names->listed[id][which] &&
+                  (pattern ? glob_match(arg->as.ptr, arg->len, name, strlen(name), true) : command_is(arg, name));
+      if (!fits) continue;
+      names->listed[id][which] = true;
+      names->spelled[id][which] = pattern ? NULL : arg;
+      names->count++;
+    }
+}
+
+void cmd_config_get(command_call *c) {
+  config_names names = {.count = 0};
+  for (size_t i = 2; i < c->argc; i++) config_list(&names, &c->argv[i]);
+  sink_map(c->out, names.count);
+  for (size_t id = 0; id < CONFIG_ROWS; id++)
+    for (int which = 0; which < 2; which++) {
+      const kevy_value *spelled = names.spelled[id][which];
+      const char *name = spelled != NULL ? spelled->as.ptr : config_name(id, which);
+      if (names.listed[id][which]) config_answer(c, (config_id)id, name, spelled != NULL ? spelled->len : strlen(name));
+    }
+}
+
+/* ---- Reading values ------------------------------------------------------------------------------ */
+
+/* Digits and a unit; false for anything else. What is beyond all memory is the most there is. */
+static bool config_read_memory(const kevy_value *arg, int64_t *bytes) {
+  static const struct unit {
+    const char *name;
+    int64_t bytes;
+  } units[] = {{"", 1}, {"B", 1}, {"K", 1000}, {"KB", 1024}, {"M", 1000000}, {"MB", 1048576}, {"G", 1000000000}, {"GB", 1073741824}};
+  *bytes = 0;
+  size_t i = 0;
+  for (; i < arg->len && arg->as.ptr[i] >= '0' && arg->as.ptr[i] <= '9'; i++)
+    if (__builtin_mul_overflow(*bytes, 10, bytes) || __builtin_add_overflow(*bytes, arg->as.ptr[i] - '0', bytes)) *bytes = INT64_MAX;
+  kevy_value unit = kevy_bytes(arg->as.ptr + i, arg->len - i);
+  for (size_t u = 0; u < sizeof units / sizeof units[0]; u++) {
+    if (!command_is(&unit, units[u].name)) continue;
+    if (__builtin_mul_overflow(*bytes, units[u].bytes, bytes)) *bytes = INT64_MAX;
+    return true;
+  }
+  return false;
+}
+
+/* Pairs of seconds and changes; kept with one space between numbers. */
+static const char *config_read_save(const kevy_value *arg, char *save) {
+  size_t len = 0, numbers = 0;
+  for (size_t i = 0; i < arg->len;) {
+    size_t from = i;
+    while (i < arg->len && arg->as.ptr[i] != ' ') i++;
+    int64_t number;
+    if (i != from) {
+      if (!number_parse_int(arg->as.ptr + from, i - from, &number) || number < (numbers % 2 == 0) ||
+          len + (i - from) + 2 > CONFIG_LINE)
+        return "Invalid save parameters";
+      if (numbers++ != 0) save[len++] = ' ';
+      memcpy(save + len, arg->as.ptr + from, i - from);
+      len += i - from;
+    }
+    while (i < arg->len && arg->as.ptr[i] == ' ') i++;
+  }
+  save[len] = '\0';
+  return numbers % 2 == 0 ? NULL : "Invalid save parameters";
+}
+
+static const char *config_within(const config_row *row, int64_t number, char *why) {
+  if (number >= row->low && number <= row->high) return NULL;
+  snprintf(why, CONFIG_LINE, "argument must be between %lld and %lld inclusive", (long long)row->low, (long long)row->high);
+  return why;
+}
+
+/* Reads a value for an option. NULL, or why it is none, which may stand in why. */
+static const char *config_read(config_id id, const kevy_value *arg, config_value *v, char *why) {
+  const config_row *row = &config_rows[id];
+  switch (row->kind) {
+    case CONFIG_IS_MEMORY:
+      return config_read_memory(arg, &v->number) ? config_within(row, v->number, why) : "argument must be a memory value";
+    case CONFIG_IS_BOOL:
+      v->number = command_is(arg, "YES");
+      return v->number || command_is(arg, "NO") ? NULL : "argument must be 'yes' or 'no'";
+    case CONFIG_IS_WORD:
+      for (kevy_value word; config_word(row->text, v->number, &word); v->number++)
+        if (word.len == arg->len && strncasecmp(word.as.ptr, arg->as.ptr, arg->len) == 0) return NULL;
+      snprintf(why, CONFIG_LINE, "argument(s) must be one of the following: %s", row->text);
+      return why;
+    case CONFIG_IS_EVENTS: return config_read_events(arg, &v->number);
+    case CONFIG_IS_SAVE: return config_read_save(arg, v->save);
+    case CONFIG_IS_TEXT: return "can't set immutable config";
+    case CONFIG_IS_NUMBER: break;
+  }
+  if (!number_parse_int(arg->as.ptr, arg->len, &v->number)) return "argument couldn't be parsed into an integer";
+  return config_within(row, v->number, why);
+}
+
+/* ---- CONFIG SET ---------------------------------------------------------------------------------- */
+
+static bool config_find(const kevy_value *arg, config_id *id) {
+  for (size_t i = 0; i < CONFIG_ROWS; i++) {
+    if (!command_is(arg, config_rows[i].name) && (*config_rows[i].other == '\0' || !command_is(arg, config_rows[i].other))) continue;
+    *id = (config_id)i;
+    return true;
+  }
+  return false;
+}
+
+static void config_fail(command_call *c, const kevy_value *name, const char *why) {
+  command_text t = {.len = 0};
+  command_text_add(&t, "ERR CONFIG SET failed (possibly related to argument '");
+  command_text_add_arg(&t, name, 128);
+  command_text_add(&t, "') - ");
+  command_text_add(&t, why);
+  command_fail_text(c, &t);
+}
+
+static void config_fail_unknown(command_call *c, const kevy_value *name) {
+  command_text t = {.len = 0};
+  command_text_add(&t, "ERR Unknown option or number of arguments for CONFIG SET - '");
+  command_text_add_arg(&t, name, 128);
+  command_text_add(&t, "'");
+  command_fail_text(c, &t);
+}
+
+/* Why an option may not be set at all. An option under its two names is set twice, as by two. */
+static const char *config_refused(const command_call *c, size_t at, config_id id) {
+  if (config_rows[id].access == CONFIG_IS_IMMUTABLE) return "can't set immutable config";
+  if (config_rows[id].access == CONFIG_IS_PROTECTED) return "can't set protected config";
+  for (size_t i = 2; i < at; i += 2)
+    if (c->argv[i].len == c->argv[at].len && strncasecmp(c->argv[i].as.ptr, c->argv[at].as.ptr, c->argv[at].len) == 0)
+      return "duplicate parameter";
+  return NULL;
+}
+
+/* Whether all names and values are right; answers what is wrong. */
+static bool config_check(command_call *c, config_value *values) {
+  char why[CONFIG_LINE];
+  config_id id;
+  for (size_t i = 2; i < c->argc; i += 2) {
+    const char *wrong = NULL;
+    if (!config_find(&c->argv[i], &id)) config_fail_unknown(c, &c->argv[i]);
+    else if ((wrong = config_refused(c, i, id)) != NULL) config_fail(c, &c->argv[i], wrong);
+    else continue;
+    return false;
+  }
+  for (size_t i = 2; i < c->argc; i += 2) {
+    (void)config_find(&c->argv[i], &id);
+    const char *wrong = config_read(id, &c->argv[i + 1], &values[i / 2 - 1], why);
+    if (wrong == NULL) continue;
+    config_fail(c, &c->argv[i], wrong);
+    return false;
+  }
+  return true;
+}
+
+/* Sets the options one by one; where one cannot be, the others are what they were. */
+static void config_change(command_call *c, const config_value *values) {
+  kevy_store *s = c->store;
+  struct config before = *s->config;
+  config_id id;
+  int64_t limit = config_number(s, CONFIG_MAXMEMORY), policy = config_number(s, CONFIG_MAXMEMORY_POLICY);
+  for (size_t i = 2; i < c->argc; i += 2) {
+    (void)config_find(&c->argv[i], &id);
+    const char *wrong = config_put(s, id, &values[i / 2 - 1]);
+    if (wrong == NULL) continue;
+    *s->config = before;
+    (void)config_put(s, CONFIG_MAXMEMORY, &(config_value){.number = limit});
+    (void)config_put(s, CONFIG_MAXMEMORY_POLICY, &(config_value){.number = policy});
+    config_fail(c, &c->argv[i], wrong);
+    return;
+  }
+  sink_status(c->out, "OK");
+}
+
+/* A table of its own for the store, with what its options begin with. */
+static bool config_own(kevy_store *s) {
+  if (s->config != NULL) return true;
+  s->config = calloc(1, sizeof *s->config);
+  for (size_t id = 0; s->config != NULL && id < CONFIG_ROWS; id++) s->config->numbers[id] = config_rows[id].initial;
+  return s->config != NULL;
+}
+
+void cmd_config_set(command_call *c) {
+  if (c->argc % 2 != 0) {
+    command_fail(c, COMMAND_SYNTAX);
+    return;
+  }
+  size_t pairs = (c->argc - 2) / 2;
+  config_value *values = pairs <= 2 * CONFIG_ROWS ? calloc(pairs, sizeof *values) : NULL;
+  if (values == NULL || !config_own(c->store)) command_error(c, KEVY_EOOM);
+  else if (config_check(c, values)) config_change(c, values);
+  free(values);
+}
+
+void cmd_config_resetstat(command_call *c) {
+  store_reset_stats(c->store);
+  sink_status(c->out, "OK");
+}
+
+/* There is none. */
+void cmd_config_rewrite(command_call *c) { command_fail(c, "ERR The server is running without a config file"); }
