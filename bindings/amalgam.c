@@ -107,6 +107,7 @@
 #include "cmd_stream_info.c"
 #include "cmd_blocking.c"
 #include "cmd_config.c"
+#include "cmd_encoding.c"
 #include "cmd_server.c"
 #include "cmd_command.c"
 #include "replay.c"

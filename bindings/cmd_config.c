@@ -242,25 +242,19 @@ static bool config_read_memory(const kevy_value *arg, int64_t *bytes) {
   return false;
 }
 
-/* Pairs of seconds and changes; kept with one space between numbers. */
+/* Pairs of seconds and changes, one space between numbers. */
 static const char *config_read_save(const kevy_value *arg, char *save) {
-  size_t len = 0, numbers = 0;
-  for (size_t i = 0; i < arg->len;) {
-    size_t from = i;
-    while (i < arg->len && arg->as.ptr[i] != ' ') i++;
+  size_t numbers = 0;
+  bool right = arg->len < CONFIG_LINE;
+  for (size_t from = 0, to; right && arg->len != 0 && from <= arg->len; from = to + 1, numbers++) {
     int64_t number;
-    if (i != from) {
-      if (!number_parse_int(arg->as.ptr + from, i - from, &number) || number < (numbers % 2 == 0) ||
-          len + (i - from) + 2 > CONFIG_LINE)
-        return "Invalid save parameters";
-      if (numbers++ != 0) save[len++] = ' ';
-      memcpy(save + len, arg->as.ptr + from, i - from);
-      len += i - from;
-    }
-    while (i < arg->len && arg->as.ptr[i] == ' ') i++;
+    for (to = from; to < arg->len && arg->as.ptr[to] != ' ';) to++;
+    right = number_parse_int(arg->as.ptr + from, to - from, &number) && number >= (numbers % 2 == 0);
   }
-  save[len] = '\0';
-  return numbers % 2 == 0 ? NULL : "Invalid save parameters";
+  if (!right || numbers % 2 != 0) return "Invalid save parameters";
+  if (arg->len != 0) memcpy(save, arg->as.ptr, arg->len);
+  save[arg->len] = '\0';
+  return NULL;
 }
 
 static const char *config_within(const config_row *row, int64_t number, char *why) {

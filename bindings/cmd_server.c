@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "cmd_encoding.h"
 #include "evict.h"
 #include "keyspace.h"
 #include "store.h"
@@ -136,51 +137,10 @@ void cmd_memory_usage(command_call *c) {
   else sink_nil(c->out);
 }
 
-/* The words of Redis for the same contents: a short string is "embstr" there up to 44 bytes. */
-static const char *server_encoding(const kevy_value *value) {
-  int64_t i;
-  if (value->kind == KEVY_INT) return "int";
-  char scratch[NUMBER_FLOAT_MAX];
-  kevy_value bytes = number_byte_form(value, scratch);
-  if (number_parse_int(bytes.as.ptr, bytes.len, &i)) return "int";
-  return bytes.len <= 44 ? "embstr" : "raw";
-}
-
-/* The words of Redis for a collection, small and large. */
-static const char *server_collection_encoding(int32_t type, bool large) {
-  static const char *const words[][2] = {
-      [KEVY_TYPE_HASH] = {"listpack", "hashtable"},
-      [KEVY_TYPE_LIST] = {"listpack", "quicklist"},
-      [KEVY_TYPE_SET] = {"listpack", "hashtable"},
-      [KEVY_TYPE_ZSET] = {"listpack", "skiplist"},
-      [KEVY_TYPE_STREAM] = {"stream", "stream"},
-  };
-  return words[type][large];
-}
-
-/* A small set of integers has a word of its own. */
-static bool server_is_intset(command_call *c, int32_t type, bool large) {
-  const kevy_value *key = &c->argv[2];
-  set_view v;
-  if (type != KEVY_TYPE_SET || large) return false;
-  return set_view_open(c->store, key->as.ptr, key->len, true, &v) == KEVY_OK && set_view_is_ints(&v);
-}
-
 void cmd_object_encoding(command_call *c) {
-  const kevy_value *key = &c->argv[2];
-  kevy_value value;
-  int32_t type;
-  bool large;
-  if (keyspace_form(c->store, key->as.ptr, key->len, &type, &large) == KEVY_MISSING) {
-    sink_nil(c->out);
-    return;
-  }
-  const char *word;
-  if (server_is_intset(c, type, large)) word = "intset";
-  else if (type != KEVY_TYPE_STRING) word = server_collection_encoding(type, large);
-  else if (string_get(c->store, key->as.ptr, key->len, &value) == KEVY_OK) word = server_encoding(&value);
-  else word = "raw"; /* it expired this very instant */
-  sink_bytes(c->out, word, strlen(word));
+  const char *word = encoding_word(c->store, &c->argv[2]);
+  if (word != NULL) sink_bytes(c->out, word, strlen(word));
+  else sink_nil(c->out);
 }
 
 /* Every value has one owner: its key. */

@@ -36,15 +36,6 @@ kevy_status keyspace_type(kevy_store *s, const char *key, size_t klen, int32_t *
   return KEVY_OK;
 }
 
-kevy_status keyspace_form(kevy_store *s, const char *key, size_t klen, int32_t *type, bool *large) {
-  probe p;
-  if (probe_find(s, &p, key, klen) == NULL) return KEVY_MISSING;
-  *type = entry_type(p.live);
-  *large = entry_is_large(p.live);
-  if (*type == KEVY_TYPE_LIST) *large = !list_is_packed(s->base, p.live);
-  return KEVY_OK;
-}
-
 /* Puts what the source holds, with its deadline, under another key. */
 static kevy_status put_elsewhere(kevy_store *s, const probe *from, probe *to, uint32_t flags) {
   content c = probe_share(s, from->live);

@@ -16,8 +16,6 @@ kevy_status keyspace_delete(kevy_store *s, const char *key, size_t klen);
 kevy_status keyspace_exists(kevy_store *s, const char *key, size_t klen);
 kevy_status keyspace_touch(kevy_store *s, const char *key, size_t klen);
 kevy_status keyspace_type(kevy_store *s, const char *key, size_t klen, int32_t *type);
-/* The type, and whether a collection is large (collection.h). KEVY_MISSING. */
-kevy_status keyspace_form(kevy_store *s, const char *key, size_t klen, int32_t *type, bool *large);
 kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const char *to,
                             size_t tolen, uint32_t flags);
 kevy_status keyspace_copy(kevy_store *s, const char *key, size_t klen, const char *to, size_t tolen,

@@ -594,8 +594,6 @@ kevy_status set_count(kevy_store *s, const char *key, size_t klen, uint64_t *cou
   return status;
 }
 
-bool set_view_is_ints(const set_view *v) { return v->large == NULL && set_all_ints(v->block, v->len); }
-
 static void set_batch_has(const set_view *v, const set_batch *b, size_t n, bool *found) {
   const char *where;
   for (size_t i = 0; i < n; i++) {

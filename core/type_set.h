@@ -62,9 +62,6 @@ kevy_status set_view_open(kevy_store *s, const char *key, size_t klen, bool keep
 /* The set in an entry of a live store or a snapshot's table. */
 set_view set_view_of(const space *sp, const entry *e);
 
-/* Whether it is small and of integers alone. */
-bool set_view_is_ints(const set_view *v);
-
 /* found[i]: whether members[i] is in the set. KEVY_EARG. Loads what it needs ahead. */
 kevy_status set_view_has(const set_view *v, size_t k, const kevy_value *members, bool *found);
 
