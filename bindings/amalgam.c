@@ -110,6 +110,8 @@
 #include "cmd_encoding.c"
 #include "cmd_server.c"
 #include "cmd_command.c"
+#include "scripting.c"
+#include "cmd_script.c"
 #include "replay.c"
 #include "abi_directory.c"
 #include "abi_load.c"

@@ -377,6 +377,7 @@ void store_free(kevy_store *s) {
   transaction_undo_all(s);
   if (s->frozen != NULL) snapshot_close(s->frozen);
   else space_abandon(s->sp);
+  if (s->scripts != NULL) s->close_scripts(s->scripts);
   free(s->scratch);
   free(s->batch);
   free(s->spare);

@@ -74,6 +74,8 @@ typedef struct kevy_store {
   struct kevy_store *next_threaded; /* the registry's list */
   struct background *background;
   void (*serve)(struct kevy_store *s); /* gives what was written to who waits for it; NULL: nobody does */
+  struct scripting *scripts;       /* of a store that has run one, else NULL */
+  void (*close_scripts)(struct scripting *scripts);
   struct transaction *spare;       /* one to begin with, NULL for none */
   struct transaction *transaction; /* the innermost that is open, NULL for none (transaction.h) */
   _Atomic uintptr_t transaction_owner; /* whose it is: a thread's own address */

@@ -1,0 +1,39 @@
+/* scripting: a store's interpreter of scripts, which is loaded when the first script comes (script/script.h).
+ *
+ * A script runs with the store's lock held from its first command to its last: nobody comes in between, time stands still, and
+ * what it writes is logged as one. As in Redis an error among its commands undoes nothing. It runs for at most limit_ms; one that
+ * is ended then leaves what it wrote, as one that fails does: who wants it undone calls it in a transaction. */
+#ifndef KEVY_SCRIPTING_H
+#define KEVY_SCRIPTING_H
+
+#include "command.h"
+#include "script/script.h"
+
+#define SCRIPTING_MEMORY ((size_t)128 << 20) /* bytes that the scripts of a store may use */
+#define SCRIPTING_LIMIT_MS 5000
+
+typedef struct scripting {
+  const script_engine *engine;
+  script_state *state;
+  kevy_reply *reply; /* what a script's commands answer */
+  uint64_t limit_ms;
+  bool running;
+} scripting;
+
+/* The store's, opened now where there was none; NULL, having answered the error, where there can be none. */
+scripting *scripting_of(command_call *c);
+
+/* Forgets all scripts. */
+void scripting_flush(kevy_store *s);
+
+/* The first line of a script, "#!lua flags=no-writes": its flags, SCRIPT_COMPATIBLE where it has no such line, and how many
+ * bytes of it are not to be compiled. False, having answered the error. */
+bool scripting_shebang(command_call *c, const kevy_value *body, uint32_t *flags, size_t *skip);
+
+/* How many keys argument `at` says follow it; -1, having answered the error. */
+int64_t scripting_keys(command_call *c, size_t at);
+
+/* Runs what is known under a name on the arguments from first on: so many keys, and the others. */
+void scripting_run(command_call *c, scripting *s, const char *name, uint32_t flags, bool read_only, size_t first, int64_t keys);
+
+#endif
