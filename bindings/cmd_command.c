@@ -495,7 +495,7 @@ void cmd_command_getkeys(command_call *c) {
     command_fail(c, "ERR Invalid number of arguments specified for command");
   } else {
     size_t count = keys_answer(row, argc, argv, NULL);
-    if (count == 0) {
+    if (count == 0 && !command_has_word(row->about.flags, "no_mandatory_keys")) {
       command_fail(c, "ERR Invalid arguments specified for command");
       return;
     }

@@ -80,7 +80,7 @@ static const char *host_call(script_run *run, size_t argc, const kevy_value *arg
   const char *refused = host_refuses(call, argc, argv);
   if (refused != NULL) return refused;
   kevy_reply *r = call->s->reply;
-  reply_start(r, REPLY_RESP);
+  reply_start(r, reply_encoded(REPLY_RESP, run->protocol));
   command_call one = {.store = call->c->store, .argc = argc, .argv = argv, .given = argv, .out = &r->sink};
   kevy_status status = command_run_call(&one);
   free(one.waits.argv);
@@ -98,19 +98,6 @@ static size_t host_number(double d, char out[SCRIPT_NUMBER]) {
   return (size_t)snprintf(out, SCRIPT_NUMBER, "%s", signbit(d) ? "-nan" : "nan");
 }
 
-static void host_nil(script_run *run) { sink_nil(host_out(run)); }
-static void host_integer(script_run *run, int64_t i) { sink_integer(host_out(run), i); }
-static void host_boolean(script_run *run, bool b) { sink_boolean(host_out(run), b); }
-static void host_real(script_run *run, double d) { sink_real(host_out(run), d); }
-static void host_bulk(script_run *run, const char *bytes, size_t len) { sink_bytes(host_out(run), bytes, len); }
-static void host_verbatim(script_run *run, const char *format, const char *bytes, size_t len) {
-  (void)format;
-  sink_bytes(host_out(run), bytes, len);
-}
-static void host_array(script_run *run, size_t n) { sink_array(host_out(run), n); }
-static void host_map(script_run *run, size_t n) { sink_map(host_out(run), n); }
-static void host_set(script_run *run, size_t n) { sink_set(host_out(run), n); }
-
 /* A line has no line ends. What does not fit into memory is cut. */
 static void host_line(script_run *run, const char *text, size_t len, void (*write)(sink *k, const char *text, size_t len)) {
   char few[256], *line = len <= sizeof few ? few : malloc(len);
@@ -121,6 +108,21 @@ static void host_line(script_run *run, const char *text, size_t len, void (*writ
   write(host_out(run), line, len);
   if (line != few) free(line);
 }
+
+static void host_nil(script_run *run) { sink_nil(host_out(run)); }
+static void host_integer(script_run *run, int64_t i) { sink_integer(host_out(run), i); }
+static void host_boolean(script_run *run, bool b) { sink_boolean(host_out(run), b); }
+static void host_real(script_run *run, double d) { sink_real(host_out(run), d); }
+static void host_bulk(script_run *run, const char *bytes, size_t len) { sink_bytes(host_out(run), bytes, len); }
+static void host_verbatim(script_run *run, const char *format, const char *bytes, size_t len) {
+  host_out(run)->ops->verbatim(host_out(run), format, bytes, len);
+}
+static void host_big(script_run *run, const char *digits, size_t len) {
+  host_line(run, digits, len, host_out(run)->ops->big);
+}
+static void host_array(script_run *run, size_t n) { sink_array(host_out(run), n); }
+static void host_map(script_run *run, size_t n) { sink_map(host_out(run), n); }
+static void host_set(script_run *run, size_t n) { sink_set(host_out(run), n); }
 
 static void host_status(script_run *run, const char *text, size_t len) {
   host_line(run, text, len, host_out(run)->ops->status);
@@ -143,7 +145,7 @@ static const script_host scripting_host = {
     .boolean = host_boolean,
     .real = host_real,
     .bulk = host_bulk,
-    .big = host_bulk,
+    .big = host_big,
     .verbatim = host_verbatim,
     .status = host_status,
     .error = host_error,
