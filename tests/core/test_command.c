@@ -76,7 +76,7 @@ static void check_row(const command *row) {
   CHECK(row->handler != NULL && a->arity != 0 && a->arity >= -10 && a->arity <= 10);
   CHECK(words_are_of(a->flags, "write readonly denyoom fast loading stale movablekeys blocking noscript allow_busy skip_monitor no_mandatory_keys "
                                "skip_slowlog admin no_auth no_multi no_async_loading"));
-  CHECK(words_are_of(row->categories, "admin keyspace dangerous connection bitmap hash list set sortedset stream blocking transaction"));
+  CHECK(words_are_of(row->categories, "admin keyspace dangerous connection bitmap hash list set sortedset scripting stream blocking transaction"));
   CHECK(words_are_of(a->group, "string bitmap generic connection server hash list scripting set sorted-set stream transactions"));
   CHECK(a->since[1] == '.' && a->summary[strlen(a->summary) - 1] == '.' && row->complexity[0] != '\0');
   bool fixed = strpbrk(row->key_specs, "#@=?") == NULL;
