@@ -23,6 +23,7 @@
 #include "../core/transaction.h"
 #include "../core/type_string.h"
 #include "propagate.h"
+#include "pubsub.h"
 
 /* Stages the words that do again what the call is about to do. */
 #define PROPAGATE(s, ...) \
@@ -251,6 +252,7 @@ void kevy_close(kevy_store *s) {
     background_stop(s);
   }
   blocking_close(s);
+  pubsub_close(s);
   if (effect_kept(s)) (void)directory_close(s);
   store_free(s);
 }

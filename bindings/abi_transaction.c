@@ -7,23 +7,26 @@ kevy_status kevy_begin(kevy_store *s) {
   return lending(s, transaction_begin(s));
 }
 
-static FLAT kevy_status transaction_ended(kevy_store *s, kevy_status status) {
+static FLAT kevy_status transaction_ended(kevy_store *s, uint32_t depth, bool committed, kevy_status status) {
   if (UNLIKELY(status == KEVY_ETRANSACTION)) {
     store_fail(s, status, "no transaction is open");
     return lending(s, status);
   }
+  if (UNLIKELY(s->pubsub != NULL)) pubsub_ended(s, depth, committed);
   status = store_noted(s, status);
   return left(s, status, store_settle(s));
 }
 
 kevy_status kevy_commit(kevy_store *s) {
   ENTER(s);
-  return transaction_ended(s, transaction_commit(s));
+  uint32_t depth = transaction_depth(s);
+  return transaction_ended(s, depth, true, transaction_commit(s));
 }
 
 kevy_status kevy_rollback(kevy_store *s) {
   ENTER(s);
-  return transaction_ended(s, transaction_rollback(s));
+  uint32_t depth = transaction_depth(s);
+  return transaction_ended(s, depth, false, transaction_rollback(s));
 }
 
 int32_t kevy_transaction_depth(kevy_store *s) {

@@ -108,7 +108,10 @@ void cmd_hello(command_call *c) {
 /* ---- The end ------------------------------------------------------------------------------------- */
 
 void cmd_reset(command_call *c) {
-  if (c->session != NULL) session_reset(c->session);
+  if (c->session != NULL) {
+    session_reset(c->session);
+    subscriber_remove_all(&c->session->listens);
+  }
   sink_speak(c->out, 2);
   sink_status(c->out, "RESET");
 }

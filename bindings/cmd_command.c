@@ -483,13 +483,18 @@ static size_t keys_answer(const command *row, size_t argc, const kevy_value *arg
   return count;
 }
 
+/* Channels stand where keys would, and are none. */
+static bool keys_named(const command *row) {
+  return spec_count(row) != 0 && !command_has_word(row->key_specs, "not_key");
+}
+
 void cmd_command_getkeys(command_call *c) {
   size_t argc = c->argc - 2;
   const kevy_value *argv = c->argv + 2;
   const command *row = command_lookup(argc, argv);
   if (row == NULL) {
     command_fail(c, "ERR Invalid command specified");
-  } else if (spec_count(row) == 0) {
+  } else if (!keys_named(row)) {
     command_fail(c, "ERR The command has no key arguments");
   } else if (!command_arity_fits(row, argc)) {
     command_fail(c, "ERR Invalid number of arguments specified for command");

@@ -12,8 +12,17 @@
 #include "type_set.h"
 #include "type_string.h"
 
+/* Where a message would be an array. */
+static void server_answer_ping(command_call *c) {
+  sink_array(c->out, 2);
+  sink_bytes(c->out, "pong", 4);
+  if (c->argc == 2) sink_bulk(c->out, &c->argv[1]);
+  else sink_bytes(c->out, "", 0);
+}
+
 void cmd_ping(command_call *c) {
-  if (c->argc == 1) sink_status(c->out, "PONG");
+  if (c->argc <= 2 && UNLIKELY(session_is_deaf(c->session))) server_answer_ping(c);
+  else if (c->argc == 1) sink_status(c->out, "PONG");
   else if (c->argc == 2) sink_bulk(c->out, &c->argv[1]);
   else command_fail_arity(c);
 }

@@ -337,9 +337,9 @@ void cmd_container(command_call *c) { command_fail_arity(c); }
 static void command_dispatch(command_call *c) {
   c->row = command_lookup(c->argc, c->argv);
   bool fits = c->row != NULL && command_arity_fits(c->row, c->argc);
-  if (UNLIKELY(c->session != NULL)) {
+  if (UNLIKELY(c->session != NULL) && !c->inside) {
     if (!fits) session_rejects(c);
-    else if (session_queues(c)) return;
+    else if (session_refuses(c) || session_queues(c)) return;
   }
   if (c->row == NULL) {
     const command *container = command_lookup(1, c->argv);

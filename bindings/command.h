@@ -31,6 +31,7 @@ struct command_call {
   kevy_status failed;      /* the status behind an error answered by command_error; else KEVY_OK */
   bool erred;              /* the answer is an error */
   kevy_session *session;   /* whose command it is; NULL: of none */
+  bool inside;             /* EXEC runs it */
   bool may_wait;           /* the caller keeps a command that waits */
   bool over;               /* the error is none of the keys' that it waits for: it ends the wait */
   struct {                 /* set by command_wait */
@@ -174,6 +175,12 @@ void command_fail_text(command_call *c, const command_text *t);
 
 /* Whether the session is between MULTI and EXEC and the command is one that waits for EXEC: then it is queued and answered. */
 bool session_queues(command_call *c);
+
+/* Whether the session listens to channels, in protocol 2, and the command is none of those that it may use then: that is answered. */
+bool session_refuses(command_call *c);
+
+/* Whether it does. */
+bool session_is_deaf(const kevy_session *session);
 
 /* A command that is not accepted there: EXEC will refuse. */
 void session_rejects(command_call *c);

@@ -639,6 +639,10 @@ KEVY_API kevy_status kevy_call_typed(kevy_store *s, size_t argc, const kevy_valu
  * or kevy_reply_free with r. Since 0.1. */
 KEVY_API void kevy_reply_next(kevy_reply *r, kevy_item *item);
 
+/* Whether items are left: 1 or 0. A command that answers several times (SUBSCRIBE of two channels) has several items that are in no
+ * other. Since 0.1. */
+KEVY_API int32_t kevy_reply_more(kevy_reply *r);
+
 /* As kevy_call, the reply as the exact RESP2 bytes Redis would send; *bytes is borrowed until the
  * next call with r. Errors inside the reply are not errors of the call: KEVY_OK. Since 0.1. */
 KEVY_API kevy_status kevy_call_resp(kevy_store *s, size_t argc, const kevy_value *argv,
@@ -755,8 +759,35 @@ KEVY_API kevy_status kevy_session_wait(kevy_session *session, size_t argc, const
  * connection closes it. Since 0.1. */
 KEVY_API int32_t kevy_session_protocol(kevy_session *session);
 
-/* Forgets what was queued and watched. NULL is allowed. Since 0.1. */
+/* Forgets what was queued and watched, and ends its subscriptions; no other thread may be using it. NULL is allowed. Since 0.1. */
 KEVY_API void kevy_session_close(kevy_session *session);
+
+/* ==== Messages ===============================================================================
+ * SUBSCRIBE, PSUBSCRIBE and SSUBSCRIBE in a session; PUBLISH and SPUBLISH anywhere. What they answer is a reply for each channel that was
+ * named, one behind the other. Messages wait in the session, in order, until they are asked for; PUBLISH in a transaction
+ * (kevy_begin) is heard at its commit. On a store with a lock the functions here may be called from any thread. */
+
+/* Writes the oldest message that waits as a command's answer would be, in the form that flags ask for (as kevy_session_call) and
+ * the session's protocol: "message", channel, payload; or "pmessage", pattern, channel, payload; or "smessage", ...
+ * KEVY_MISSING: none waits. KEVY_UNMET, once: more would have waited than kevy_set_push_limit allows; all were dropped, as
+ * Redis drops such a connection, and those published from now on are heard again. Errors: KEVY_ECLOSED, KEVY_EARG, KEVY_EOOM. O(the
+ * message). Since 0.1. */
+KEVY_API kevy_status kevy_session_next_push(kevy_session *session, uint32_t flags, kevy_reply *r);
+
+/* A descriptor that can be read while kevy_session_next_push has something to say, to poll or for an event loop; the session's, not
+ * to be read or closed. -1: there is none to be had. Since 0.1. */
+KEVY_API int32_t kevy_session_push_fd(kevy_session *session);
+
+/* Waits, without any lock, until it can be read; -1: without limit. KEVY_UNMET: the time is over, or a signal came. Errors:
+ * KEVY_EOOM (no descriptor). Since 0.1. */
+KEVY_API kevy_status kevy_session_wait_push(kevy_session *session, int64_t timeout_ms);
+
+/* Lets the descriptor be read once more, to wake who waits for it. Since 0.1. */
+KEVY_API void kevy_session_wake(kevy_session *session);
+
+/* CONFIG SET client-output-buffer-limit pubsub: at most hard bytes of messages wait for a session, and not more than soft ones for
+ * longer than so many seconds; 0: no such limit. At first 32 MiB, 8 MiB, 60 s. Errors: KEVY_EREADONLY, KEVY_EARG, KEVY_EOOM. Since 0.1. */
+KEVY_API kevy_status kevy_set_push_limit(kevy_store *s, uint64_t hard, uint64_t soft, int64_t soft_seconds);
 
 /* ==== Events =================================================================================
  * Keys that went by themselves. Nothing is called in the middle of a call: what went is noted, in the process's memory, and

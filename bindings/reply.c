@@ -337,11 +337,15 @@ void reply_start(kevy_reply *r, int encoding) {
 }
 
 /* A reply that was filled as RESP bytes, or not to its end, has no items to give. */
+KEVY_API int32_t kevy_reply_more(kevy_reply *r) {
+  return reply_form(r->encoding) != REPLY_RESP && !r->failed && r->at != r->len;
+}
+
 KEVY_API void kevy_reply_next(kevy_reply *r, kevy_item *item) {
   memset(item, 0, sizeof *item);
   item->value.kind = KEVY_NIL;
   item->type = KEVY_REPLY_END;
-  if (reply_form(r->encoding) == REPLY_RESP || r->failed || r->at == r->len) return;
+  if (!kevy_reply_more(r)) return;
   flat_record record;
   memcpy(&record, r->bytes + r->at, sizeof record);
   r->at += sizeof record;

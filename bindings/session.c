@@ -161,7 +161,7 @@ static bool session_conflicts(const kevy_session *session) {
 }
 
 static void session_run(command_call *c, const session_command *q) {
-  command_call one = {.store = c->store, .session = c->session, .argc = q->argc, .argv = q->argv, .given = q->argv, .kinds = c->kinds, .out = c->out};
+  command_call one = {.store = c->store, .session = c->session, .inside = true, .argc = q->argc, .argv = q->argv, .given = q->argv, .kinds = c->kinds, .out = c->out};
   if (command_run_call(&one) != KEVY_OK) command_error(c, KEVY_EOOM);
   free(one.waits.argv);
 }
@@ -219,6 +219,7 @@ KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out) {
     session->store = s;
     session->id = atomic_fetch_add(&last_id, 1) + 1;
     session->protocol = 2;
+    subscriber_open(&session->listens, s);
     *out = session;
   }
   status = store_noted(s, status);
@@ -226,11 +227,10 @@ KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out) {
   return status;
 }
 
-/* The form that flags ask for, in the session's protocol; below 0 where there is none such. */
-static int session_encoding(const kevy_session *session, uint32_t flags) {
+int session_encoding(const kevy_session *session, uint32_t flags) {
   if (flags & ~(KEVY_TYPED | KEVY_RESP) || flags == (KEVY_TYPED | KEVY_RESP)) return -1;
   reply_encoding form = flags & KEVY_RESP ? REPLY_RESP : flags & KEVY_TYPED ? REPLY_TYPED : REPLY_FLAT;
-  return reply_encoded(form, session->protocol);
+  return reply_encoded(form, __atomic_load_n(&session->protocol, __ATOMIC_RELAXED));
 }
 
 static kevy_status session_call(kevy_session *session, size_t argc, const kevy_value *argv, kevy_reply *r) {
@@ -274,8 +274,17 @@ KEVY_API int32_t kevy_session_protocol(kevy_session *session) {
   return session->over ? 0 : session->protocol;
 }
 
+/* The store may have closed, and knows of a session only while that listens. */
+static void session_end_listening(kevy_session *session) {
+  kevy_store *s = session->listens.listed ? session->store : NULL;
+  bool locked = s != NULL && store_enter_beside(s) && s->locked;
+  subscriber_close(&session->listens);
+  if (locked) store_unlock(s);
+}
+
 KEVY_API void kevy_session_close(kevy_session *session) {
   if (session == NULL) return;
   session_reset(session);
+  session_end_listening(session);
   free(session);
 }

@@ -5,6 +5,7 @@
 #define KEVY_SESSION_H
 
 #include "command.h"
+#include "pubsub.h"
 
 typedef struct session_command session_command;
 typedef struct session_watch session_watch;
@@ -20,6 +21,7 @@ struct kevy_session {
   size_t queued;
   session_command *first, *last;
   session_watch *watches;
+  subscriber listens; /* to channels (pubsub.h) */
 };
 
 /* Answers an error where the command is of no session. */
@@ -27,6 +29,13 @@ bool session_missing(command_call *c);
 
 /* As after kevy_session_open, but for the id: no transaction, nothing watched, no name, protocol 2. */
 void session_reset(kevy_session *session);
+
+/* The form that flags ask for, in the session's protocol; below 0 where there is none such. */
+int session_encoding(const kevy_session *session, uint32_t flags);
+
+/* fn(context) is called for each message that begins to wait for the session, by the thread that publishes and with the store's lock
+ * held: it may only signal. NULL: no more. */
+void session_on_push(kevy_session *session, void (*fn)(void *context), void *context);
 
 /* Keeps a copy of a word of the session's, which has no zero byte; "" is none. False where memory does not suffice. */
 bool session_keep(char **word, const kevy_value *v);

@@ -55,6 +55,7 @@ typedef struct kevy_store {
   struct effects *effects; /* of a store with a log, else NULL */
   struct events *events;   /* of a store that somebody listens to, else NULL */
   struct evictor *evictor; /* of a store with a policy, else NULL */
+  struct pubsub *pubsub;   /* of a store that somebody has listened to, else NULL (bindings/pubsub.h) */
   ref last_put;            /* the entry that was put last; never read */
   uint64_t used_before;    /* bytes, when the last write began that came the long way */
   uint32_t flags;    /* KEVY_THREADS, KEVY_BACKGROUND */

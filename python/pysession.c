@@ -1,4 +1,9 @@
-/* pysession: versions of keys, and sessions, in which MULTI and WATCH work. */
+/* pysession: versions of keys, and sessions, in which MULTI, WATCH and SUBSCRIBE work. */
+#include <math.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
 #include "pywait.h"
 
 /* ---- Versions -------------------------------------------------------------------------------- */
@@ -70,6 +75,8 @@ typedef struct {
   Store *store;
   kevy_store *of; /* the engine's store it was opened on */
   kevy_session *handle; /* NULL when closed */
+  kevy_session *held;   /* the same, until the last of its holders lets go */
+  atomic_int holders;   /* the session itself, until it is closed, and the threads that wait for its messages */
 } Session;
 
 PyObject *pystore_session(PyObject *object, PyObject *unused) {
@@ -82,6 +89,8 @@ PyObject *pystore_session(PyObject *object, PyObject *unused) {
   if (turn_begin(&turn, self)) {
     kevy_status status = kevy_session_open(turn.handle, &session->handle);
     session->of = turn.handle;
+    session->held = session->handle;
+    atomic_init(&session->holders, 1);
     if (status < 0) turn_fail(&turn, status);
     else turn_end(&turn);
   }
@@ -111,11 +120,28 @@ static kevy_reply *session_call(Session *self, PyObject *const *args, Py_ssize_t
   return reply;
 }
 
+/* Several replies to one command, the first of which is there, as a list. Steals it. */
+static PyObject *session_replies(Session *self, PyObject *first, kevy_reply *reply) {
+  PyObject *list = PyList_New(1);
+  if (list) PyList_SET_ITEM(list, 0, first);
+  else Py_DECREF(first);
+  while (list && kevy_reply_more(reply)) {
+    PyObject *next = pyreply_build(self->store->state, reply, REPLY_BYTES);
+    if (!next || PyList_Append(list, next) < 0) Py_CLEAR(list);
+    Py_XDECREF(next);
+  }
+  return list;
+}
+
 static PyObject *session_command(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
   Session *self = (Session *)object;
   kevy_status status;
   kevy_reply *reply = session_call(self, args, nargs, 0, &status);
-  return reply ? pywait_answer(self->store, reply, status) : NULL;
+  if (!reply || status < 0) return reply ? pywait_answer(self->store, reply, status) : NULL;
+  PyObject *answer = pyreply_build(self->store->state, reply, REPLY_BYTES);
+  if (answer && kevy_reply_more(reply)) answer = session_replies(self, answer, reply);
+  pyreply_give(self->store, reply);
+  return answer;
 }
 
 static PyObject *session_command_resp(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
@@ -131,13 +157,136 @@ static PyObject *session_command_resp(PyObject *object, PyObject *const *args, P
   return result;
 }
 
+/* Whoever is the last closes it. */
+static void session_let_go(Session *self) {
+  if (atomic_fetch_sub(&self->holders, 1) != 1) return;
+  Py_BEGIN_CRITICAL_SECTION(self->store);
+  kevy_session_close(self->held);
+  Py_END_CRITICAL_SECTION();
+}
+
+/* Threads that wait for its messages are woken, and see that it is closed. */
 static PyObject *session_close(PyObject *object, PyObject *unused) {
   (void)unused;
   Session *self = (Session *)object;
-  kevy_session *handle = self->handle;
+  bool open = false;
+  Py_BEGIN_CRITICAL_SECTION(self->store);
+  open = self->handle != NULL;
+  if (open && atomic_load(&self->holders) > 1) kevy_session_wake(self->handle);
   self->handle = NULL;
-  kevy_session_close(handle);
+  Py_END_CRITICAL_SECTION();
+  if (open) session_let_go(self);
   Py_RETURN_NONE;
+}
+
+/* ---- Messages ---- */
+
+static PyObject *session_raise(Session *self, kevy_status status, const char *text) {
+  return pyerrors_raise(self->store->state, status, PyUnicode_FromString(text));
+}
+
+/* The oldest message; NULL without an exception: none waits, and *fd is what to wait for. Of a closed session it is -1, and
+ * that is an exception, unless the caller had it open before. */
+static PyObject *session_take(Session *self, bool again, int *fd) {
+  Turn turn;
+  kevy_status status = KEVY_ECLOSED;
+  kevy_reply *reply = NULL;
+  *fd = -1;
+  if (!turn_begin(&turn, self->store)) return NULL;
+  if (self->handle && turn.handle == self->of) {
+    reply = pyreply_take(self->store);
+    status = reply ? kevy_session_next_push(self->handle, 0, reply) : KEVY_EOOM;
+    if (status == KEVY_MISSING) {
+      *fd = kevy_session_push_fd(self->handle);
+      atomic_fetch_add(&self->holders, 1);
+    }
+  }
+  turn_end(&turn);
+  PyObject *message = status == KEVY_OK ? pyreply_build(self->store->state, reply, REPLY_BYTES) : NULL;
+  if (reply) pyreply_give(self->store, reply);
+  if (status == KEVY_UNMET) session_raise(self, status, "messages were dropped: too many waited");
+  else if (status < 0 && !(again && status == KEVY_ECLOSED)) session_raise(self, status, kevy_strerror(status));
+  return message;
+}
+
+/* Sleeps, with the GIL released, until there is something or the time is over. False with an exception of a signal's handler. */
+static bool session_sleep(Session *self, int fd, int64_t ms) {
+  struct pollfd p = {.fd = fd, .events = POLLIN};
+  Py_BEGIN_ALLOW_THREADS
+  (void)poll(&p, fd >= 0, ms < 0 ? (fd >= 0 ? -1 : 10) : ms > INT32_MAX ? INT32_MAX : (int)ms);
+  Py_END_ALLOW_THREADS
+  session_let_go(self);
+  return PyErr_CheckSignals() == 0;
+}
+
+static int64_t session_clock(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* timeout: milliseconds, below 0 without limit. ending: a session that was closed has no more messages, which is no error. */
+static PyObject *session_await(Session *self, int64_t timeout, bool ending) {
+  int64_t until = session_clock() + timeout;
+  for (bool again = ending;; again = true) {
+    int fd;
+    PyObject *message = session_take(self, again, &fd);
+    if (message || PyErr_Occurred()) return message;
+    if (!self->handle && fd < 0) Py_RETURN_NONE;
+    int64_t left = timeout < 0 ? -1 : until - session_clock();
+    bool over = timeout >= 0 && left <= 0;
+    if (!session_sleep(self, fd, over ? 0 : left)) return NULL;
+    if (over) Py_RETURN_NONE;
+  }
+}
+
+static bool session_timeout(PyObject *object, int64_t *ms) {
+  *ms = -1;
+  if (object == Py_None) return true;
+  double seconds = PyFloat_AsDouble(object);
+  if (seconds == -1.0 && PyErr_Occurred()) return false;
+  if (!(seconds >= 0)) {
+    PyErr_SetString(PyExc_ValueError, "timeout must be None or a number of seconds that is not negative");
+    return false;
+  }
+  *ms = seconds < 9e15 ? (int64_t)ceil(seconds * 1000) : -1;
+  return true;
+}
+
+static PyObject *session_next_message(PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
+  Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
+  int64_t ms = -1;
+  if (nargs + named > 1 || (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "timeout") != 0)) {
+    PyErr_SetString(PyExc_TypeError, "next_message() takes one argument, timeout");
+    return NULL;
+  }
+  if (nargs + named == 1 && !session_timeout(args[0], &ms)) return NULL;
+  return session_await((Session *)object, ms, false);
+}
+
+static PyObject *session_next_or_none(PyObject *object, PyObject *unused) {
+  (void)unused;
+  return session_await((Session *)object, -1, true);
+}
+
+static PyObject *session_messages(PyObject *object, PyObject *unused) {
+  (void)unused;
+  PyObject *next = PyObject_GetAttrString(object, "_next_message");
+  PyObject *iterator = next ? PyCallIter_New(next, Py_None) : NULL;
+  Py_XDECREF(next);
+  return iterator;
+}
+
+static PyObject *session_fileno(PyObject *object, PyObject *unused) {
+  (void)unused;
+  Session *self = (Session *)object;
+  Turn turn;
+  if (!turn_begin(&turn, self->store)) return NULL;
+  bool open = self->handle && turn.handle == self->of;
+  int fd = open ? kevy_session_push_fd(self->handle) : -1;
+  turn_end(&turn);
+  if (fd < 0) return session_raise(self, open ? KEVY_EOOM : KEVY_ECLOSED, open ? "no descriptor" : "the session is closed");
+  return PyLong_FromLong(fd);
 }
 
 static PyObject *session_enter(PyObject *self, PyObject *unused) {
@@ -160,7 +309,7 @@ static void session_dealloc(PyObject *object) {
   Session *self = (Session *)object;
   PyTypeObject *type = Py_TYPE(object);
   PyObject_GC_UnTrack(object);
-  kevy_session_close(self->handle);
+  if (self->handle) session_let_go(self);
   Py_XDECREF(self->store);
   type->tp_free(object);
   Py_DECREF(type);
@@ -168,10 +317,20 @@ static void session_dealloc(PyObject *object) {
 
 static PyMethodDef session_methods[] = {
     PYMETHOD("command", session_command, FAST, "($self, /, *args)",
-             "Run a Redis command, MULTI and WATCH among them, as Store.command does.")
+             "Run a Redis command, MULTI, WATCH and SUBSCRIBE among them, as Store.command does.\n\n"
+             "What has several replies, as SUBSCRIBE of several channels, is a list of them.")
     PYMETHOD("command_resp", session_command_resp, FAST, "($self, /, *args)",
              "Run a Redis command and return its reply as bytes, RESP3 after HELLO 3, else RESP2.")
-    PYMETHOD("close", session_close, NOARGS, "($self, /)", "Forget what was queued and watched.")
+    PYMETHOD("next_message", session_next_message, KEYWORDS, "($self, /, timeout=None)",
+             "Return the next message of a channel, as [b'message', channel, payload], or None after timeout seconds.\n\n"
+             "Of a pattern it is [b'pmessage', pattern, channel, payload]. It waits without the GIL, for ever if timeout is None, and\n"
+             "may be called by any thread. kevy.Error: more waited than may, and they were dropped.")
+    PYMETHOD("messages", session_messages, NOARGS, "($self, /)",
+             "Iterate over messages as they come, until the session is closed.")
+    PYMETHOD("_next_message", session_next_or_none, NOARGS, "($self, /)", "The next message, None when there are no more.")
+    PYMETHOD("fileno", session_fileno, NOARGS, "($self, /)",
+             "Return a descriptor that can be read while next_message(0) has something to give, for event loops.")
+    PYMETHOD("close", session_close, NOARGS, "($self, /)", "Forget what was queued and watched, and hear no more messages.")
     PYMETHOD("__enter__", session_enter, NOARGS, "($self, /)", "Return the session itself.")
     PYMETHOD("__exit__", session_exit, FAST, "($self, /, *exc)", "Close the session.")
     {NULL, NULL, 0, NULL}};

@@ -147,6 +147,7 @@ void kevy_reply_free(kevy_reply *r);
 kevy_status kevy_call(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r);
 kevy_status kevy_call_typed(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r);
 void kevy_reply_next(kevy_reply *r, kevy_item *item);
+int32_t kevy_reply_more(kevy_reply *r);
 kevy_status kevy_call_resp(kevy_store *s, size_t argc, const kevy_value *argv, kevy_reply *r, const char **bytes, size_t *len);
 typedef struct kevy_command_row {
   const char *name;
@@ -186,6 +187,11 @@ kevy_status kevy_session_call_resp(kevy_session *session, size_t argc, const kev
 kevy_status kevy_session_wait(kevy_session *session, size_t argc, const kevy_value *argv, uint32_t flags, kevy_reply *r, kevy_wait **out);
 int32_t kevy_session_protocol(kevy_session *session);
 void kevy_session_close(kevy_session *session);
+kevy_status kevy_session_next_push(kevy_session *session, uint32_t flags, kevy_reply *r);
+int32_t kevy_session_push_fd(kevy_session *session);
+kevy_status kevy_session_wait_push(kevy_session *session, int64_t timeout_ms);
+void kevy_session_wake(kevy_session *session);
+kevy_status kevy_set_push_limit(kevy_store *s, uint64_t hard, uint64_t soft, int64_t soft_seconds);
 kevy_status kevy_listen(kevy_store *s, uint32_t wanted, uint64_t room);
 kevy_status kevy_next_event(kevy_store *s, int32_t *event, int32_t *type, kevy_value *key, kevy_value *value);
 kevy_status kevy_events_waiting(kevy_store *s, uint64_t *waiting, uint64_t *missed, uint64_t *bytes);
@@ -312,15 +318,17 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_job_close", "kevy_dump", "kevy_load", "kevy_load_bytes", "kevy_load_start",
     "kevy_load_step", "kevy_load_progress", "kevy_load_close", "kevy_restore",
     "kevy_reply_new", "kevy_reply_free", "kevy_call", "kevy_call_typed", "kevy_reply_next",
-    "kevy_call_resp", "kevy_command", "kevy_wait_call", "kevy_wait_fd", "kevy_wait_left",
-    "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes", "kevy_begin",
-    "kevy_commit", "kevy_rollback", "kevy_transaction_depth", "kevy_try_lock",
+    "kevy_reply_more", "kevy_call_resp", "kevy_command", "kevy_wait_call", "kevy_wait_fd",
+    "kevy_wait_left", "kevy_wait_poll", "kevy_wait_end", "kevy_wait_close", "kevy_reply_bytes",
+    "kevy_begin", "kevy_commit", "kevy_rollback", "kevy_transaction_depth", "kevy_try_lock",
     "kevy_version_of", "kevy_version_check", "kevy_version_compare", "kevy_version_close",
     "kevy_session_open", "kevy_session_call", "kevy_session_call_resp", "kevy_session_wait",
-    "kevy_session_protocol", "kevy_session_close", "kevy_listen", "kevy_next_event",
-    "kevy_events_waiting", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
-    "kevy_set_maxmemory", "kevy_set_policy", "kevy_policy", "kevy_memory_usage",
-    "kevy_debug_clock", "kevy_debug_fail_alloc",
+    "kevy_session_protocol", "kevy_session_close", "kevy_session_next_push",
+    "kevy_session_push_fd", "kevy_session_wait_push", "kevy_session_wake",
+    "kevy_set_push_limit", "kevy_listen", "kevy_next_event", "kevy_events_waiting",
+    "kevy_info", "kevy_reset_stats", "kevy_used_memory", "kevy_set_maxmemory",
+    "kevy_set_policy", "kevy_policy", "kevy_memory_usage", "kevy_debug_clock",
+    "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },

@@ -737,6 +737,7 @@ PROTOTYPES = (
         ctypes.POINTER(kevy_reply),
     )),
     ("kevy_reply_next", None, (ctypes.POINTER(kevy_reply), ctypes.POINTER(kevy_item))),
+    ("kevy_reply_more", ctypes.c_int32, (ctypes.POINTER(kevy_reply),)),
     ("kevy_call_resp", kevy_status, (
         ctypes.POINTER(kevy_store),
         ctypes.c_size_t,
@@ -811,6 +812,20 @@ PROTOTYPES = (
     )),
     ("kevy_session_protocol", ctypes.c_int32, (ctypes.POINTER(kevy_session),)),
     ("kevy_session_close", None, (ctypes.POINTER(kevy_session),)),
+    ("kevy_session_next_push", kevy_status, (
+        ctypes.POINTER(kevy_session),
+        ctypes.c_uint32,
+        ctypes.POINTER(kevy_reply),
+    )),
+    ("kevy_session_push_fd", ctypes.c_int32, (ctypes.POINTER(kevy_session),)),
+    ("kevy_session_wait_push", kevy_status, (ctypes.POINTER(kevy_session), ctypes.c_int64)),
+    ("kevy_session_wake", None, (ctypes.POINTER(kevy_session),)),
+    ("kevy_set_push_limit", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_uint64,
+        ctypes.c_uint64,
+        ctypes.c_int64,
+    )),
     ("kevy_listen", kevy_status, (ctypes.POINTER(kevy_store), ctypes.c_uint32, ctypes.c_uint64)),
     ("kevy_next_event", kevy_status, (
         ctypes.POINTER(kevy_store),
