@@ -98,6 +98,10 @@ PyObject *pystore_session(PyObject *object, PyObject *unused) {
   return (PyObject *)session;
 }
 
+static PyObject *session_raise(Session *self, kevy_status status, const char *text) {
+  return pyerrors_raise(self->store->state, status, PyUnicode_FromString(text));
+}
+
 /* Runs a command in one turn; the reply, which the caller gives back, or NULL with an exception. */
 static kevy_reply *session_call(Session *self, PyObject *const *args, Py_ssize_t nargs, uint32_t flags,
                                 kevy_status *status) {
@@ -113,7 +117,7 @@ static kevy_reply *session_call(Session *self, PyObject *const *args, Py_ssize_t
       reply = pyreply_end(&turn, *status, reply);
     } else {
       turn_end(&turn);
-      pyerrors_raise(self->store->state, KEVY_ECLOSED, NULL);
+      session_raise(self, KEVY_ECLOSED, "the session is closed");
     }
   }
   pyargs_batch_done(&argv);
@@ -181,9 +185,6 @@ static PyObject *session_close(PyObject *object, PyObject *unused) {
 
 /* ---- Messages ---- */
 
-static PyObject *session_raise(Session *self, kevy_status status, const char *text) {
-  return pyerrors_raise(self->store->state, status, PyUnicode_FromString(text));
-}
 
 /* The oldest message; NULL without an exception: none waits, and *fd is what to wait for. Of a closed session it is -1, and
  * that is an exception, unless the caller had it open before. */

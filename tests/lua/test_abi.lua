@@ -436,6 +436,31 @@ t.test("transactions, versions, sessions", function()
   c.session_close(session)
 end)
 
+t.test("messages", function()
+  local s <close> = open()
+  local r <close> = c.reply_new()
+  local _, session = c.session_open(s)
+  same(c.session_call(session, { "SUBSCRIBE", "c", "d" }, 0, r), abi.KEVY_OK)
+  for _ = 1, 8 do
+    same(c.reply_more(r), 1)
+    c.reply_next(r)
+  end
+  same(c.reply_more(r), 0)
+  check(c.session_push_fd(session) >= 0, "a descriptor")
+  same(c.session_wait_push(session, 0), abi.KEVY_UNMET)
+  same(c.call(s, { "PUBLISH", "c", "hello" }, r), abi.KEVY_OK)
+  same(c.session_wait_push(session, -1), abi.KEVY_OK)
+  same(c.session_next_push(session, abi.KEVY_RESP, r), abi.KEVY_OK)
+  same(c.reply_bytes(r), "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$5\r\nhello\r\n")
+  same(c.session_next_push(session, 0, r), abi.KEVY_MISSING)
+  c.session_wake(session)
+  same(c.session_wait_push(session, -1), abi.KEVY_OK)
+  same(c.set_push_limit(s, 10, 0, 0), abi.KEVY_OK)
+  same(c.call(s, { "PUBLISH", "c", "hello" }, r), abi.KEVY_OK)
+  same(c.session_next_push(session, 0, r), abi.KEVY_UNMET)
+  c.session_close(session)
+end)
+
 local function items(r)
   return function() return c.reply_next(r) end
 end

@@ -50,6 +50,10 @@ def spoken(c):
     c.command("EXEC")
     c.command_resp("MULTI")
     c.command("GET", KEY)
+    c.command("SUBSCRIBE", KEY, "other"), c.command("PSUBSCRIBE", "k*")
+    c.fileno(), c.next_message(0), list(zip(range(0), c.messages()))
+    refuse(TypeError, lambda: c.next_message(1, 2))
+    c.command("HELLO", 3), c.command("PUBLISH", KEY, TEXT), c.next_message(0), c.command("PUBLISH", KEY, TEXT)
 
 
 def wired(s):
