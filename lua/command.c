@@ -231,6 +231,48 @@ static int session_command(lua_State *L) {
   return results;
 }
 
+/* Milliseconds of an argument in seconds, 0 where there is none. */
+static int64_t session_patience(lua_State *L) {
+  lua_Number seconds = luaL_optnumber(L, 2, 0);
+  return seconds > 0 ? (seconds < 1e15 ? (int64_t)(seconds * 1000) + 1 : -1) : 0;
+}
+
+/* One look for a message: how many results there are, or -1: none waits. */
+static int session_look(lua_State *L, lua_session *self) {
+  kevy_reply *reply = reply_take(L, self->store);
+  if (self->handle == NULL || self->store->handle != self->of) {
+    reply_give_back(self->store, reply);
+    return luaL_error(L, "%s", kevy_strerror(KEVY_ECLOSED));
+  }
+  kevy_store *s = self->store->handle;
+  kevy_lock(s);
+  kevy_status status = kevy_session_next_push(self->handle, 0, reply);
+  if (status < 0) {
+    reply_give_back(self->store, reply);
+    return push_failure(L, s, status);
+  }
+  kevy_unlock(s);
+  int results = status == KEVY_MISSING ? -1 : 2;
+  if (status == KEVY_OK) results = reply_push_all(L, reply, false);
+  reply_give_back(self->store, reply);
+  if (status != KEVY_UNMET) return results;
+  lua_pushnil(L);
+  lua_pushliteral(L, "messages were dropped: too many waited");
+  return results;
+}
+
+/* next_message([seconds]): the oldest message, for which it waits so long, or until a signal; nil: there is none. */
+static int session_next_message(lua_State *L) {
+  lua_session *self = luaL_checkudata(L, 1, SESSION_CLASS);
+  int64_t patience = session_patience(L);
+  int results = session_look(L, self);
+  if (results < 0 && patience != 0) {
+    (void)kevy_session_wait_push(self->handle, patience);
+    results = session_look(L, self);
+  }
+  return results < 0 ? 0 : results;
+}
+
 static int session_close(lua_State *L) {
   lua_session *self = luaL_checkudata(L, 1, SESSION_CLASS);
   kevy_session_close(self->handle);
@@ -239,7 +281,7 @@ static int session_close(lua_State *L) {
 }
 
 static const luaL_Reg session_methods[] = {
-    {"command", session_command}, {"close", session_close}, {"__gc", session_close}, {"__close", session_close}, {NULL, NULL}};
+    {"command", session_command}, {"next_message", session_next_message}, {"close", session_close}, {"__gc", session_close}, {"__close", session_close}, {NULL, NULL}};
 
 /* session(): where MULTI and WATCH work. */
 static int command_session(lua_State *L) {

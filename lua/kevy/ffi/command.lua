@@ -162,6 +162,28 @@ function Session:command(...)
   return replied(s, C.kevy_session_call(self.handle, n, argv, 0, s.reply), list)
 end
 
+-- One look for a message: whether it is over, and what next_message returns then.
+local function look(self)
+  if not self.handle then error("the session is closed", 3) end
+  local s = enter_with_reply(self.store)
+  local status = C.kevy_session_next_push(self.handle, 0, s.reply)
+  if status < 0 then return true, fail(s, status) end
+  if status == K.KEVY_OK then return true, replied(s, status) end
+  leave(s)
+  if status == UNMET then return true, nil, "messages were dropped: too many waited" end
+  return false
+end
+
+-- next_message([seconds]): the oldest message, for which it waits so long, or until a signal; nil: there is none.
+function Session:next_message(seconds)
+  local over, message, why = look(self)
+  if not over and seconds and seconds > 0 then
+    C.kevy_session_wait_push(self.handle, seconds < 1e15 and math.ceil(seconds * 1000) or -1)
+    over, message, why = look(self)
+  end
+  return message, why
+end
+
 function Session:close()
   if self.handle then kevy_session_close(ffi.gc(self.handle, nil)) end
   self.handle = nil

@@ -1,0 +1,36 @@
+-- Messages: sessions that listen.
+
+local kevy = require "kevy"
+local t = require "harness"
+
+t.test("a session hears what is published", function()
+  local s = kevy.open()
+  local c = s:session()
+  t.eq(c:next_message(), nil)
+  local said = c:command("SUBSCRIBE", "news")
+  t.eq(said[1] .. said[2] .. said[3], "subscribenews1")
+  t.eq(s:command("PUBLISH", "news", "hello"), 1)
+  t.eq(s:command("PUBLISH", "other", "hello"), 0)
+  local m = c:next_message()
+  t.eq(table.concat(m, " "), "message news hello")
+  t.eq(c:next_message(0.01), nil)
+  c:command("PSUBSCRIBE", "n*")
+  s:command("PUBLISH", "next", "x")
+  t.eq(table.concat(c:next_message(60), " "), "pmessage n* next x")
+  local reply, message = c:command("GET", "k")
+  t.eq(reply, nil)
+  t.eq(message:match "^ERR Can't execute 'get'", "ERR Can't execute 'get'")
+  c:close()
+  t.eq(s:command("PUBLISH", "news", "hello"), 0)
+  t.eq(pcall(c.next_message, c), false)
+  s:close()
+end)
+
+t.test("a store that closes before its session", function()
+  local s = kevy.open()
+  local c = s:session()
+  c:command("SUBSCRIBE", "c")
+  s:close()
+  t.eq(pcall(c.next_message, c), false)
+  c:close()
+end)
