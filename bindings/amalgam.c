@@ -3,6 +3,7 @@
  * leaves nothing to export but kevy.h. The order is that of the layers: a file comes after those whose
  * static functions it calls. */
 #include "../core/number.c"
+#include "../core/geohash.c"
 #include "../core/bits.c"
 #include "../core/packed.c"
 #include "../core/glob.c"
@@ -99,6 +100,7 @@
 #include "cmd_zset.c"
 #include "cmd_zset_range.c"
 #include "cmd_zset_algebra.c"
+#include "cmd_geo.c"
 #include "cmd_sort.c"
 #include "cmd_key.c"
 #include "cmd_restore.c"

@@ -83,7 +83,7 @@ typedef struct key_spec {
   int32_t index;       /* where it begins; with a keyword, where that is looked for */
   const char *keyword; /* "@STREAMS:1": behind this word; its length up to the colon. NULL without one */
   bool counted;        /* "#1": their number stands at index, they behind it */
-  bool optional;       /* "=STORE:6", "?STORE:2": the one behind the last such word, if any; "?": none that can be found */
+  bool optional;       /* "=STORE:6", "?STORE:2": the one behind such a word, if any; "?": none that can be found */
   bool unknown;        /* "?": what clients are told */
   int32_t last;        /* else the last one, from the first, or, negative, from the end */
   int32_t step;
@@ -397,11 +397,12 @@ static int64_t keys_of_sort_word(const kevy_value *word) {
   return command_is(word, "GET") || command_is(word, "BY");
 }
 
-/* The key behind the last such word, which is not another option's argument; false where there is none. */
+/* The key behind the first such word; SORT's behind the last that is not another option's argument. False where there is
+ * none. */
 static bool keys_find_optional(const key_spec *spec, const char *word, size_t argc, const kevy_value *argv, int64_t *key) {
   int64_t n = (int64_t)argc;
   *key = n;
-  for (int64_t i = spec->index; i + 1 < n; i++) {
+  for (int64_t i = spec->index; i + 1 < n && (spec->unknown || *key == n); i++) {
     if (command_is(&argv[i], word)) *key = ++i;
     else if (spec->unknown) i += keys_of_sort_word(&argv[i]);
   }

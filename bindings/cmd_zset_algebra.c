@@ -72,15 +72,6 @@ static bool zset_source_next(zset_source_walk *w, kevy_value *member, double *sc
 
 /* ---- What is gathered -------------------------------------------------------------------------- */
 
-typedef struct zset_found {
-  const char *ptr; /* the member's byte form; NULL: in digits */
-  size_t len;
-  uint64_t hash; /* in a union */
-  double score;
-  uint32_t kind;
-  char digits[PACKED_NUMBER];
-} zset_found;
-
 typedef struct zset_gather {
   kevy_store *s;
   zset_source *sources;
@@ -91,30 +82,6 @@ typedef struct zset_gather {
   size_t *cells; /* of a union: indices into found, from 1; a power of two of them */
   size_t mask;
 } zset_gather;
-
-static void zset_found_set(zset_found *f, const kevy_value *member, double score) {
-  packed_key key = packed_key_of(member, f->digits);
-  f->ptr = key.ptr;
-  f->len = key.len;
-  f->kind = member->kind;
-  f->score = score;
-  if (!key.is_int) return;
-  /* Digits of a block's number lie in the walk, which goes on. */
-  if (key.ptr != f->digits) memcpy(f->digits, key.ptr, key.len);
-  f->ptr = NULL;
-}
-
-static inline const char *zset_found_bytes(const zset_found *f) { return f->ptr != NULL ? f->ptr : f->digits; }
-
-static kevy_value zset_found_member(const zset_found *f) {
-  kevy_value v = {f->kind, 0, f->len, {.ptr = zset_found_bytes(f)}};
-  if (f->kind != KEVY_INT) return v;
-  int64_t i = 0;
-  (void)number_parse_int(zset_found_bytes(f), f->len, &i);
-  v.len = 0;
-  v.as.i = i;
-  return v;
-}
 
 static int zset_found_compare(const void *a, const void *b) {
   const zset_found *x = a, *y = b;

@@ -76,8 +76,8 @@ static void check_row(const command *row) {
   CHECK(row->handler != NULL && a->arity != 0 && a->arity >= -10 && a->arity <= 10);
   CHECK(words_are_of(a->flags, "write readonly denyoom fast loading stale movablekeys blocking noscript allow_busy skip_monitor no_mandatory_keys "
                                "skip_slowlog admin no_auth no_multi no_async_loading pubsub"));
-  CHECK(words_are_of(row->categories, "admin keyspace dangerous connection bitmap hash list set sortedset scripting stream blocking transaction pubsub"));
-  CHECK(words_are_of(a->group, "string bitmap generic connection server hash list scripting set sorted-set stream transactions pubsub"));
+  CHECK(words_are_of(row->categories, "geo admin keyspace dangerous connection bitmap hash list set sortedset scripting stream blocking transaction pubsub"));
+  CHECK(words_are_of(a->group, "geo string bitmap generic connection server hash list scripting set sorted-set stream transactions pubsub"));
   CHECK(a->since[1] == '.' && a->summary[strlen(a->summary) - 1] == '.' && row->complexity[0] != '\0');
   bool fixed = strpbrk(row->key_specs, "#@=?") == NULL;
   CHECK((a->first_key == 0) == (a->key_step == 0) && (!fixed || (a->first_key == 0) == (row->key_specs[0] == '\0')));

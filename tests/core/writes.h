@@ -199,6 +199,8 @@ static const char *const templates[] = {
     "ZPOPMIN @z", "ZPOPMAX @z 2", "ZMPOP 2 @z @z MIN", "BZPOPMIN @z @z 0", "BZPOPMAX @z 0", "BZMPOP 0 2 @z @z MAX COUNT 2",
     "ZUNIONSTORE @z 2 @z @z", "ZINTERSTORE @z 2 @z @z WEIGHTS 2 0.5", "ZUNIONSTORE @z 2 @z @e", "ZDIFFSTORE @z 2 @z @z",
     "ZRANGESTORE @z @z 0 3", "ZREMRANGEBYRANK @z 0 1", "ZREMRANGEBYSCORE @z 1 3", "ZREMRANGEBYLEX @z [m1 [m3",
+    "GEOADD @z 13.3 38.1 @m", "GEOADD @z CH @p 5 @m 2.5 @p @m", "GEOSEARCHSTORE @z @z FROMLONLAT 13 38 BYRADIUS 9000 km COUNT 3",
+    "GEORADIUS @z 0 5 2000 km STOREDIST @z", "GEORADIUSBYMEMBER @z @m 500 km STORE @k",
     "XADD @x @j @f @v", "XADD @x @j @F", "XADD @x MAXLEN 5 @j @f @v", "XADD @x MAXLEN ~ 20 @j @f @v", "XADD @x MAXLEN 0 @j @f @v",
     "XADD @x NOMKSTREAM @j @f @v", "XADD star * @f @v", "XTRIM @x MAXLEN @p", "XTRIM @x MINID @i", "XDEL @x @i @i",
     "XSETID @x 900000-0", "XSETID @x @j ENTRIESADDED 500 MAXDELETEDID 1-1",
