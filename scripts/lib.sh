@@ -40,13 +40,15 @@ complaints_of() {
 
 # run LABEL COMMAND...: fails as the command does.
 run() {
-  local label=$1 log code=0
+  local label=$1 log line code=0
   shift
   mkdir -p "$LOGS"
   log=$LOGS/$(printf %s "$label" | tr -c 'A-Za-z0-9.+' -).log
   printf '\n-- %s\n' "$label"
   "$@" 2>&1 | tee "$log" || code=1 FAILED=1
-  printf '  %-30s %s%s\n' "$label" "$([ $code = 0 ] || echo 'FAILED ')" "$(summary_of "$log")" >>"$LOGS/summary"
+  line=$(printf '  %-30s %s%s' "$label" "$([ $code = 0 ] || echo 'FAILED ')" "$(summary_of "$log")")
+  echo "$line" >>"$LOGS/summary"
+  { echo "$line" >&3; } 2>/dev/null # where scripts/test shows how far it is
   [ $code = 0 ] || { printf '\n-- FAILED: %s\n' "$label"; complaints_of "$log"; } >>"$LOGS/failures"
   return $code
 }
