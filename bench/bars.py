@@ -106,4 +106,7 @@ BARS = {
     "best shortfall": at_most(0.5),
     # Python views.
     "python view": at_most(2.0),
+    # redis-py on a store: over its own floor; faster than with a server, or fakeredis.
+    "redis-py floor": at_most(1.5),
+    "redis-py": at_least(3),
 }

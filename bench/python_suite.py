@@ -249,6 +249,33 @@ def views(quick: bool) -> list[Row]:
     return rows
 
 
+# Calls of redis-py, and how often each is made in a round.
+REDIS_CALLS = {"get": 20_000, "set": 20_000, "zadd": 20_000, "pipeline of 100 gets": 300}
+
+
+def redis_py(quick: bool) -> list[Row]:
+    """redis-py on a store, beside redis-py over a connection that does nothing, a server, and fakeredis."""
+    rounds, keys, rows = 5 if quick else 15, 1000, []
+    slow = {"fakeredis": 10, "redis-server": 5}
+    with workers() as worker:
+
+        def side(peer, call, calls):
+            asked = {"peer": f"{peer}: {call}", "case": "get hot", "keys": keys, "calls": max(calls // slow.get(peer, 1), 20)}
+            return lambda: worker(asked["peer"]).ask(asked)["ns"]
+
+        for call, calls in REDIS_CALLS.items():
+            sides = {peer: side(peer, call, calls) for peer in ("kevy.redis", "idle", "fakeredis", "redis-server")}
+            paired(1, sides)
+            s, what = paired(rounds, sides), f"redis-py {call}"
+            pipeline = call.startswith("pipeline")
+            rows += [
+                compare(what, s, "kevy.redis", "idle", None if pipeline else "redis-py floor", label="a connection that does nothing"),
+                compare(what, s, "kevy.redis", "redis-server", "redis-py", faster=True, label="redis-server, unix socket (wall)"),
+                compare(what, s, "kevy.redis", "fakeredis", None if pipeline else "redis-py", faster=True),
+            ]
+    return rows
+
+
 def memory(quick: bool) -> list[Row]:
     n, python = (100_000 if quick else 500_000), with_kevy()
     peers = [
@@ -278,4 +305,4 @@ def memory(quick: bool) -> list[Row]:
     ]
 
 
-PARTS = {"hot": hot, "views": views, "cold": cold, "memory": memory}
+PARTS = {"hot": hot, "views": views, "cold": cold, "redis": redis_py, "memory": memory}

@@ -114,6 +114,23 @@ def redis_client(n):
     return redis.Redis(unix_socket_path=os.environ["KEVY_BENCH_REDIS"])
 
 
+def kevy_redis(n):
+    import kevy.redis
+
+    return kevy.redis.Redis()
+
+
+def idle_redis(answer):
+    """Opens redis-py over a connection that does nothing."""
+
+    def open(n):
+        import idle
+
+        return idle.client(answer)
+
+    return open
+
+
 def rust_client(n):
     import kevy
 
@@ -144,3 +161,18 @@ PEERS = {
     "redis-py, unix socket": Peer(redis_client, remote=True),
     "Rust kevy's ctypes client": Peer(rust_client, key=str.encode),
 }
+
+# redis-py's calls, over kevy.redis, over a connection that does nothing, over others: "kevy.redis: get" and so on. Each is the
+# statement that is read; the keys are there already.
+CALLS = {
+    "get": ("s.get(k)", b"value:0000000000"),
+    "set": ("s.set(k, v)", b"OK"),
+    "zadd": ("s.zadd('z', {k: 1.5})", 0),
+    "pipeline of 100 gets": ("p = s.pipeline(transaction=False)\n            for _ in range(100): p.get(k)\n            p.execute()",
+                             b"value:0000000000"),
+}
+for _call, (_statement, _answer) in CALLS.items():
+    PEERS["kevy.redis: " + _call] = Peer(kevy_redis, read=_statement)
+    PEERS["idle: " + _call] = Peer(idle_redis(_answer), read=_statement)
+    PEERS["fakeredis: " + _call] = Peer(fake_redis, read=_statement)
+    PEERS["redis-server: " + _call] = Peer(redis_client, read=_statement, remote=True)

@@ -122,7 +122,7 @@ def test_subclasses_are_arguments(r):
     assert r.get(Str("k")) == b"v"
 
 
-@pytest.mark.parametrize("value", [None, True, bytearray(b"x"), [], object()])
+@pytest.mark.parametrize("value", [None, True, [], object()])
 def test_what_redis_py_refuses(r, value):
     with pytest.raises(redis.DataError):
         r.set("k", value)

@@ -23,9 +23,13 @@ from redis.exceptions import ConnectionError, TimeoutError
 from kevy.redis import _common
 
 __all__ = ["Connection", "Redis", "StrictRedis", "from_url"]
+_UNSET = object()
+
 
 class Connection(AbstractConnection):
     """A connection of redis-py that is a session of a store."""
+
+    host, port = "kevy", 0
 
     def __init__(self, store=None, **options):
         self.store = _common.open_store(store)
@@ -50,7 +54,7 @@ class Connection(AbstractConnection):
         if self._sock is None:
             super().connect()
 
-    def disconnect(self, *args):
+    def disconnect(self, *args, **options):
         self._parser.on_disconnect()
         wire, self._sock = self._sock, None
         if wire is not None:
@@ -64,7 +68,7 @@ class Connection(AbstractConnection):
 
     def send_command(self, *args, **options):
         if self._sock is None:
-            self.connect_check_health(check_health=False)
+            self.connect()
         if self.health_check_interval and options.get("check_health", True):
             self.check_health()
         try:
@@ -74,17 +78,17 @@ class Connection(AbstractConnection):
 
     def pack_command(self, *args):
         if self._sock is None:
-            self.connect_check_health(check_health=False)
+            self.connect()
         return [self._sock.pack(args)]
 
     def pack_commands(self, commands):
         if self._sock is None:
-            self.connect_check_health(check_health=False)
+            self.connect()
         return list(map(self._sock.pack, commands))
 
     def send_packed_command(self, command, check_health=True):
         if self._sock is None:
-            self.connect_check_health(check_health=False)
+            self.connect()
         if check_health and self.health_check_interval:
             self.check_health()
         try:
@@ -105,11 +109,11 @@ class Connection(AbstractConnection):
         except OSError as e:
             raise self._failed("reading from", e)
 
-    def _wait(self, disconnect_on_error):
+    def _wait(self, timeout, disconnect_on_error):
         try:
             if self._sock is None:
                 raise ConnectionResetError("the connection was closed")
-            if self._sock.ready(self.socket_timeout):
+            if self._sock.ready(self.socket_timeout if timeout is _UNSET else timeout):
                 return
         except OSError as e:
             if disconnect_on_error:
@@ -123,12 +127,12 @@ class Connection(AbstractConnection):
             self.disconnect()
         raise TimeoutError(f"Timeout reading from {self._host_error()}")
 
-    def read_response(self, disable_decoding=False, *, disconnect_on_error=True, push_request=False):
+    def read_response(self, disable_decoding=False, *, timeout=_UNSET, disconnect_on_error=True, push_request=False):
         decode = self._decodes and not disable_decoding
         try:
             response = self._sock.read(decode)
         except (BlockingIOError, AttributeError):
-            self._wait(disconnect_on_error)
+            self._wait(timeout, disconnect_on_error)
             response = self._sock.read(decode)
         if self.health_check_interval:
             self._note_health()
@@ -155,7 +159,7 @@ class Redis(redis.Redis):
     def __init__(self, store=None, *, connection_pool=None, single_connection_client=False, **options):
         owned = connection_pool is None
         if owned:
-            connection_pool = ConnectionPool(connection_class=Connection, store=_common.open_store(store), **options)
+            connection_pool = ConnectionPool(**_common.pool_options(store, Connection), **options)
         super().__init__(connection_pool=connection_pool, single_connection_client=single_connection_client)
         self.auto_close_connection_pool = owned
 

@@ -1,5 +1,6 @@
 """What the connections of kevy.redis and kevy.redis.asyncio share."""
 
+import contextlib
 import functools
 import threading
 import weakref
@@ -14,9 +15,22 @@ _NETWORK = frozenset(("host", "port", "path", "unix_socket_path", "socket_keepal
                       "socket_type", "socket_read_size", "parser_class", "command_packer"))
 
 
+_NETWORKS = ("ssl", "maint", "orig_", "oss_cluster_")
+
+
 def without_network(options):
     """Keyword arguments of a connection, those of a socket left out."""
-    return {name: value for name, value in options.items() if name not in _NETWORK and not name.startswith("ssl")}
+    return {name: value for name, value in options.items() if name not in _NETWORK and not name.startswith(_NETWORKS)}
+
+
+def pool_options(store, connection_class):
+    """What makes a ConnectionPool one of sessions of a store. Newer redis-pys listen to what a server says about its upkeep."""
+    options = {"store": open_store(store), "connection_class": connection_class}
+    with contextlib.suppress(ImportError):
+        from redis.maint_notifications import MaintNotificationsConfig
+
+        options["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
+    return options
 
 
 def open_store(store):
@@ -51,7 +65,7 @@ def register(module, connection_class):
         if not url.startswith("kevy://"):
             return parse_url(url)
         options = parse_url("redis://?" + urlsplit(url).query)
-        options.update(connection_class=connection_class, store=named_store(url))
+        options.update(pool_options(named_store(url), connection_class))
         return options
 
     module.parse_url = functools.wraps(parse_url)(parse)

@@ -59,6 +59,8 @@ async def _readable(wire, timeout):
 class Connection(redis.asyncio.connection.AbstractConnection):
     """A connection of redis.asyncio that is a session of a store."""
 
+    host, port = "kevy", 0
+
     def __init__(self, *, store=None, **options):
         self.store = _common.open_store(store)
         self._wire = None
@@ -94,7 +96,7 @@ class Connection(redis.asyncio.connection.AbstractConnection):
             raise kevy.ClosedError("the store is closed")
         await super().connect_check_health(check_health, retry_socket_connect)
 
-    async def disconnect(self, nowait=False):
+    async def disconnect(self, nowait=False, **options):
         self._close()
 
     def _close(self):
@@ -140,11 +142,13 @@ class Connection(redis.asyncio.connection.AbstractConnection):
 
     # Reading builds what was answered.
 
-    async def can_read_destructive(self):
+    async def can_read(self, *args, **options):
         try:
             return self._wire is not None and self._wire.ready()
         except OSError as e:
             raise self._failed("reading from", e)
+
+    can_read_destructive = can_read
 
     async def _wait(self, timeout, disconnect_on_error):
         """Whether there is something to read; else a timeout that the caller gave is over."""
@@ -192,7 +196,7 @@ class Redis(redis.asyncio.Redis):
         options.pop("auto_close_connection_pool", None)
         owned = connection_pool is None
         if owned:
-            connection_pool = redis.asyncio.ConnectionPool(connection_class=Connection, store=_common.open_store(store), **options)
+            connection_pool = redis.asyncio.ConnectionPool(**_common.pool_options(store, Connection), **options)
         super().__init__(connection_pool=connection_pool, single_connection_client=single_connection_client)
         self.auto_close_connection_pool = owned
 
