@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib
 import threading
 import weakref
 from urllib.parse import unquote, urlsplit
@@ -27,9 +28,8 @@ def pool_options(store, connection_class):
     """What makes a ConnectionPool one of sessions of a store. Newer redis-pys listen to what a server says about its upkeep."""
     options = {"store": open_store(store), "connection_class": connection_class}
     with contextlib.suppress(ImportError):
-        from redis.maint_notifications import MaintNotificationsConfig
-
-        options["maint_notifications_config"] = MaintNotificationsConfig(enabled=False)
+        upkeep = importlib.import_module("redis.maint_notifications")
+        options["maint_notifications_config"] = upkeep.MaintNotificationsConfig(enabled=False)
     return options
 
 
