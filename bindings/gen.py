@@ -14,7 +14,7 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from faces import ctypes_face, libffi_face, luajit_face, reference_face, stubs_face  # noqa: E402
+from faces import compatibility_face, ctypes_face, libffi_face, luajit_face, reference_face, stubs_face  # noqa: E402
 from faces.header import HeaderError, read_headers  # noqa: E402
 from faces.rows import Rows  # noqa: E402
 
@@ -30,6 +30,7 @@ FACES = (
     ("lua/kevy/cdef.lua", luajit_face.write, "-- {}\n", "kevy.h, errors.def, options.def"),
     ("bindings/ffi/abi_table.inc", libffi_face.write, "/* {} */\n", "kevy.h"),
     ("docs/reference.md", reference_face.write, "<!-- {} -->\n", "kevy.h, *.def"),
+    ("docs/compatibility.md", compatibility_face.write, "<!-- {} -->\n", "*.def, tests/conformance/differences.txt"),
 )
 
 

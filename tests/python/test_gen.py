@@ -20,11 +20,12 @@ from faces.rows import Rows, read_rows  # noqa: E402
 
 HEADERS = ("core/kevy_types.h", "bindings/kevy.h")
 SOURCES = HEADERS + ("bindings/gen.py", "bindings/commands.def", "bindings/errors.def",
-                     "bindings/options.def", "core/info.def",
+                     "bindings/options.def", "core/info.def", "bindings/known.def",
+                     "tests/conformance/differences.txt",
                      *(f"python/{p.name}" for p in (ROOT / "python").glob("*.def")),
                      *(f"bindings/{p.name}" for p in (ROOT / "bindings").glob("commands_*.def")))
 FACES = ("python/kevy/_abi.py", "python/kevy/_abi.pyi", "python/kevy/_kevy.pyi", "lua/kevy/cdef.lua",
-         "bindings/ffi/abi_table.inc", "docs/reference.md")
+         "bindings/ffi/abi_table.inc", "docs/reference.md", "docs/compatibility.md")
 DESCRIPTION = read_headers([(h, (ROOT / h).read_text()) for h in HEADERS])
 STRUCTS = [s for s in DESCRIPTION.structs if s.fields is not None]
 
@@ -98,6 +99,19 @@ def test_every_function_is_in_every_face(abi):
 def test_the_library_exports_every_function(abi):
     from kevy import ctypes_door
     abi.declare(ctypes.CDLL(ctypes_door.load()._name))
+
+
+def test_every_command_is_on_the_page_of_what_is_compatible():
+    here, absent = (ROOT / "docs/compatibility.md").read_text().split("## What is not here")
+    assert set(named(here)) >= {row.name.lower() for row in Rows(str(ROOT)).commands()}
+    assert {"acl", "cluster|slots"} <= set(named(absent)).difference(named(here))
+
+
+def named(text):
+    """The commands that a page lists: `GET`, and `OBJECT` (`ENCODING` `FREQ`)."""
+    for container, subs in re.findall(r"`([A-Z_-]+)`(?: \(((?:`[A-Z_-]+` ?)+)\))?", text):
+        yield container.lower()
+        yield from (f"{container}|{sub}".lower() for sub in re.findall(r"`([A-Z_-]+)`", subs))
 
 
 def test_every_command_is_in_the_reference():
