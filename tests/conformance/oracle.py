@@ -125,6 +125,7 @@ def main():
         for case in cases:
             if options.filter not in case.name or not askable(case):
                 continue
+            redis.execute([b"RESET"])
             redis.execute([b"FLUSHALL"])
             failures = conformance.run(case, redis.execute, advance)
             if (case.name in different) != bool(failures):
