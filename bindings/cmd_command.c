@@ -466,9 +466,36 @@ static bool keys_loosely_counted(const command *row, size_t argc, const kevy_val
   return false;
 }
 
+/* Whether a BITFIELD does nothing but GET. */
+static bool keys_only_get(size_t argc, const kevy_value *argv) {
+  size_t i = 2;
+  while (i < argc) {
+    size_t words = command_is(&argv[i], "GET") ? 3 : command_is(&argv[i], "OVERFLOW") ? 2 : 0;
+    if (words == 0 || words > argc - i) return false;
+    i += words;
+  }
+  return true;
+}
+
+/* The flags of a specification, where they vary those of this command line: of SET, and BITFIELD. */
+static const char *keys_flags(const key_spec *spec, const command *row, size_t argc, const kevy_value *argv) {
+  if (!command_has_word(spec->words, "variable_flags")) return spec->words;
+  if (row->handler != cmd_set) return keys_only_get(argc, argv) ? "RO access" : "RW access update";
+  for (size_t i = 3; i < argc; i++)
+    if (command_is(&argv[i], "GET")) return "RW access update";
+  return "OW update";
+}
+
+/* A key, or with the words of its specification an array of it and its flags. */
+static void key_answer(sink *out, const kevy_value *key, const char *words) {
+  if (words != NULL) sink_array(out, 2);
+  sink_bulk(out, key);
+  if (words != NULL) spec_answer_flags(out, words);
+}
+
 /* Answers the keys of a command line, or, with out NULL, counts them; 0 where it names too few. Those that are loosely
  * counted come before the destination, as in Redis. */
-static size_t keys_answer(const command *row, size_t argc, const kevy_value *argv, sink *out) {
+static size_t keys_answer(const command *row, size_t argc, const kevy_value *argv, sink *out, bool flags) {
   size_t count = 0, specs = spec_count(row);
   bool backwards = keys_loosely_counted(row, argc, argv);
   for (size_t i = 0; i < specs; i++) {
@@ -479,7 +506,7 @@ static size_t keys_answer(const command *row, size_t argc, const kevy_value *arg
       return 0;
     }
     for (; first <= last; first += spec.step, count++)
-      if (out != NULL) sink_bulk(out, &argv[first]);
+      if (out != NULL) key_answer(out, &argv[first], flags ? keys_flags(&spec, row, argc, argv) : NULL);
   }
   return count;
 }
@@ -489,7 +516,7 @@ static bool keys_named(const command *row) {
   return spec_count(row) != 0 && !command_has_word(row->key_specs, "not_key");
 }
 
-void cmd_command_getkeys(command_call *c) {
+static void keys_command(command_call *c, bool flags) {
   size_t argc = c->argc - 2;
   const kevy_value *argv = c->argv + 2;
   const command *row = command_lookup(argc, argv);
@@ -500,15 +527,18 @@ void cmd_command_getkeys(command_call *c) {
   } else if (!command_arity_fits(row, argc)) {
     command_fail(c, "ERR Invalid number of arguments specified for command");
   } else {
-    size_t count = keys_answer(row, argc, argv, NULL);
+    size_t count = keys_answer(row, argc, argv, NULL, flags);
     if (count == 0 && !command_has_word(row->about.flags, "no_mandatory_keys")) {
       command_fail(c, "ERR Invalid arguments specified for command");
       return;
     }
     sink_array(c->out, count);
-    keys_answer(row, argc, argv, c->out);
+    keys_answer(row, argc, argv, c->out, flags);
   }
 }
+
+void cmd_command_getkeys(command_call *c) { keys_command(c, false); }
+void cmd_command_getkeysandflags(command_call *c) { keys_command(c, true); }
 
 /* ---- HELP -------------------------------------------------------------------------------------- */
 
