@@ -22,6 +22,7 @@
 #include "../core/store_open.h"
 #include "../core/transaction.h"
 #include "../core/type_string.h"
+#include "notify.h"
 #include "propagate.h"
 #include "pubsub.h"
 
@@ -71,6 +72,7 @@ static FLAT kevy_status left(kevy_store *s, kevy_status status, kevy_status dura
 
 /* The end of a call that lends nothing, and of one whose result borrows from the store. */
 static FLAT kevy_status settled(kevy_store *s, kevy_status status) {
+  if (UNLIKELY(s->told)) notify_end(s, status == KEVY_OK);
   if (effect_kept(s)) effect_end(s, status);
   status = store_noted(s, status);
   return left(s, status, store_settle(s));
@@ -82,6 +84,7 @@ static FLAT kevy_status lending(kevy_store *s, kevy_status status) {
 
 /* The same of a write, whose result is in scratch memory or held until the next call: what is due may go meanwhile. */
 static FLAT kevy_status settled_lending(kevy_store *s, kevy_status status) {
+  if (UNLIKELY(s->told)) notify_end(s, status == KEVY_OK);
   if (effect_kept(s)) effect_end(s, status);
   if (UNLIKELY(s->until_pay <= 0) && status == KEVY_OK) store_pay_lending(s);
   return lending(s, status);
@@ -252,6 +255,7 @@ void kevy_close(kevy_store *s) {
     background_stop(s);
   }
   blocking_close(s);
+  notify_close(s);
   pubsub_close(s);
   if (effect_kept(s)) (void)directory_close(s);
   store_free(s);
@@ -323,6 +327,7 @@ static __attribute__((noinline)) kevy_status set_entered(kevy_store *s, const ch
   kevy_status status = deadline_of(s, ttl, flags, &deadline);
   if (LIKELY(status == KEVY_OK)) {
     if (effect_kept(s)) propagate_set(s, key, klen, value, deadline, flags);
+    if (UNLIKELY(s->told)) notify_string(s, key, klen, flags, deadline != KEVY_NO_TTL);
     status = string_set(s, key, klen, value, deadline, flags, old);
   }
   return old == NULL ? settled(s, status) : settled_lending(s, status);
@@ -374,6 +379,7 @@ kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_val
 kevy_status kevy_getdel(kevy_store *s, const char *key, size_t klen, kevy_value *out) {
   ENTER(s);
   if (effect_kept(s)) effect_begin(s);
+  if (UNLIKELY(s->told)) notify_gone(s, key, klen);
   return settled_lending(s, string_getdel(s, key, klen, out));
 }
 
@@ -386,6 +392,8 @@ kevy_status kevy_getex(kevy_store *s, const char *key, size_t klen, int64_t ttl,
   if (status == KEVY_OK && deadline != KEVY_NO_TTL && effect_kept(s)) propagate_expire(s, key, klen, deadline);
   else if (status == KEVY_OK && (flags & KEVY_PERSIST))
     PROPAGATE(s, WORD("PERSIST"), KEY(key, klen, 0));
+  if (status == KEVY_OK && UNLIKELY(s->told) && (deadline != KEVY_NO_TTL || (flags & KEVY_PERSIST)))
+    notify_deadline(s, key, klen, (flags & KEVY_PERSIST) != 0);
   if (status == KEVY_OK) status = string_getex(s, key, klen, deadline, flags, out);
   return deadline != KEVY_NO_TTL || (flags & KEVY_PERSIST) ? settled_lending(s, status) : lending(s, status);
 }
@@ -396,6 +404,7 @@ kevy_status kevy_incr(kevy_store *s, const char *key, size_t klen, int64_t by, u
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   int64_t after;
   PROPAGATE(s, WORD("INCRBY"), KEY(key, klen, flags), effect_number(by));
+  if (UNLIKELY(s->told)) notify_fine(s, CONFIG_EVENTS_STRING, "incrby", key, klen);
   kevy_status status = string_incr(s, key, klen, by, flags, &after);
   if (status == KEVY_OK && out != NULL) *out = after;
   return settled(s, status);
@@ -407,6 +416,7 @@ kevy_status kevy_incr_float(kevy_store *s, const char *key, size_t klen, double 
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   double after;
   if (effect_kept(s) && !propagate_string(s, key, klen)) return lending(s, KEVY_EOOM);
+  if (UNLIKELY(s->told)) notify_fine(s, CONFIG_EVENTS_STRING, "incrbyfloat", key, klen);
   kevy_status status = string_incr_float(s, key, klen, by, flags, &after);
   if (status == KEVY_OK && out != NULL) *out = after;
   return settled(s, status);
@@ -417,6 +427,7 @@ kevy_status kevy_append(kevy_store *s, const char *key, size_t klen, const kevy_
   ENTER(s);
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   if (tail->kind <= KEVY_FLOAT) PROPAGATE(s, WORD("APPEND"), KEY(key, klen, flags), *tail);
+  if (UNLIKELY(s->told)) notify_fine(s, CONFIG_EVENTS_STRING, "append", key, klen);
   return settled(s, string_append(s, key, klen, tail, flags, length));
 }
 
@@ -436,6 +447,7 @@ kevy_status kevy_setrange(kevy_store *s, const char *key, size_t klen, int64_t o
   ENTER(s);
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   PROPAGATE(s, WORD("SETRANGE"), KEY(key, klen, flags), effect_number(offset), effect_bytes(piece, len));
+  if (UNLIKELY(s->told) && len != 0) notify_fine(s, CONFIG_EVENTS_STRING, "setrange", key, klen);
   return settled(s, string_setrange(s, key, klen, offset, piece, len, flags, length));
 }
 
@@ -451,6 +463,7 @@ kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys, const kev
   int64_t deadline;
   kevy_status status = deadline_of(s, ttl, flags, &deadline);
   if (status == KEVY_OK && effect_kept(s)) propagate_mset(s, k, keys, values, deadline);
+  if (status == KEVY_OK && UNLIKELY(s->told)) notify_strings(s, k, keys, !(flags & KEVY_NX), deadline != KEVY_NO_TTL);
   if (status == KEVY_OK) status = string_mset(s, k, keys, values, deadline, flags);
   return settled(s, status);
 }
@@ -460,6 +473,7 @@ kevy_status kevy_mset(kevy_store *s, size_t k, const kevy_value *keys, const kev
 kevy_status kevy_delete(kevy_store *s, const char *key, size_t klen) {
   ENTER(s);
   if (effect_kept(s)) effect_begin(s);
+  if (UNLIKELY(s->told)) notify_gone(s, key, klen);
   return settled(s, keyspace_delete(s, key, klen));
 }
 
@@ -488,6 +502,7 @@ kevy_status kevy_rename(kevy_store *s, const char *key, size_t klen, const char 
   ENTER(s);
   if (!flags_allowed(flags, KEVY_NX | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   PROPAGATE(s, WORD("RENAME"), KEY(key, klen, 0), KEY(to, tolen, flags));
+  if (UNLIKELY(s->told)) notify_renamed(s, key, klen, to, tolen);
   return settled(s, keyspace_rename(s, key, klen, to, tolen, flags));
 }
 
@@ -496,6 +511,7 @@ kevy_status kevy_copy(kevy_store *s, const char *key, size_t klen, const char *t
   ENTER(s);
   if (!flags_allowed(flags, KEVY_REPLACE | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   PROPAGATE(s, WORD("COPY"), KEY(key, klen, 0), KEY(to, tolen, flags), WORD("REPLACE"));
+  if (UNLIKELY(s->told)) notify_copied(s, key, klen, to, tolen);
   return settled(s, keyspace_copy(s, key, klen, to, tolen, flags));
 }
 
@@ -545,6 +561,7 @@ kevy_status kevy_expire(kevy_store *s, const char *key, size_t klen, int64_t ttl
   kevy_status status = ttl == KEVY_NO_TTL ? KEVY_EEXPIRE : deadline_of(s, ttl, flags, &deadline);
   if (status == KEVY_OK) {
     if (effect_kept(s)) propagate_expire(s, key, klen, deadline);
+    if (UNLIKELY(s->told)) notify_deadline(s, key, klen, false);
     status = keyspace_expire(s, key, klen, deadline, flags);
   }
   return settled(s, status);
@@ -553,6 +570,7 @@ kevy_status kevy_expire(kevy_store *s, const char *key, size_t klen, int64_t ttl
 kevy_status kevy_persist(kevy_store *s, const char *key, size_t klen) {
   ENTER(s);
   PROPAGATE(s, WORD("PERSIST"), KEY(key, klen, 0));
+  if (UNLIKELY(s->told)) notify_deadline(s, key, klen, true);
   return settled(s, keyspace_expire(s, key, klen, KEVY_NO_TTL, 0));
 }
 

@@ -34,6 +34,7 @@ static __attribute__((noinline)) kevy_status hset_entered(kevy_store *s, const c
       ((flags & KEVY_NX) && (k != 1 || (flags & KEVY_REPLACE))))
     return lending(s, KEVY_EARG);
   if (effect_kept(s)) propagate_many(s, "HSET", key, klen, flags, k, fields, values);
+  if (UNLIKELY(s->told)) notify_fine(s, CONFIG_EVENTS_HASH, "hset", key, klen);
   return settled(s, hash_set(s, key, klen, k, fields, values, flags, added));
 }
 
@@ -49,6 +50,7 @@ kevy_status kevy_hdel(kevy_store *s, const char *key, size_t klen, size_t k, con
                       uint64_t *removed) {
   ENTER(s);
   if (effect_kept(s)) propagate_many(s, "HDEL", key, klen, 0, k, fields, NULL);
+  if (UNLIKELY(s->told)) notify_takes(s, CONFIG_EVENTS_HASH, "hdel", key, klen);
   return settled(s, hash_del(s, key, klen, k, fields, removed));
 }
 
@@ -67,6 +69,7 @@ kevy_status kevy_hincr(kevy_store *s, const char *key, size_t klen, const kevy_v
   ENTER(s);
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   if (effect_kept(s) && !propagate_field(s, key, klen, field, flags, false)) return lending(s, KEVY_EOOM);
+  if (UNLIKELY(s->told)) notify_fine(s, CONFIG_EVENTS_HASH, "hincrby", key, klen);
   return settled(s, hash_incr(s, key, klen, field, by, flags, out));
 }
 
@@ -75,6 +78,7 @@ kevy_status kevy_hincr_float(kevy_store *s, const char *key, size_t klen, const 
   ENTER(s);
   if (!flags_allowed(flags, KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   if (effect_kept(s) && !propagate_field(s, key, klen, field, flags, false)) return lending(s, KEVY_EOOM);
+  if (UNLIKELY(s->told)) notify_fine(s, CONFIG_EVENTS_HASH, "hincrbyfloat", key, klen);
   return settled(s, hash_incr_float(s, key, klen, field, by, flags, out));
 }
 
@@ -95,6 +99,8 @@ kevy_status kevy_hexpire(kevy_store *s, const char *key, size_t klen, const kevy
   int64_t deadline;
   kevy_status done = KEVY_OK, status = hash_deadline_of(s, ttl, flags, &deadline);
   if (status == KEVY_OK && effect_kept(s) && !propagate_field(s, key, klen, field, 0, true)) status = KEVY_EOOM;
+  if (status == KEVY_OK && UNLIKELY(s->told))
+    notify_hexpire(s, key, klen, (flags & KEVY_PERSIST) != 0);
   if (status == KEVY_OK) status = hash_expire(s, key, klen, 1, field, deadline, flags, &done);
   if (status == KEVY_OK && done != HASH_DELETED) status = done;
   return settled(s, status);

@@ -7,6 +7,7 @@ kevy_status kevy_push(kevy_store *s, const char *key, size_t klen, size_t k, con
   if (!flags_allowed(flags, KEVY_LEFT | KEVY_XX | KEVY_REPLACE | KEVY_TEXT_KEY))
     return lending(s, KEVY_EARG);
   if (effect_kept(s)) propagate_many(s, flags & KEVY_LEFT ? "LPUSH" : "RPUSH", key, klen, flags, k, items, NULL);
+  if (UNLIKELY(s->told)) notify_did(s, CONFIG_EVENTS_LIST, flags & KEVY_LEFT ? "lpush" : "rpush", key, klen);
   return settled(s, list_push(s, key, klen, k, items, flags, length));
 }
 
@@ -14,6 +15,7 @@ kevy_status kevy_pop(kevy_store *s, const char *key, size_t klen, uint32_t flags
   ENTER(s);
   if (!flags_allowed(flags, KEVY_LEFT)) return lending(s, KEVY_EARG);
   PROPAGATE(s, WORD(flags & KEVY_LEFT ? "LPOP" : "RPOP"), KEY(key, klen, 0));
+  if (UNLIKELY(s->told)) notify_takes(s, CONFIG_EVENTS_LIST, flags & KEVY_LEFT ? "lpop" : "rpop", key, klen);
   return settled_lending(s, list_pop(s, key, klen, flags, out));
 }
 
@@ -40,6 +42,7 @@ kevy_status kevy_pop_into(kevy_store *s, const char *key, size_t klen, uint32_t 
   ENTER(s);
   if (!flags_allowed(flags, KEVY_LEFT)) return lending(s, KEVY_EARG);
   PROPAGATE(s, WORD(flags & KEVY_LEFT ? "LPOP" : "RPOP"), KEY(key, klen, 0));
+  if (UNLIKELY(s->told)) notify_takes(s, CONFIG_EVENTS_LIST, flags & KEVY_LEFT ? "lpop" : "rpop", key, klen);
   kevy_status status = list_index(s, key, klen, flags & KEVY_LEFT ? 0 : -1, out);
   if (status == KEVY_OK && (out->kind > KEVY_TEXT || out->len <= cap))
     status = list_pop(s, key, klen, flags, out);
@@ -50,6 +53,7 @@ kevy_status kevy_lset(kevy_store *s, const char *key, size_t klen, int64_t posit
                       const kevy_value *item) {
   ENTER(s);
   if (item->kind <= KEVY_FLOAT) PROPAGATE(s, WORD("LSET"), KEY(key, klen, 0), effect_number(position), *item);
+  if (UNLIKELY(s->told)) notify_fine(s, CONFIG_EVENTS_LIST, "lset", key, klen);
   return settled(s, list_set(s, key, klen, position, item));
 }
 
@@ -63,11 +67,13 @@ kevy_status kevy_lsplice(kevy_store *s, const char *key, size_t klen, int64_t po
   ENTER(s);
   if (!flags_allowed(flags, KEVY_XX | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   if (effect_kept(s)) propagate_splice(s, key, klen, position, removed, k, items, flags);
+  if (UNLIKELY(s->told)) notify_splice(s, key, klen, removed != 0, k != 0);
   return settled(s, list_splice(s, key, klen, position, removed, k, items, flags));
 }
 
 kevy_status kevy_ltrim(kevy_store *s, const char *key, size_t klen, int64_t first, int64_t last) {
   ENTER(s);
   PROPAGATE(s, WORD("LTRIM"), KEY(key, klen, 0), effect_number(first), effect_number(last));
+  if (UNLIKELY(s->told)) notify_takes(s, CONFIG_EVENTS_LIST, "ltrim", key, klen);
   return settled(s, list_trim(s, key, klen, first, last));
 }

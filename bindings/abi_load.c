@@ -86,6 +86,7 @@ kevy_status kevy_restore(kevy_store *s, const char *key, size_t klen, const char
   if (status != KEVY_OK) return lending(s, status);
   PROPAGATE(s, WORD("RESTORE"), KEY(key, klen, flags), effect_number(propagate_ttl(deadline)), effect_bytes(payload, len),
             WORD("REPLACE"), WORD("ABSTTL"));
+  if (UNLIKELY(s->told)) notify_did(s, CONFIG_EVENTS_GENERIC, "restore", key, klen);
   status = rdb_restore(s, key, klen, payload, len, deadline, flags);
   if (status == KEVY_EARG) status = store_fail(s, KEVY_ECORRUPT, "the payload's version or checksum is wrong");
   return settled(s, status);

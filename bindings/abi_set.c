@@ -7,6 +7,7 @@ static __attribute__((noinline)) kevy_status sadd_entered(kevy_store *s, const c
   ENTER(s);
   if (!flags_allowed(flags, KEVY_REPLACE | KEVY_TEXT_KEY)) return lending(s, KEVY_EARG);
   if (effect_kept(s)) propagate_many(s, "SADD", key, klen, flags, k, members, NULL);
+  if (UNLIKELY(s->told)) (flags & KEVY_REPLACE ? notify_did : notify_grows)(s, CONFIG_EVENTS_SET, "sadd", key, klen);
   return settled(s, set_add(s, key, klen, k, members, flags, added));
 }
 
@@ -22,6 +23,7 @@ kevy_status kevy_srem(kevy_store *s, const char *key, size_t klen, size_t k, con
                       uint64_t *removed) {
   ENTER(s);
   if (effect_kept(s)) propagate_many(s, "SREM", key, klen, 0, k, members, NULL);
+  if (UNLIKELY(s->told)) notify_takes(s, CONFIG_EVENTS_SET, "srem", key, klen);
   return settled(s, set_remove(s, key, klen, k, members, removed));
 }
 

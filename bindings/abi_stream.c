@@ -15,6 +15,7 @@ kevy_status kevy_xadd(kevy_store *s, const char *key, size_t klen, kevy_stream_i
   stream_wish wish = wish_of(id);
   stream_pairs pairs = {fields, values, k, 1, false};
   if (effect_kept(s) && !propagate_xadd(s, key, klen, flags)) return lending(s, KEVY_EOOM);
+  if (UNLIKELY(s->told)) notify_did(s, CONFIG_EVENTS_STREAM, "xadd", key, klen);
   kevy_status status = stream_add(s, key, klen, &wish, &pairs, flags, NULL, id);
   return settled(s, status == KEVY_EOVERFLOW ? KEVY_ERANGE : status);
 }

@@ -8,6 +8,7 @@ static __attribute__((noinline)) kevy_status zadd_entered(kevy_store *s, const c
   ENTER(s);
   if (!flags_allowed(flags, allowed)) return settled(s, KEVY_EARG);
   if (effect_kept(s)) propagate_zadd(s, key, klen, k, members, scores, flags, false);
+  if (UNLIKELY(s->told)) notify_did(s, CONFIG_EVENTS_ZSET, "zadd", key, klen);
   return settled(s, zset_add(s, key, klen, k, members, scores, flags, changed));
 }
 
@@ -24,6 +25,7 @@ kevy_status kevy_zincr(kevy_store *s, const char *key, size_t klen, const kevy_v
   ENTER(s);
   if (!flags_allowed(flags, KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT | KEVY_TEXT_KEY)) return settled(s, KEVY_EARG);
   if (effect_kept(s)) propagate_zadd(s, key, klen, 1, member, &by, flags, true);
+  if (UNLIKELY(s->told)) notify_did(s, CONFIG_EVENTS_ZSET, "zincr", key, klen);
   return settled(s, zset_incr(s, key, klen, member, by, flags, score));
 }
 
@@ -42,6 +44,7 @@ kevy_status kevy_zrem(kevy_store *s, const char *key, size_t klen, size_t k, con
                       uint64_t *removed) {
   ENTER(s);
   if (effect_kept(s)) propagate_many(s, "ZREM", key, klen, 0, k, members, NULL);
+  if (UNLIKELY(s->told)) notify_takes(s, CONFIG_EVENTS_ZSET, "zrem", key, klen);
   return settled(s, zset_remove(s, key, klen, k, members, removed));
 }
 

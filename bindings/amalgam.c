@@ -90,6 +90,7 @@
 #include "propagate.c"
 #include "blocking.c"
 #include "pubsub.c"
+#include "notify.c"
 #include "session.c"
 #include "cmd_client.c"
 #include "cmd_string.c"

@@ -9,6 +9,7 @@
 #include "command.h"
 #include "evict.h"
 #include "glob.h"
+#include "notify.h"
 
 typedef enum config_kind {
   CONFIG_IS_NUMBER, CONFIG_IS_MEMORY, CONFIG_IS_BOOL, CONFIG_IS_WORD, CONFIG_IS_EVENTS, CONFIG_IS_SAVE, CONFIG_IS_TEXT
@@ -105,6 +106,7 @@ static const char *config_put(kevy_store *s, config_id id, const config_value *v
   int64_t now;
   bool lives = config_lives(s, id, &now);
   if (id == CONFIG_SAVE) memcpy(s->config->save, v->save, sizeof v->save);
+  if (id == CONFIG_NOTIFY_KEYSPACE_EVENTS && notify_set(s, (uint32_t)v->number) != KEVY_OK) return "there is no memory for it";
   if (!lives) s->config->numbers[id] = v->number;
   if (!lives || now == v->number) return NULL;
   if (id == CONFIG_APPENDONLY) return "a store has a log where it was opened on a directory";

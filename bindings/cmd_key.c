@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "keyspace.h"
+#include "notify.h"
 #include "persist/payload.h"
 #include "store.h"
 
@@ -39,7 +40,12 @@ static void key_count(command_call *c,
   sink_integer(c->out, count);
 }
 
-void cmd_del(command_call *c) { key_count(c, keyspace_delete); } /* DEL and UNLINK */
+static kevy_status key_delete(kevy_store *s, const char *key, size_t klen) {
+  if (UNLIKELY(s->told)) notify_deleting(s, key, klen);
+  return keyspace_delete(s, key, klen);
+}
+
+void cmd_del(command_call *c) { key_count(c, key_delete); } /* DEL and UNLINK */
 void cmd_exists(command_call *c) { key_count(c, keyspace_exists); }
 void cmd_touch(command_call *c) { key_count(c, keyspace_touch); }
 

@@ -1,5 +1,6 @@
 /* cmd_stream_group.c: the handlers of the commands on consumer groups and on what is pending in them. */
 #include "cmd_stream.h"
+#include "notify.h"
 #include "propagate.h"
 
 #include <stdlib.h>
@@ -154,13 +155,19 @@ void cmd_xgroup_setid(command_call *c) {
   sink_status(c->out, "OK");
 }
 
+/* Whether it did something, which is told then. */
+static void stream_answer_event(command_call *c, bool did, const char *event) {
+  if (UNLIKELY(c->store->told) && did) notify_group(c->store, event, &c->argv[2]);
+  sink_integer(c->out, did);
+}
+
 void cmd_xgroup_destroy(command_call *c) {
   const stream *found;
   if (!stream_group_look(c, false, false, &found)) return;
   stream *st;
   kevy_status status = stream_lessen(c->store, c->argv[2].as.ptr, c->argv[2].len, &st);
   if (status != KEVY_OK) command_error(c, status);
-  else sink_integer(c->out, stream_group_destroy(c->store, st, c->argv[3].as.ptr, c->argv[3].len));
+  else stream_answer_event(c, stream_group_destroy(c->store, st, c->argv[3].as.ptr, c->argv[3].len), "xgroup-destroy");
 }
 
 void cmd_xgroup_createconsumer(command_call *c) {
@@ -172,7 +179,7 @@ void cmd_xgroup_createconsumer(command_call *c) {
   const kevy_value *name = &c->argv[4];
   bool created;
   if (stream_consumer_obtain(c->store, st, g, name->as.ptr, name->len, &created) == NULL) command_error(c, KEVY_EOOM);
-  else sink_integer(c->out, created);
+  else stream_answer_event(c, created, "xgroup-createconsumer");
 }
 
 void cmd_xgroup_delconsumer(command_call *c) {
@@ -182,7 +189,8 @@ void cmd_xgroup_delconsumer(command_call *c) {
   stream_group *g;
   if (!stream_group_write(c, 2, &st, &g, true)) return;
   uint64_t pending;
-  stream_consumer_delete(c->store, st, g, c->argv[4].as.ptr, c->argv[4].len, &pending);
+  bool did = stream_consumer_delete(c->store, st, g, c->argv[4].as.ptr, c->argv[4].len, &pending);
+  if (UNLIKELY(c->store->told) && did) notify_group(c->store, "xgroup-delconsumer", &c->argv[2]);
   sink_integer(c->out, (int64_t)pending);
 }
 

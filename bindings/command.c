@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "glob.h"
+#include "notify.h"
 #include "propagate.h"
 #include "store.h"
 
@@ -334,6 +335,11 @@ void cmd_container(command_call *c) { command_fail_arity(c); }
 #define COMMAND_EXEC_ARITY                                                                         \
   "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
 
+void command_handle(command_call *c) {
+  if (UNLIKELY(c->store->told)) notify_command(c);
+  else c->row->handler(c);
+}
+
 static void command_dispatch(command_call *c) {
   c->row = command_lookup(c->argc, c->argv);
   bool fits = c->row != NULL && command_arity_fits(c->row, c->argc);
@@ -351,7 +357,7 @@ static void command_dispatch(command_call *c) {
   } else if (effect_kept(c->store) && command_writes(c->row)) {
     propagate_command(c);
   } else {
-    c->row->handler(c);
+    command_handle(c);
   }
 }
 

@@ -32,7 +32,6 @@ struct command_call {
   bool erred;              /* the answer is an error */
   kevy_session *session;   /* whose command it is; NULL: of none */
   bool inside;             /* EXEC runs it */
-  bool scripted;           /* a script calls it */
   bool may_wait;           /* the caller keeps a command that waits */
   bool over;               /* the error is none of the keys' that it waits for: it ends the wait */
   struct {                 /* set by command_wait */
@@ -55,6 +54,9 @@ kevy_status command_run_typed(kevy_store *s, size_t argc, const kevy_value *argv
 
 /* The same with everything in *c given; c says afterwards whether it waits, and what failed. */
 kevy_status command_run_call(command_call *c);
+
+/* Runs the row's handler, and tells what it did where somebody wants to know. */
+void command_handle(command_call *c);
 
 /* The status of a flat reply that is an error: why the engine failed (below 0), or else KEVY_ECOMMAND. Notes its
  * text for kevy_errmsg. */

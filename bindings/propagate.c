@@ -9,6 +9,7 @@
 #include "../core/type_hash.h"
 #include "../core/type_list.h"
 #include "cmd_stream.h"
+#include "notify.h"
 
 #define WORD(text) effect_word(text)
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
@@ -208,7 +209,7 @@ void propagate_command(command_call *c) {
   if (rule == NULL) effect_stage(s, c->argc, propagate_args(c));
   else if (rule->after != NULL) fine = effect_describe(s, rule->after, c->argc, propagate_args(c));
   s->effects->plain = false;
-  if (fine) c->row->handler(c);
+  if (fine) command_handle(c);
   else command_error(c, KEVY_EOOM);
   effect_end(s, c->erred ? KEVY_EOOM : KEVY_OK);
 }
@@ -268,6 +269,7 @@ static void propagate_group_state(kevy_store *s, const kevy_value names[3], cons
 void propagate_pending(command_call *c, const kevy_value *key, const kevy_value *group, const kevy_value *consumer,
                        const stream_undo *undo, bool created, bool moved) {
   kevy_store *s = c->store;
+  if (UNLIKELY(s->told) && created) notify_group(s, "xgroup-createconsumer", key);
   if (LIKELY(!effect_kept(s))) return;
   const stream_group *g = undo->group;
   kevy_value names[3] = {effect_bytes(key->as.ptr, key->len), effect_bytes(group->as.ptr, group->len),

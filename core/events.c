@@ -24,14 +24,36 @@ static void events_drop(events *q, events_chunk *c) {
   }
 }
 
+static bool events_begin(kevy_store *s) {
+  if (s->events == NULL) s->events = calloc(1, sizeof *s->events);
+  return s->events != NULL;
+}
+
+/* Nothing is noted any more, and what waits is forgotten; without anybody to tell, nothing is kept. */
+static void events_end(kevy_store *s) {
+  events *q = s->events;
+  if (q == NULL) return;
+  events_drop(q, q->first);
+  *q = (events){.tell = q->tell};
+  if (q->tell != NULL) return;
+  free(q);
+  s->events = NULL;
+}
+
+bool events_tell(kevy_store *s, void (*tell)(kevy_store *s, const entry *e, uint32_t event)) {
+  if (tell == NULL && s->events == NULL) return true;
+  if (!events_begin(s)) return false;
+  s->events->tell = tell;
+  if (s->events->wanted == 0) events_end(s);
+  return true;
+}
+
 bool events_listen(kevy_store *s, uint32_t wanted, uint64_t limit) {
   if (wanted == 0) {
-    events_free(s->events);
-    s->events = NULL;
+    events_end(s);
     return true;
   }
-  if (s->events == NULL) s->events = calloc(1, sizeof *s->events);
-  if (s->events == NULL) return false;
+  if (!events_begin(s)) return false;
   s->events->wanted = wanted;
   s->events->limit = limit;
   return true;
@@ -81,6 +103,7 @@ static kevy_value events_value(const kevy_store *s, const entry *e) {
 
 void events_add(kevy_store *s, const entry *e, uint32_t event) {
   events *q = s->events;
+  if (q->tell != NULL) q->tell(s, e, event);
   if (!(q->wanted & event)) return;
   size_t klen = entry_klen(e);
   char *at = NULL;

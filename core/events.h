@@ -31,6 +31,7 @@ typedef struct events {
   uint64_t waiting; /* events that are to be given */
   uint64_t missed;
   uint64_t bytes, limit; /* of all chunks */
+  void (*tell)(kevy_store *s, const entry *e, uint32_t event); /* is told at once, EVENTS_NEW included; NULL: nobody */
 } events;
 
 /* A moment of the queue, to go back to. */
@@ -43,6 +44,13 @@ typedef struct events_mark {
 /* Begins to note these events, or others (0: none any more; what waits is forgotten). False: no memory. */
 bool events_listen(kevy_store *s, uint32_t wanted, uint64_t limit);
 void events_free(events *q);
+
+/* Has somebody told of each event where it happens, within the store's lock, who must not touch the store; NULL: nobody any more.
+ * False: no memory. */
+bool events_tell(kevy_store *s, void (*tell)(kevy_store *s, const entry *e, uint32_t event));
+
+/* A key that was not there before: this is told, never noted. */
+#define EVENTS_NEW 0x100u
 
 /* Notes that the entry goes because of this event. */
 void events_add(kevy_store *s, const entry *e, uint32_t event);

@@ -139,20 +139,29 @@ static COLD void tell_expired(kevy_store *s, const entry *e) {
   if (probe_expired(s, e)) events_add(s, e, KEVY_EVENT_EXPIRED);
 }
 
+/* A key that was not there, or whose time had come. */
+static COLD void tell_new(kevy_store *s, const entry *e, uint64_t before) {
+  if (before == 0 || probe_gone(s, mem_ptr(s->base, slot_ref(before)))) events_add(s, e, EVENTS_NEW);
+}
+
 void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
   s->touched = true;
   if (before != 0) {
     ref old = slot_ref(before);
     if (effect_kept(s)) note_replaced(s, mem_ptr(s->base, old));
-    if (UNLIKELY(s->events != NULL)) tell_expired(s, mem_ptr(s->base, old));
+    if (UNLIKELY(s->events != NULL)) {
+      tell_expired(s, mem_ptr(s->base, old));
+      tell_new(s, mem_ptr(s->base, block), before);
+    }
     if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
     if (UNLIKELY(s->sp->timers.count != 0)) forget_timer(s, old, block, hash);
     release_large(s, old, block);
     count_type(s->sp, mem_ptr(s->base, old), UINT64_MAX);
     if (UNLIKELY(s->access == ACCESS_COUNTED)) evict_inherit(s, mem_ptr(s->base, block), mem_ptr(s->base, old));
     node_retire_entry(s->sp, old, hash, (before & SLOT_FRESH) != 0);
-  } else if (UNLIKELY(s->access == ACCESS_COUNTED)) {
-    evict_arrived(s, hash, mem_ptr(s->base, block));
+  } else {
+    if (UNLIKELY(s->events != NULL)) tell_new(s, mem_ptr(s->base, block), 0);
+    if (UNLIKELY(s->access == ACCESS_COUNTED)) evict_arrived(s, hash, mem_ptr(s->base, block));
   }
   count_type(s->sp, mem_ptr(s->base, block), 1);
   s->last_put = block;
@@ -265,7 +274,10 @@ kevy_status probe_set_deadline(kevy_store *s, probe *p, int64_t deadline) {
     return KEVY_OK;
   }
   int64_t before = entry_deadline(e);
-  if (before == deadline) return KEVY_OK;
+  if (before == deadline) {
+    s->touched |= deadline != KEVY_NO_TTL; /* it was set, if to what it was */
+    return KEVY_OK;
+  }
   if (before != KEVY_NO_TTL && deadline != KEVY_NO_TTL && probe_in_place(s, p)) {
     expire_move(s, slot_ref(*p->slot), deadline);
     return KEVY_OK;

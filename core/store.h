@@ -46,8 +46,9 @@ typedef struct kevy_store {
       bool noted;  /* effects wait to be published when this call leaves */
       bool beyond; /* the limit is exceeded, and will hold when this call leaves (evict.h) */
       bool closed;
+      bool told; /* what writes do is told (bindings/notify.h): no quick way may be taken */
     };
-    uint32_t guard; /* all of them: 0 lets calls in and out without further ado */
+    uint64_t guard; /* all of them: 0 lets calls in and out without further ado */
   };
   bool grows;             /* the large value that was found last is being written */
   bool touched;           /* something may have changed since effect_begin */
@@ -55,6 +56,7 @@ typedef struct kevy_store {
   struct effects *effects; /* of a store with a log, else NULL */
   struct events *events;   /* of a store that somebody listens to, else NULL */
   struct evictor *evictor; /* of a store with a policy, else NULL */
+  struct notify *notify;   /* of a store that tells what happens to its keys, else NULL */
   struct pubsub *pubsub;   /* of a store that somebody has listened to, else NULL (bindings/pubsub.h) */
   ref last_put;            /* the entry that was put last; never read */
   uint64_t used_before;    /* bytes, when the last write began that came the long way */

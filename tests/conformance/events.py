@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Runs the same random commands on a redis-server and on kevy, and compares the keyspace notifications of each.
+
+    tests/conformance/events.py [--rounds 20] [--seed N] [--server redis-server]
+
+The commands are those of differential.py. Both tell of everything (KEA); what each command made them tell has to be the same, in the
+same order. Left out: SPOP and its like, which choose by chance; what the two answer differently (differential.py tells of it)
+ends a round; "expired" comes when a server comes across a key, so it is not compared."""
+
+import argparse
+import socket
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import differential  # noqa: E402
+import kevy  # noqa: E402
+from oracle import Redis  # noqa: E402
+
+CHANCE = {b"SPOP", b"RANDOMKEY", b"FLUSHALL", b"FLUSHDB", b"EVAL", b"EVALSHA", b"FCALL"}
+# Not the same in 7.0, or not told as exactly here.
+UNLIKE = {
+    b"XCLAIM": "7.2 makes the consumer in any case, 7.0 only if it gets something",
+    b"XAUTOCLAIM": "the same",
+    b"XREADGROUP": "the same",
+    b"BITFIELD": "one whose writes all overflow with FAIL is told here",
+}
+
+
+class Ear:
+    """A second connection to the server, which hears its notifications."""
+
+    def __init__(self, redis):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(redis.directory.name + "/socket")
+        self.file = self.socket.makefile("rb")
+        self.socket.sendall(b"PSUBSCRIBE __key*\r\n")
+        self.item()
+
+    def item(self):
+        line = self.file.readline()
+        if line[:1] == b"*":
+            return [self.item() for _ in range(int(line[1:]))]
+        if line[:1] == b"$":
+            return self.file.read(int(line[1:]) + 2)[:-2]
+        return line
+
+    def hear(self, redis):
+        """What was told until now."""
+        redis.execute([b"PUBLISH", b"__keyEND", b""])
+        told = []
+        while True:
+            channel, payload = self.item()[2:]
+            if channel == b"__keyEND":
+                return told
+            told.append((channel, payload))
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def ours(session):
+    told = []
+    while True:
+        message = session.next_message(0)
+        if message is None:
+            return told
+        told.append(tuple(message[2:]))
+
+
+def compared(told):
+    return [t for t in told if b"expired" not in (t[1], t[0][-7:])]
+
+
+def round_of(redis, ear, seed):
+    """How many commands told the same; and the command that did not, with what was told, or None."""
+    questions = differential.Questions(seed)
+    redis.execute([b"FLUSHALL"])
+    ear.hear(redis)
+    passed = 0
+    with kevy.Store() as store, store.session() as session:
+        store.command("CONFIG", "SET", "notify-keyspace-events", "KEA")
+        session.command("PSUBSCRIBE", "__key*")
+        for command in (questions.command() for _ in range(400)):
+            if not differential.fair(command) or command[0].upper() in CHANCE:
+                continue
+            replies = redis.execute(command), store.command_resp(*command)
+            if not differential.alike(command, *replies):
+                break
+            told = compared(ear.hear(redis)), compared(ours(session))
+            if command[0].upper() in UNLIKE:
+                continue
+            if told[0] != told[1]:
+                return passed, (command, *told)
+            passed += 1
+    return passed, None
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--rounds", type=int, default=20)
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--server", default="redis-server")
+    options = options.parse_args()
+    passed = failed = 0
+    with Redis(options.server, options=["--notify-keyspace-events", "KEA"]) as redis:
+        ear = Ear(redis)
+        for seed in range(options.seed, options.seed + options.rounds):
+            same, different = round_of(redis, ear, seed)
+            passed += same
+            if different:
+                failed += 1
+                command, theirs, mine = different
+                print("seed %d: %s\n  redis %s\n  kevy  %s" % (
+                    seed, " ".join(map(differential.show, command)), theirs, mine), flush=True)
+        ear.close()
+    print(f"events: {passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
