@@ -76,13 +76,13 @@ static void check_row(const command *row) {
   CHECK(row->handler != NULL && a->arity != 0 && a->arity >= -10 && a->arity <= 10);
   CHECK(words_are_of(a->flags, "write readonly denyoom fast loading stale movablekeys blocking noscript allow_busy skip_monitor no_mandatory_keys "
                                "skip_slowlog admin no_auth no_multi no_async_loading pubsub"));
-  CHECK(words_are_of(row->categories, "geo admin keyspace dangerous connection bitmap hash list set sortedset scripting stream blocking transaction pubsub"));
-  CHECK(words_are_of(a->group, "geo string bitmap generic connection server hash list scripting set sorted-set stream transactions pubsub"));
+  CHECK(words_are_of(row->categories, "geo admin keyspace dangerous connection bitmap hyperloglog hash list set sortedset scripting stream blocking transaction pubsub"));
+  CHECK(words_are_of(a->group, "geo string bitmap hyperloglog generic connection server hash list scripting set sorted-set stream transactions pubsub"));
   CHECK(a->since[1] == '.' && a->summary[strlen(a->summary) - 1] == '.' && row->complexity[0] != '\0');
   bool fixed = strpbrk(row->key_specs, "#@=?") == NULL;
   CHECK((a->first_key == 0) == (a->key_step == 0) && (!fixed || (a->first_key == 0) == (row->key_specs[0] == '\0')));
   CHECK(command_has_word(a->flags, "movablekeys") == !fixed);
-  CHECK(a->first_key == 0 || a->first_key == (sub || row->handler == cmd_bitop ? 2 : 1));
+  CHECK(a->first_key == 0 || a->first_key == (sub || row->handler == cmd_bitop || row->handler == cmd_pfdebug ? 2 : 1));
   CHECK(a->first_key == 0 || abs(a->arity) > a->first_key || command_has_word(row->key_specs, "not_key")); /* it is there */
   CHECK(!(command_has_word(a->flags, "write") && command_has_word(a->flags, "readonly")));
   CHECK(command_find(a->name, strlen(a->name)) == row);

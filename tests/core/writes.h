@@ -177,6 +177,7 @@ static const char *const templates[] = {
     "GETEX @s PX @t", "GETEX @s PERSIST", "GETEX @s", "GETEX @s PXAT @T", "APPEND @s @v", "SETRANGE @s @p @v", "SETRANGE @s @p @v",
     "SETBIT @s @p 1", "SETBIT @s @n 0", "BITOP OR @s @s @s", "BITOP NOT @k @s", "BITOP AND @s @e @e", "BITFIELD @s GET u8 0",
     "BITFIELD @s SET i5 @p @n INCRBY u2 0 1", "BITFIELD @s OVERFLOW FAIL INCRBY i2 @p @n",
+    "PFADD hll1 @M", "PFADD hll2 @m @m", "PFADD @k @m", "PFCOUNT hll1", "PFCOUNT hll2", "PFMERGE hll2 hll1 @s", "PFDEBUG TODENSE hll2",
     "INCR @s", "DECR @s", "INCRBY @s @n", "DECRBY @s @n", "INCRBYFLOAT @s 0.25", "INCRBYFLOAT @s @n",
     "MSET @s @v @s @v @k @v", "MSETNX @s @v @s @v", "DEL @k @k", "UNLINK @k", "RENAME @k @k", "RENAMENX @k @k", "COPY @k @k",
     "COPY @k @k REPLACE", "EXPIRE @k 1", "EXPIRE @k -1", "PEXPIRE @k @t", "PEXPIRE @k @t NX", "PEXPIRE @k @t GT", "EXPIREAT @k @S",

@@ -1,0 +1,42 @@
+"""Random commands on HyperLogLogs, for differential.py. What GET answers must be the same bytes."""
+
+
+def elements(q):
+    kind = q.r.randrange(10)
+    if kind < 4:
+        return [q.value() if q.one_in(5) else b"%d" % q.r.randrange(100) for _ in range(q.r.randrange(4))]
+    low, form = q.r.randrange(100000), q.r.choice([b"%d", b"element %d"])
+    return [form % i for i in range(low, low + q.r.choice([10, 50, 200, 1000, 3000]))]
+
+
+def broken(q):
+    """A sparse one of random runs, or something like it."""
+    runs = bytes(q.r.choice([0x7f, 0x40, 0x00, 0x3f, 0x80, 0x83, 0xff, q.r.randrange(256)])
+                 for _ in range(q.r.choice([1, 2, 3, 50])))
+    return b"HYLL" + bytes([q.r.choice([0, 1, 1, 1, 1, 2])]) + b"\0" * 10 + q.r.choice([b"\0", b"\x80"]) + runs
+
+
+def command(q):
+    r = q.r
+    return r.choice([
+        lambda: [b"PFADD", q.key(), *elements(q)],
+        lambda: [b"PFADD", q.key(), *elements(q)],
+        lambda: [b"PFADD", q.key(), *elements(q)],
+        lambda: [b"PFADD", q.key(), *elements(q)],
+        lambda: [b"PFCOUNT", q.key()],
+        lambda: [b"PFCOUNT", q.key()],
+        lambda: [b"PFCOUNT", *q.keys()],
+        lambda: [b"PFMERGE", *q.keys()],
+        lambda: [b"PFMERGE", *q.keys()],
+        lambda: [b"GET", q.key()],
+        lambda: [b"GET", q.key()],
+        lambda: [b"DEL", q.key()],
+        lambda: [b"PFDEBUG", r.choice([b"GETREG", b"DECODE", b"ENCODING", b"TODENSE", b"x"]), q.key()],
+        lambda: [b"SET", q.key(), broken(q)] if q.one_in(4) else [b"DEL", q.key()],
+        lambda: [b"COMMAND", b"GETKEYS", *command(q)] if q.one_in(5) else [b"RENAME", q.key(), q.key()],
+    ])()
+
+
+def fair(command):
+    """Of what is not valid, Redis keeps what it did before it noticed."""
+    return not (command[0] == b"SET" and command[2:3] and command[2][:5] == b"HYLL\x01")
