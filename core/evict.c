@@ -11,20 +11,20 @@
 #include "timers.h"
 #include "wheel.h"
 
-#define POOL 16           /* candidates kept */
-#define SAMPLE_BUCKETS 1  /* looked into for each eviction, at least */
-#define SAMPLE_ENTRIES 3  /* met in them, at least */
-#define SAMPLE_TRIES 48   /* buckets looked into before all are walked */
+#define BATCH 16          /* keys that go at a time, at most */
+#define POOL 192          /* candidates among whom the best are chosen */
+#define SAMPLE_ROUNDS 12  /* so many times as many are looked at before all are walked */
+#define BUCKETS_MORE 5    /* buckets looked into at a time, beside one for each key that is to go */
+#define BUCKETS (BATCH + BUCKETS_MORE)
 #define SAMPLE_HAND 5     /* entries that the wheel's hand passes for each eviction */
+#define SLACK 10          /* what goes at a time is 1/2^10 of the limit, at most */
 #define SPARSE 8          /* fewer keys with a deadline than one in so many: the wheel is walked */
 #define TICKS 10          /* a turnover of the keys is 2^10 ticks */
 #define DRAIN_ITEMS 16    /* pieces of a large value freed at a time */
 #define WALK_LARGES 256   /* keys with a deadline whose blobs and large values are summed up, at most */
-#define SAMPLE_NEAR 16    /* entries of the nearest deadlines that are looked at for each eviction */
-#define SAMPLE_NEAR_FIRST 128 /* ... where none is known yet */
+#define SAMPLE_NEAR 128   /* entries of the nearest deadlines that are looked at */
 #define AHEAD ((uint64_t)72 << 10) /* room made before a transaction: what a light one asks for, and a little */
 #define AHEAD_WITHIN 8    /* ... of a limit at least so many times as large */
-#define PASTS 32           /* of entries met by chance, from which allkeys-adaptive learns, for each eviction */
 #define MARKS 64
 #define MARK_EVERY 1000   /* ms */
 
@@ -33,11 +33,15 @@
 #define LFU_MINUTES 0xffffu
 
 typedef struct candidate {
+  uint64_t rank; /* the least goes first */
+  ref block;
+} candidate;
+
+/* A key that came, of which only its entry's place is known. */
+typedef struct arrival {
   uint64_t hash;
   ref block;
-  uint64_t rank; /* the least goes first */
-  uint32_t access; /* the entry's bits, when it was met */
-} candidate;
+} arrival;
 
 /* When a tick began. */
 typedef struct tick_mark {
@@ -48,18 +52,19 @@ typedef struct tick_mark {
 typedef struct evictor {
   uint32_t policy;
   uint32_t minute;      /* LFU's present */
-  uint32_t pooled;
   uint32_t marked;
   uint64_t random;
   uint64_t since;       /* writes and evictions since the last tick */
   uint64_t ticks;       /* ever */
-  uint64_t next[SAMPLE_BUCKETS]; /* buckets, by a hash, whose entries are being loaded */
-  uint64_t then[SAMPLE_BUCKETS]; /* ... and which are being loaded themselves */
-  candidate pool[POOL]; /* the best last */
+  uint64_t next[BUCKETS]; /* buckets, by a hash, that are looked into next and are being loaded */
+  candidate pool[POOL];
+  uint32_t pooled, wanted;
+  uint64_t hashes[BATCH];
   tick_mark marks[MARKS];    /* oldest first */
   reuse *reuse;              /* of allkeys-adaptive, else NULL */
-  candidate newest[2];       /* there, the keys that came last, and before */
-  uint32_t pasts[PASTS], met;
+  arrival newest[BATCH + 1]; /* there, the keys that came last */
+  uint32_t arrived;
+  uint32_t met, pasts[BUCKETS * TABLE_WAYS]; /* there, of the entries met by chance */
 } evictor;
 
 static inline uint64_t evict_random(evictor *v) {
@@ -181,8 +186,7 @@ void evict_arrived(kevy_store *s, uint64_t hash, entry *e) {
   uint32_t past;
   if (evict_order(v) != EVICT_ADAPTIVE) return;
   set_access(e, ghosts_take(s->sp, hash, &past) ? reuse_again(v->reuse, past) : reuse_first(v->reuse));
-  v->newest[1] = v->newest[0];
-  v->newest[0] = (candidate){.hash = hash, .block = (ref)((const char *)e - s->base)};
+  v->newest[v->arrived++ % (BATCH + 1)] = (arrival){hash, (ref)((const char *)e - s->base)};
 }
 
 static void mark_thin(evictor *v) {
@@ -248,99 +252,119 @@ int32_t evict_pace(const kevy_store *s, int32_t most) {
 
 #define RANK_FIRST (UINT64_C(1) << 32) /* of tick 0 */
 
-/* Where an entry stands among those that could go: for LRU the tick of its last access, of all there ever were. */
-static uint64_t rank_of(const kevy_store *s, evictor *v, const entry *e) {
+/* Where an entry stands among those that could go: for LRU the tick of its last access, of all there ever were. Where many are alike it is
+ * chance who goes, not who lies together: segments are to stay equally full. */
+static FLAT uint64_t rank_of(const kevy_store *s, const evictor *v, const entry *e, uint32_t order) {
   uint32_t access = entry_flags(e) & ENTRY_ACCESS;
-  switch (evict_order(v)) {
+  uint64_t chance = ((uint64_t)((const char *)e - s->base) + v->random) * UINT64_C(0x9E3779B97F4A7C15);
+  switch (order) {
     case EVICT_LRU: return RANK_FIRST + v->ticks - ((s->access - access) & ENTRY_ACCESS);
-    case EVICT_ADAPTIVE: return reuse_worth(v->reuse, access);
-    case EVICT_LFU: return lfu_decayed(v, access) << 16 | (LFU_MINUTES - ((v->minute - (access >> 8)) & LFU_MINUTES));
+    case EVICT_ADAPTIVE: return (uint64_t)reuse_worth(v->reuse, access) << 16 | chance >> 48;
+    case EVICT_LFU: {
+      uint32_t recent = LFU_MINUTES - ((v->minute - (access >> 8)) & LFU_MINUTES);
+      return (uint64_t)(lfu_decayed(v, access) << 16 | recent) << 16 | chance >> 48;
+    }
     case EVICT_TTL: return (uint64_t)entry_deadline(e);
-    default: return evict_random(v);
+    default: return chance >> 1;
   }
 }
 
 /* Whether the entry may go, and something is free then. The one that was put last stays while there are others. */
-static bool may_go(const kevy_store *s, const evictor *v, const entry *e) {
+static FLAT bool may_go(const kevy_store *s, const evictor *v, const entry *e) {
   if ((v->policy & EVICT_VOLATILE) && !entry_has_deadline(e)) return false;
   if (entry_type(e) == ENTRY_TIMER) return false;
   if ((ref)((const char *)e - s->base) == s->last_put) return false;
   return (entry_flags(e) & ENTRY_CONTENT) != ENTRY_BLOB || blob_at(s->base, load64(entry_content(e)))->owners == 1;
 }
 
-static uint64_t entry_hash(const kevy_store *s, const entry *e) {
-  return hash_bytes(s->sp->secret, entry_key(e), entry_klen(e));
+/* Brings those of [low, high) that rank below the pivot to the front: up to where? Which ones do is chance: no branch asks. */
+static uint32_t pool_divide(candidate *pool, uint32_t low, uint32_t high, uint64_t pivot) {
+  for (uint32_t at = low; at < high; at++) {
+    candidate c = pool[at];
+    pool[at] = pool[low];
+    pool[low] = c;
+    low += c.rank < pivot;
+  }
+  return low;
 }
 
-static bool is_pooled(const evictor *v, ref block) {
-  for (uint32_t i = 0; i < v->pooled; i++)
-    if (v->pool[i].block == block) return true;
-  return false;
+/* Keeps as many as are wanted, the best, in any order. */
+static void pool_choose(evictor *v) {
+  uint32_t low = 0, high = v->pooled, wanted = v->wanted;
+  if (high <= wanted) return;
+  for (uint32_t mid = 0; mid != wanted;) {
+    uint64_t pivot = v->pool[low + (high - low) / 2].rank;
+    mid = pool_divide(v->pool, low, high, pivot);
+    if (mid == low) {
+      mid = pool_divide(v->pool, low, high, pivot + 1);
+      if (mid >= wanted) break; /* all alike */
+    }
+    if (mid < wanted) low = mid;
+    else high = mid;
+  }
+  v->pooled = wanted;
 }
 
-/* Keeps an entry in the pool if it is better than the worst there. */
-static void pool_offer(kevy_store *s, evictor *v, ref block) {
+static FLAT void pool_offer_as(kevy_store *s, evictor *v, ref block, uint32_t order) {
   const entry *e = mem_ptr(s->base, block);
   if (!may_go(s, v, e)) return;
-  uint64_t rank = rank_of(s, v, e);
-  uint32_t at = v->pooled;
-  bool full = v->pooled == POOL;
-  if ((full && rank >= v->pool[0].rank) || is_pooled(v, block)) return;
-  while (at > 0 && v->pool[at - 1].rank < rank) at--;
-  if (full) {
-    memmove(v->pool, v->pool + 1, --at * sizeof *v->pool);
-  } else {
-    memmove(v->pool + at + 1, v->pool + at, (v->pooled - at) * sizeof *v->pool);
-    v->pooled++;
-  }
-  v->pool[at] = (candidate){entry_hash(s, e), block, rank, entry_flags(e) & ENTRY_ACCESS};
+  if (UNLIKELY(v->pooled == POOL)) pool_choose(v);
+  v->pool[v->pooled++] = (candidate){rank_of(s, v, e, order), block};
+}
+
+static void pool_offer(kevy_store *s, evictor *v, ref block) { pool_offer_as(s, v, block, evict_order(v)); }
+
+/* The same for many, with the question for the order asked once. */
+static void pool_offer_all(kevy_store *s, evictor *v, const ref *blocks, uint32_t n) {
+  if (evict_order(v) == EVICT_LRU)
+    for (uint32_t i = 0; i < n; i++) pool_offer_as(s, v, blocks[i], EVICT_LRU);
+  else
+    for (uint32_t i = 0; i < n; i++) pool_offer(s, v, blocks[i]);
 }
 
 static void note_met(const kevy_store *s, evictor *v, ref block) {
   const entry *e = mem_ptr(s->base, block);
-  if (v->met < PASTS) v->pasts[v->met++] = entry_flags(e) & ENTRY_ACCESS;
+  if (v->met < BUCKETS * TABLE_WAYS) v->pasts[v->met++] = entry_flags(e) & ENTRY_ACCESS;
 }
 
-/* Looks into a bucket. How many entries were met. */
-static uint32_t sample_bucket(kevy_store *s, evictor *v, uint64_t hash) {
-  ref met[TABLE_WAYS];
-  uint32_t n = table_bucket(s->base, s->keys, hash, met);
-  for (uint32_t i = 0; i < n; i++) pool_offer(s, v, met[i]);
+/* Looks at the entries of some buckets, all of them loaded at once. Buckets lie anywhere, so that what goes of a segment is in proportion to
+ * what it has. */
+static void sample_buckets(kevy_store *s, evictor *v, uint32_t buckets) {
+  ref met[BUCKETS * TABLE_WAYS];
+  uint32_t n = 0;
+  for (uint32_t b = 0; b < buckets; b++) {
+    n += table_bucket(s->base, s->keys, v->next[b], met + n);
+    v->next[b] = evict_random(v);
+  }
+  for (uint32_t i = 0; i < n; i++) __builtin_prefetch(mem_ptr(s->base, met[i]), 0, 0);
+  pool_offer_all(s, v, met, n);
   if (evict_order(v) == EVICT_ADAPTIVE)
     for (uint32_t i = 0; i < n; i++) note_met(s, v, met[i]);
-  return n;
 }
 
-/* Starts loading what the eviction after this one looks at, and the one after that. */
-static void sample_ahead(kevy_store *s, evictor *v) {
-  ref met[TABLE_WAYS];
-  for (uint32_t b = 0; b < SAMPLE_BUCKETS; b++) {
-    uint32_t n = table_bucket(s->base, s->keys, v->next[b] = v->then[b], met);
-    for (uint32_t i = 0; i < n; i++) __builtin_prefetch(mem_ptr(s->base, met[i]));
-    v->then[b] = evict_random(v);
-    table_prefetch(s->base, s->keys, v->then[b]);
-  }
+/* Starts loading what is looked into next. */
+static FLAT void sample_ahead(const kevy_store *s, const evictor *v) {
+  for (uint32_t b = 0; b < BUCKETS; b++) table_prefetch(s->base, s->keys, v->next[b]);
 }
 
+/* Where few of the entries may go more are looked at. */
 static void sample_table(kevy_store *s, evictor *v) {
-  uint32_t met = 0;
-  for (uint32_t b = 0; b < SAMPLE_BUCKETS; b++) met += sample_bucket(s, v, v->next[b]);
-  for (uint32_t tries = 0; tries < SAMPLE_TRIES && (met < SAMPLE_ENTRIES || v->pooled == 0); tries++)
-    met += sample_bucket(s, v, evict_random(v));
-  sample_ahead(s, v);
+  uint32_t buckets = v->wanted + BUCKETS_MORE;
+  sample_buckets(s, v, buckets);
+  for (uint32_t rounds = 1; rounds < SAMPLE_ROUNDS && v->pooled < v->wanted; rounds++) sample_buckets(s, v, buckets);
 }
 
 static void sample_wheel(kevy_store *s, evictor *v) {
   wheel *w = mem_ptr(s->base, s->sp->wheel);
   ref block;
-  for (uint32_t n = 0; n < SAMPLE_HAND && (block = wheel_turn_hand(s->base, w)) != 0; n++) pool_offer(s, v, block);
+  for (uint32_t n = SAMPLE_HAND * v->wanted; n > 0 && (block = wheel_turn_hand(s->base, w)) != 0; n--) pool_offer(s, v, block);
 }
 
 /* The nearest list's entries have the nearest deadlines, in no order. */
 static void sample_near(kevy_store *s, evictor *v) {
   wheel *w = mem_ptr(s->base, s->sp->wheel);
   ref first = 0, block;
-  for (uint32_t n = v->pooled == 0 ? SAMPLE_NEAR_FIRST : SAMPLE_NEAR; n > 0; n--) {
+  for (uint32_t n = SAMPLE_NEAR; n > 0; n--) {
     if ((block = wheel_turn_near(s->base, w)) == first) return;
     if (first == 0) first = block;
     pool_offer(s, v, block);
@@ -374,78 +398,81 @@ static void sample_all(kevy_store *s, evictor *v) {
   }
 }
 
-/* The pool's best that is still there and was not read since. */
-static bool pool_take(kevy_store *s, evictor *v, candidate *out) {
-  while (v->pooled != 0) {
-    *out = v->pool[--v->pooled];
-    if (table_find_ref(s->base, s->keys, out->hash, out->block) == NULL) continue;
-    const entry *e = mem_ptr(s->base, out->block);
-    if (may_go(s, v, e) && (evict_order(v) == EVICT_RANDOM || rank_of(s, v, e) <= out->rank)) return true;
+/* The keys that came last are candidates of allkeys-adaptive: what is wanted once only goes at once. */
+static void sample_newest(kevy_store *s, evictor *v) {
+  for (uint32_t i = 0; i < BATCH + 1; i++) {
+    arrival a = v->newest[i];
+    if (a.block != 0 && table_find_ref(s->base, s->keys, a.hash, a.block) != NULL) pool_offer(s, v, a.block);
   }
-  return false;
 }
 
-/* Fills the pool for the next eviction, and starts loading what goes then. */
-static void pool_fill(kevy_store *s, evictor *v) {
-  if (evict_order(v) != EVICT_RANDOM || v->pooled == 0) sample(s, v);
-  if (v->pooled == 0) return;
-  const candidate *c = &v->pool[v->pooled - 1];
-  const struct bucket *home = table_home(s->base, s->keys, c->hash);
-  __builtin_prefetch(home);
-  table_prefetch_head(home);
-  __builtin_prefetch(mem_ptr(s->base, c->block));
-}
-
-/* What keys are worth changes while they wait, and the key that came before the last is a candidate: what is wanted once only
- * goes at once. */
-static void pool_review(kevy_store *s, evictor *v) {
-  for (uint32_t i = 0; i < v->pooled; i++) {
-    candidate c = v->pool[i];
-    uint32_t at = i;
-    c.rank = reuse_worth(v->reuse, c.access);
-    for (; at > 0 && v->pool[at - 1].rank < c.rank; at--) v->pool[at] = v->pool[at - 1];
-    v->pool[at] = c;
-  }
-  const candidate *before = &v->newest[1];
-  if (before->block != 0 && table_find_ref(s->base, s->keys, before->hash, before->block) != NULL)
-    pool_offer(s, v, before->block);
-}
-
-static bool take_any(kevy_store *s, evictor *v, candidate *out) {
-  if (evict_order(v) == EVICT_ADAPTIVE) pool_review(s, v);
-  if (pool_take(s, v, out)) return true;
+/* Chooses up to so many keys that go. False: none may. */
+static bool pool_fill(kevy_store *s, evictor *v, uint32_t wanted) {
+  v->wanted = wanted;
+  v->pooled = 0;
+  if (evict_order(v) == EVICT_ADAPTIVE) sample_newest(s, v);
   sample(s, v);
-  if (pool_take(s, v, out)) return true;
-  sample_all(s, v);
-  return pool_take(s, v, out);
+  if (v->pooled == 0) sample_all(s, v);
+  pool_choose(v);
+  return v->pooled != 0;
 }
 
-/* What an eviction teaches: the time since the last one was spent by keys such as were met, and by ghosts. The key becomes a
- * ghost itself. The ghosts' memory grows by a page at most, with the first eviction of a call, and only while there is plenty. */
-static void learn(kevy_store *s, evictor *v, const candidate *c, bool first) {
+/* What evictions teach: the time since the last ones was spent by keys such as were met, and by ghosts. */
+static void learn(kevy_store *s, evictor *v) {
   uint64_t keys = s->keys->count;
-  const entry *e = mem_ptr(s->base, c->block);
   double ticks = reuse_share(v->reuse, keys);
   for (uint32_t i = 0; i < v->met; i++) reuse_passed(v->reuse, v->pasts[i], ticks * (double)keys / v->met);
   v->met = 0;
-  ghosts_pass(s->sp, v->reuse, ticks);
+  ghosts_pass(s->sp, v->reuse, ticks, v->pooled);
   reuse_work(v->reuse);
-  bool plenty = bytes_to_go(s, 0) > s->sp->mem.limit / 2;
-  ghosts_add(s->sp, v->reuse, c->hash, entry_flags(e) & ENTRY_ACCESS, first && plenty);
 }
 
-static bool evict_one(kevy_store *s, evictor *v, bool first) {
-  candidate c;
-  bool found = take_any(s, v, &c);
+/* The key becomes a ghost. Their memory grows by a page at most, with the first eviction of a call, and only while there is plenty. */
+static void remember(kevy_store *s, evictor *v, uint64_t hash, const entry *e, bool first) {
+  bool plenty = first && bytes_to_go(s, 0) > s->sp->mem.limit / 2;
+  ghosts_add(s->sp, v->reuse, hash, entry_flags(e) & ENTRY_ACCESS, plenty);
+}
+
+/* Hashes of those chosen, and starts loading what their going touches. */
+static void pool_hash(const kevy_store *s, evictor *v) {
+  for (uint32_t i = 0; i < v->pooled; i++) {
+    const entry *e = mem_ptr(s->base, v->pool[i].block);
+    uint64_t hash = v->hashes[i] = hash_bytes(s->sp->secret, entry_key(e), entry_klen(e));
+    table_prefetch_head(table_home(s->base, s->keys, hash));
+    mem_prefetch_free(&s->sp->mem, v->pool[i].block);
+  }
+}
+
+static void evict_candidate(kevy_store *s, evictor *v, uint32_t nth, bool first) {
+  ref block = v->pool[nth].block;
+  for (uint32_t i = 0; i < nth; i++)
+    if (v->pool[i].block == block) return; /* met twice, and gone */
+  if (evict_order(v) == EVICT_ADAPTIVE) remember(s, v, v->hashes[nth], mem_ptr(s->base, block), first);
+  probe_evict(s, v->hashes[nth], block);
+}
+
+/* What a key takes, beside its share of the table. */
+static uint64_t bytes_each(const kevy_store *s) { return (s->sp->mem.root->used - s->keys->bytes) / (s->keys->count + 1) + 1; }
+
+/* Evicts until no more than the goal is used, or something has to be taken apart first, at most BATCH keys and at least one. How many:
+ * 0 where none may go. */
+static uint32_t evict_some(kevy_store *s, evictor *v, uint64_t goal, bool first) {
+  const mem_root *root = s->sp->mem.root;
+  uint64_t wanted = (root->used - goal) / bytes_each(s) + 1;
+  if (wanted > BATCH) wanted = BATCH;
+  bool found = pool_fill(s, v, (uint32_t)wanted);
   if (!found && s->last_put != 0) {
     s->last_put = 0;
-    found = take_any(s, v, &c);
+    found = pool_fill(s, v, (uint32_t)wanted);
   }
-  if (!found) return false;
-  if (evict_order(v) == EVICT_ADAPTIVE) learn(s, v, &c, first);
-  probe_evict(s, c.hash, c.block);
-  pool_fill(s, v);
-  return true;
+  if (!found) return 0;
+  pool_hash(s, v);
+  if (evict_order(v) == EVICT_ADAPTIVE) learn(s, v);
+  uint32_t evicted = 0;
+  do evict_candidate(s, v, evicted, first && evicted == 0);
+  while (++evicted < v->pooled && root->used > goal && s->sp->graves == 0);
+  sample_ahead(s, v);
+  return evicted;
 }
 
 /* Frees some of what is dead already. False: none of it was. */
@@ -455,16 +482,23 @@ static bool free_dead(space *sp) {
   return sp->mem.root->used < before;
 }
 
+/* Down to where eviction goes once the limit is passed: a little below it, so that several keys go at once. */
+static uint64_t settle_goal(const kevy_store *s) {
+  uint64_t limit = s->sp->mem.limit, slack = limit >> SLACK, most = (BATCH - 1) * bytes_each(s);
+  return limit - (slack < most ? slack : most);
+}
+
 void evict_settle(kevy_store *s) {
   s->beyond = false;
   evictor *v = s->evictor;
   if (v == NULL || s->frozen != NULL || s->clock.still || s->sp->light != NULL) return;
   mem *m = &s->sp->mem;
-  uint64_t evicted = 0;
+  uint64_t evicted = 0, goal = settle_goal(s);
   while (m->root->used > m->limit) {
     if (free_dead(s->sp)) continue;
-    if (s->sp->newest != 0 || !evict_one(s, v, evicted == 0)) break;
-    evicted++;
+    uint32_t some = s->sp->newest == 0 ? evict_some(s, v, goal, evicted == 0) : 0;
+    if (some == 0) break;
+    evicted += some;
   }
   if (m->root->peak > m->limit) m->root->peak = m->root->used > m->limit ? m->root->used : m->limit;
   v->since += evicted;
@@ -476,7 +510,7 @@ void evict_ahead(kevy_store *s) {
   if (m->limit < AHEAD * AHEAD_WITHIN || m->root->used <= m->limit - AHEAD) return;
   s->used_before = m->root->used;
   while (m->root->used > m->limit - AHEAD && s->sp->newest == 0 && bytes_to_go(s, AHEAD) >= AHEAD)
-    if (!free_dead(s->sp) && !evict_one(s, s->evictor, false)) return;
+    if (!free_dead(s->sp) && evict_some(s, s->evictor, m->limit - AHEAD, false) == 0) return;
 }
 
 /* ---- choosing ---- */
@@ -491,7 +525,7 @@ static bool reuse_choose(kevy_store *s, evictor *v, bool wanted) {
     v->reuse = NULL;
     ghosts_drop(s->sp);
   }
-  v->newest[0] = v->newest[1] = (candidate){0};
+  memset(v->newest, 0, sizeof v->newest);
   v->met = 0;
   return true;
 }
@@ -515,7 +549,7 @@ bool evict_choose(kevy_store *s, uint32_t policy) {
   }
   if (s->evictor != NULL) {
     s->evictor->policy = policy;
-    s->evictor->pooled = s->evictor->marked = 0;
+    s->evictor->marked = 0;
     set_present(s, s->evictor, s->access);
     evict_tick(s, 0);
   }

@@ -10,9 +10,9 @@
  *                   = keys that have a deadline, and what waits to be freed                                   volatile-*
  *                   = nothing, while a snapshot, an iterator or a transaction sees the keys
  *
- * Candidates come from buckets of the table by chance; the sixteen best of them wait in a pool, and the best of these goes
- * if it was not read since. Lines are asked for ahead: each eviction starts loading the bucket of the eviction after
- * the next, and the entries of the next one's bucket. Where few keys have deadlines, volatile policies walk the wheel instead.
+ * Evicting goes a little below the limit, so that up to sixteen keys go at a time: the best of four or five times as many, which are met
+ * in buckets of the table by chance. Their lines are loaded together, and the next buckets ahead. Where few keys have deadlines, volatile
+ * policies walk the wheel instead.
  *
  * An entry's 24 access bits: for LRU a tick that counts thousandths of a turnover of the keys (writes and evictions
  * move it on, so reads of one tick write an entry once); for LFU, as Redis has it, 16 bits of the minute it was last counted in and a

@@ -97,12 +97,12 @@ bool ghosts_take(space *sp, uint64_t hash, uint32_t *past) {
   return false;
 }
 
-void ghosts_pass(space *sp, reuse *r, double ticks) {
+void ghosts_pass(space *sp, reuse *r, double ticks, uint32_t evictions) {
   ghost_directory *d = ghost_directory_of(sp);
   if (d == NULL) return;
-  uint32_t words = d->pages * GHOST_LINES * GHOST_WAYS;
-  double each = ticks * words / GHOST_SEEN;
-  for (uint32_t i = 0; i < GHOST_SEEN; i++, d->hand = (d->hand + 1) % words) {
+  uint32_t words = d->pages * GHOST_LINES * GHOST_WAYS, seen = evictions * GHOST_SEEN;
+  double each = ticks * words / seen;
+  for (uint32_t i = 0; i < seen; i++, d->hand = (d->hand + 1) % words) {
     ref page = d->page[d->hand / (GHOST_LINES * GHOST_WAYS)];
     if (page == 0) continue;
     uint32_t word = ((uint32_t *)mem_ptr(sp->mem.base, page))[d->hand % (GHOST_LINES * GHOST_WAYS)];

@@ -18,8 +18,8 @@ void ghosts_add(space *sp, const reuse *r, uint64_t hash, uint32_t past, bool gr
 /* Takes the key's past out. False: it is not known. */
 bool ghosts_take(space *sp, uint64_t hash, uint32_t *past);
 
-/* Lets learning see the next few: the ticks that passed since the last call. */
-void ghosts_pass(space *sp, reuse *r, double ticks);
+/* Lets learning see the next few, for each of so many evictions: the ticks that passed since the last call. */
+void ghosts_pass(space *sp, reuse *r, double ticks, uint32_t evictions);
 
 /* Forgets all. */
 void ghosts_drop(space *sp);

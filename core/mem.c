@@ -541,6 +541,8 @@ FLAT ref mem_alloc(mem *m, size_t size) {
   return mem_allowed(m, takes) ? mem_counted(m, span_alloc_short(m, c, takes), takes) : 0;
 }
 
+FLAT void mem_prefetch_free(const mem *m, ref block) { __builtin_prefetch(&m->pages[block / MEM_PAGE], 1); }
+
 void mem_free(mem *m, ref block, size_t size) {
   m->root->used -= mem_round(size);
   if (LIKELY(size <= MEM_CLASS_MAX)) {

@@ -74,6 +74,9 @@ ref mem_alloc_reserved(mem *m, size_t size);
 /* size is what mem_alloc was asked for. O(1). */
 void mem_free(mem *m, ref block, size_t size);
 
+/* Starts loading what mem_free of this block reads. */
+void mem_prefetch_free(const mem *m, ref block);
+
 /* For a region that nothing is allocated from any more: mem_keep marks the pages of a block that is still
  * read, mem_discard_rest gives all others back to the system. O(pages). */
 void mem_keep(mem *m, ref block, size_t size);

@@ -68,7 +68,7 @@ static void test_ghosts(void) {
   for (uint64_t i = 0; i < 100000; i++) {
     r.now += 0.1;
     ghosts_add(sp, &r, i * UINT64_C(0x9E3779B97F4A7C15), reuse_first(&r), true);
-    ghosts_pass(sp, &r, 0.1);
+    ghosts_pass(sp, &r, 0.1, 1);
   }
   CHECK(sp->ghost_bytes == sp->mem.root->used - empty && sp->ghost_bytes <= LIMIT / 32 + 4096);
   size_t known = 0;
