@@ -1,7 +1,11 @@
 /* pywire: see pywire.h. */
 #include "pywire.h"
 
+#include <structmember.h>
+
 #include <poll.h>
+#include <stddef.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -30,6 +34,8 @@ typedef struct {
   PyObject *encoding, *errors;
   bool utf8;  /* the encoding is UTF-8, and errors are strict */
   bool resp3; /* replies have the types of RESP3 */
+  bool listens; /* a command was run that subscribes */
+  char pushed;  /* what was read last is a pushed message of RESP3 */
   bool closed;
   int busy; /* calls that use the session, or wait: who closes leaves the rest to them */
   size_t head, count, room;
@@ -68,6 +74,11 @@ static void fds_forget_wait(Wire *self) {
   timerfd_settime(self->fds.timer, 0, &never, NULL);
 }
 
+static void fds_watch_pushes(Wire *self) {
+  int fd = kevy_session_push_fd(self->session);
+  if (fd >= 0) fds_watch(self, fd);
+}
+
 /* The bell is silent, or has been rung once. */
 static void fds_ring(Wire *self, bool on) {
   uint64_t word = 1;
@@ -104,6 +115,7 @@ static bool fds_open(Wire *self) {
   fds_watch(self, fds.bell);
   fds_watch(self, fds.timer);
   if (self->wait) fds_watch_wait(self);
+  if (self->listens) fds_watch_pushes(self);
   if (!wire_empty(self)) fds_ring(self, true);
   return true;
 }
@@ -332,12 +344,21 @@ static bool run_values(Wire *self, size_t argc, const kevy_value *argv) {
   return true;
 }
 
+/* SUBSCRIBE and its like, or an end of them: from now on messages may come. */
+static void note_listening(Wire *self, const kevy_value *name) {
+  if (name->kind > KEVY_TEXT || name->len < 9 || strncasecmp(name->as.ptr + name->len - 9, "SUBSCRIBE", 9) != 0) return;
+  self->listens = true;
+  if (fds_ours(self)) fds_watch_pushes(self);
+}
+
 static bool run_command(Wire *self, PyObject *args) {
   kevy_value few[ARGUMENTS], *values = few;
   if (!PyTuple_CheckExact(args)) return PyErr_Format(PyExc_TypeError, "a command is a tuple") != NULL;
   Py_ssize_t n = PyTuple_GET_SIZE(args);
   if (n > ARGUMENTS && !(values = PyMem_New(kevy_value, (size_t)n))) return PyErr_NoMemory() != NULL;
-  bool done = read_arguments(self, args, values) && run_values(self, (size_t)n, values);
+  bool done = read_arguments(self, args, values);
+  if (done && n > 0 && !self->listens) note_listening(self, &values[0]);
+  done = done && run_values(self, (size_t)n, values);
   if (values != few) PyMem_Free(values);
   return done;
 }
@@ -406,6 +427,28 @@ static PyObject *wire_call(PyObject *object, PyObject *args) {
 
 /* ---- Waiting --------------------------------------------------------------------------------------- */
 
+/* Moves the oldest message that waits in the session to the queue, where that is empty: 1, or 0 where there is none, or
+ * -1 with an exception. */
+static int take_push(Wire *self) {
+  if (!queue_has_room(self)) return -1;
+  kevy_reply *reply = reply_take(self);
+  kevy_status status = KEVY_EOOM;
+  Py_BEGIN_CRITICAL_SECTION(self->store);
+  if (reply) status = kevy_session_next_push(self->session, 0, reply);
+  Py_END_CRITICAL_SECTION();
+  if (status == KEVY_OK) {
+    queue_push(self, reply);
+    fds_ring(self, true);
+    return 1;
+  }
+  kevy_reply_free(reply);
+  if (status == KEVY_MISSING) return 0;
+  if (status == KEVY_UNMET) PyErr_SetString(PyExc_ConnectionResetError, "too many messages waited, and were dropped");
+  else if (status == KEVY_ECLOSED) pystore_closed(self->store);
+  else pyerrors_raise(self->store->state, status, PyUnicode_FromString(kevy_strerror(status)));
+  return -1;
+}
+
 /* The command that blocks is over: ends its wait and runs what is behind it. */
 static bool finish_wait(Wire *self) {
   kevy_status status = kevy_wait_end(self->wait);
@@ -451,6 +494,8 @@ static int wire_wait(Wire *self, int64_t ms) {
       if (!finish_wait(self)) return -1;
       continue;
     }
+    int pushed = self->listens && !self->wait ? take_push(self) : 0;
+    if (pushed != 0) return pushed;
     int64_t left = ms > 0 ? end - monotonic_ms() : ms;
     if (ms >= 0 && left <= 0) return 0;
     if (!fds_open(self) || !wire_poll(self, left)) return -1;
@@ -461,7 +506,7 @@ static int wire_wait(Wire *self, int64_t ms) {
 static PyObject *wire_ready(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
   Wire *self = (Wire *)object;
   int64_t ms = 0;
-  if (LIKELY(nargs == 0 && !self->wait && !self->closed)) return PyBool_FromLong(self->count > 0);
+  if (LIKELY(nargs == 0 && !self->wait && !self->listens && !self->closed)) return PyBool_FromLong(self->count > 0);
   if (nargs > 0 && args[0] == Py_None) {
     ms = -1;
   } else if (nargs > 0) {
@@ -542,6 +587,7 @@ static PyObject *build_item(Wire *self, kevy_reply *reply, const kevy_item *item
     case KEVY_REPLY_MAP:
       if (self->resp3) return build_dict(self, reply, item->count, decode);
       return build_list(self, reply, 2 * item->count, decode);
+    case KEVY_REPLY_PUSH:
     case KEVY_REPLY_ARRAY:
     case KEVY_REPLY_SET: return build_list(self, reply, item->count, decode);
     default: Py_RETURN_NONE;
@@ -567,7 +613,12 @@ static PyObject *wire_read(PyObject *object, PyObject *decode) {
     PyErr_SetString(PyExc_BlockingIOError, "there is nothing to read");
   } else {
     kevy_reply *reply = queue_pop(self);
+    kevy_item first;
+    size_t at = reply->at;
+    kevy_reply_next(reply, &first);
+    reply->at = at;
     result = build(self, reply, decode == Py_True);
+    self->pushed = self->resp3 && first.type == KEVY_REPLY_PUSH;
     queue_done(self, reply);
   }
   wire_leave(self);
@@ -652,12 +703,17 @@ static PyMethodDef methods[] = {
     PYMETHOD("close", wire_close, NOARGS, "($self, /)", "Close the session and forget what was not read.")
     {NULL, NULL, 0, NULL}};
 
+static PyMemberDef members[] = {
+    {"pushed", T_BOOL, offsetof(Wire, pushed), READONLY, "Whether what was read last answers no command."},
+    {NULL, 0, 0, 0, NULL}};
+
 static const char doc[] = "What a connection of kevy.redis is made of.";
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)doc},
                               {Py_tp_dealloc, wire_dealloc},
                               {Py_tp_traverse, wire_traverse},
                               {Py_tp_methods, methods},
+                              {Py_tp_members, members},
                               {0, NULL}};
 
 static PyType_Spec spec = {"kevy._kevy.Wire", sizeof(Wire), 0,

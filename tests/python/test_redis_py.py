@@ -14,12 +14,6 @@ redis = pytest.importorskip("redis")
 kevy_redis = pytest.importorskip("kevy.redis")
 
 
-def knows(*name):
-    """Whether the engine has a command."""
-    with kevy.Store() as store:
-        return store.command("COMMAND", "INFO", "|".join(name))[0] is not None
-
-
 @pytest.fixture
 def r(s):
     with kevy_redis.Redis(s) as client:
@@ -405,7 +399,6 @@ def test_scan_iterators(r):
     assert sorted(r.zscan_iter("z"))[0] == (b"m0", 0.0)
 
 
-@pytest.mark.skipif(not knows("evalsha"), reason="no scripts yet")
 def test_lock(r):
     lock = r.lock("lock", timeout=10)
     assert lock.acquire(blocking=False)
@@ -419,7 +412,6 @@ def test_lock(r):
         assert r.exists("lock")
 
 
-@pytest.mark.skipif(not knows("evalsha"), reason="no scripts yet")
 def test_scripts(r):
     add = r.register_script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
     assert add(keys=["n"], args=[5]) == 5
@@ -571,7 +563,6 @@ def test_an_encoder_that_calls_back(s, r):
     r.connection_pool.release(c)
 
 
-@pytest.mark.skipif(not knows("hello"), reason="no RESP3 yet")
 def test_protocol_3(s):
     r = kevy_redis.Redis(s, protocol=3, decode_responses=True)
     assert r.hset("h", mapping={"a": 1}) == 1
@@ -588,3 +579,93 @@ def test_protocol_3(s):
     time.sleep(0.01)
     s.ZSet("y").add({"m": 2})
     assert result() == ["y", "m", 2.0]
+
+
+# ---- Messages -------------------------------------------------------------------------------------------------
+
+
+def heard(p, count):
+    """The next messages; the confirmations among them, too."""
+    return [p.get_message(timeout=20) for _ in range(count)]
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_messages(s, protocol):
+    r = kevy_redis.Redis(s, protocol=protocol, decode_responses=True)
+    with r.pubsub() as p:
+        p.subscribe("a", "b")
+        p.psubscribe("n*")
+        assert [(m["type"], m["channel"], m["data"]) for m in heard(p, 3)] == [
+            ("subscribe", "a", 1), ("subscribe", "b", 2), ("psubscribe", "n*", 3)]
+        assert p.get_message() is None
+        assert r.publish("a", "hello") == 1
+        assert r.publish("news", b"\xc3\xa9") == 1
+        assert r.publish("nobody", 1) == 1
+        assert r.publish("other", 1) == 0
+        assert [(m["type"], m["pattern"], m["channel"], m["data"]) for m in heard(p, 3)] == [
+            ("message", None, "a", "hello"), ("pmessage", "n*", "news", "é"), ("pmessage", "n*", "nobody", "1")]
+        assert p.get_message(timeout=0.001) is None
+        assert r.pubsub_channels() == ["a", "b"]
+        assert r.pubsub_numsub("a", "x") == [("a", 1), ("x", 0)]
+        p.unsubscribe()
+        p.punsubscribe("n*")
+        assert {m["type"] for m in heard(p, 3)} == {"unsubscribe", "punsubscribe"}
+        assert not p.subscribed
+    assert r.publish("a", "nobody hears") == 0
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_a_listener_in_a_thread(s, protocol):
+    r = kevy_redis.Redis(s, protocol=protocol)
+    got = []
+    p = r.pubsub(ignore_subscribe_messages=True)
+    p.subscribe(news=lambda message: got.append(message["data"]))
+    thread = p.run_in_thread(sleep_time=0.01)
+    for i in range(100):
+        r.publish("news", i)
+    until(lambda: len(got) == 100)
+    assert got == [b"%d" % i for i in range(100)]
+    thread.stop()
+    thread.join(20)
+
+
+def test_listening(s, r):
+    p = r.pubsub(ignore_subscribe_messages=True)
+    p.subscribe("c")
+    result = in_thread(lambda: [m["data"] for _, m in zip(range(2), p.listen())])
+    until(lambda: s.command("PUBLISH", "c", 0))
+    s.command("PUBLISH", "c", 1)
+    assert result() == [b"0", b"1"]
+    p.close()
+    assert s.command("PUBSUB", "NUMSUB", "c") == [b"c", 0]
+
+
+def test_health_checks_of_a_listener(s):
+    r = kevy_redis.Redis(s, health_check_interval=1)
+    with r.pubsub(ignore_subscribe_messages=True) as p:
+        p.subscribe("c")
+        assert p.get_message(timeout=1) is None
+        p.connection.next_health_check = 0
+        r.publish("c", "m")
+        assert any(m and m["data"] == b"m" for m in heard(p, 2))
+
+
+def test_a_pubsub_that_is_disconnected_subscribes_again(s, r):
+    with r.pubsub(ignore_subscribe_messages=True) as p:
+        p.subscribe("c")
+        p.get_message()
+        p.connection.disconnect()
+        assert r.publish("c", 1) == 0
+        p.get_message(timeout=0.01)
+        assert r.publish("c", 2) == 1
+        assert [m for m in heard(p, 1)][0]["data"] == b"2"
+
+
+def test_a_listener_on_a_store_that_is_closed(s, r):
+    p = r.pubsub(ignore_subscribe_messages=True)
+    p.subscribe("c")
+    p.get_message()
+    result = in_thread(lambda: next(p.listen()))
+    time.sleep(0.02)
+    s.close()
+    assert isinstance(result(), (kevy.ClosedError, redis.ConnectionError))

@@ -153,3 +153,32 @@ def test_a_loop_after_another(s):
     r = kevy_redis.Redis(s)
     assert asyncio.run(r.set("k", 1)) is True
     assert asyncio.run(r.get("k")) == b"1"
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_messages(s, protocol):
+    async def main():
+        async with kevy_redis.Redis(s, protocol=protocol, decode_responses=True) as r, r.pubsub() as p:
+            await p.subscribe("a")
+            assert (await p.get_message(timeout=20))["type"] == "subscribe"
+            assert await p.get_message(timeout=0.001) is None
+            listening = asyncio.ensure_future(p.__class__.get_message(p, timeout=20))
+            await asyncio.sleep(0.01)
+            assert await r.publish("a", "hello") == 1
+            assert (await listening)["data"] == "hello"
+            threading.Thread(target=s.command, args=("PUBLISH", "a", "from a thread")).start()
+            async for message in p.listen():
+                assert message["data"] == "from a thread"
+                break
+            await p.unsubscribe("a")
+            assert (await p.get_message(timeout=20))["type"] == "unsubscribe"
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+@running
+async def test_locks_and_scripts(s, r):
+    async with r.lock("lock", timeout=10):
+        assert not await r.lock("lock").acquire(blocking=False)
+    assert await r.exists("lock") == 0
+    assert await r.register_script("return ARGV[1]")(args=["x"]) == "x"

@@ -35,6 +35,7 @@ class Connection(AbstractConnection):
         self.store = _common.open_store(store)
         super().__init__(parser_class=_common.Parser, **_common.without_network(options))
         self._decodes = self.encoder.decode_responses
+        self._pushes = self.protocol == 3
 
     def repr_pieces(self):
         pieces = [("store", self.store), ("db", self.db)]
@@ -127,13 +128,21 @@ class Connection(AbstractConnection):
             self.disconnect()
         raise TimeoutError(f"Timeout reading from {self._host_error()}")
 
-    def read_response(self, disable_decoding=False, *, timeout=_UNSET, disconnect_on_error=True, push_request=False):
-        decode = self._decodes and not disable_decoding
+    def _next(self, decode, timeout, disconnect_on_error):
         try:
-            response = self._sock.read(decode)
+            return self._sock.read(decode)
         except (BlockingIOError, AttributeError):
             self._wait(timeout, disconnect_on_error)
-            response = self._sock.read(decode)
+            return self._sock.read(decode)
+
+    def read_response(self, disable_decoding=False, *, timeout=_UNSET, disconnect_on_error=True, push_request=False):
+        decode = self._decodes and not disable_decoding
+        response = self._next(decode, timeout, disconnect_on_error)
+        while self._pushes and self._sock.pushed:
+            response = self._parser.handle_push_response(response)
+            if push_request:
+                break
+            response = self._next(decode, timeout, disconnect_on_error)
         if self.health_check_interval:
             self._note_health()
         if isinstance(response, Exception):

@@ -67,6 +67,7 @@ class Connection(redis.asyncio.connection.AbstractConnection):
         super().__init__(parser_class=Parser, **_common.without_network(options))
         self.protocol = int(self.protocol)
         self._decodes = self.encoder.decode_responses
+        self._pushes = self.protocol == 3
 
     def __del__(self):
         pass  # the wire goes with the connection, and needs no loop for that
@@ -171,15 +172,23 @@ class Connection(redis.asyncio.connection.AbstractConnection):
             self._close()
         raise TimeoutError(f"Timeout reading from {self._host_error()}")
 
+    async def _next(self, decode, timeout, disconnect_on_error):
+        """A reply, or None at the end of a timeout that the caller gave."""
+        try:
+            return self._wire.read(decode)
+        except (BlockingIOError, AttributeError):
+            if await self._wait(timeout, disconnect_on_error):
+                return self._wire.read(decode)
+
     async def read_response(self, disable_decoding=False, timeout=None, *, disconnect_on_error=True,
                             push_request=False):
         decode = self._decodes and not disable_decoding
-        try:
-            response = self._wire.read(decode)
-        except (BlockingIOError, AttributeError):
-            if not await self._wait(timeout, disconnect_on_error):
-                return None
-            response = self._wire.read(decode)
+        response = await self._next(decode, timeout, disconnect_on_error)
+        while self._pushes and response is not None and self._wire.pushed:
+            response = await self._parser.handle_push_response(response)
+            if push_request:
+                break
+            response = await self._next(decode, timeout, disconnect_on_error)
         if self.health_check_interval:
             self.next_health_check = asyncio.get_running_loop().time() + self.health_check_interval
         if isinstance(response, Exception):
