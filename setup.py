@@ -56,6 +56,17 @@ class build(build_ext):
 
 HEADER = Path(__file__).parent.joinpath("bindings", "kevy.h").read_text()
 
+
+
+def libuv(what):
+    """What pkg-config says of libuv; nothing where it is missing: then there are no windows, and serve says so."""
+    tool = shutil.which("pkg-config")
+    asked = tool and subprocess.run([tool, what, "libuv"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return asked.stdout.split() if asked and asked.returncode == 0 else []
+
+
+WINDOW = ["-DKEVY_WINDOW", *libuv("--cflags")] if libuv("--libs") else []
+
 setup(
     version=re.search(r'^#define KEVY_VERSION "(.+)"', HEADER, re.M).group(1),
     cmdclass={"build_ext": build},
@@ -66,8 +77,8 @@ setup(
             depends=sorted(f for d in ("core", "bindings", "python") for f in glob(d + "/**/*.[chd]*", recursive=True)),
             include_dirs=["core", "bindings", "python"],
             libraries=["m"],
-            extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden", "-pthread"],
-            extra_link_args=["-pthread", "-Wl,-z,nodelete", "-Wl,-Bsymbolic"],
+            extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden", "-pthread", *WINDOW],
+            extra_link_args=["-pthread", "-Wl,-z,nodelete", "-Wl,-Bsymbolic", *libuv("--libs")],
         )
     ]
     + scripting(),

@@ -122,6 +122,9 @@ static inline bool flags_allowed(uint32_t flags, uint32_t allowed) {
 
 /* ---- stores ---- */
 
+/* Of a store that closes (window/window.c). */
+static void windows_close(kevy_store *s);
+
 /* A new store with what a directory holds, and its log (abi_directory.c). */
 kevy_status directory_fill(kevy_store *s, const char *path, const directory_options *options, char *message, size_t room);
 
@@ -246,8 +249,11 @@ kevy_status kevy_open(const kevy_options *options, kevy_store **out) {
 
 void kevy_close(kevy_store *s) {
   if (s == NULL) return;
-  if (s->registered) {
-    if (!registry_close(s)) return;
+  bool known = s->registered;
+  if (known && !registry_close(s)) return;
+  s->registered = false;
+  if (s->windows != NULL) windows_close(s);
+  if (known) {
     if (store_enter(s)) {
       transaction_undo_all(s);
       store_leave(s);

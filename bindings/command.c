@@ -345,7 +345,7 @@ static void command_dispatch(command_call *c) {
   bool fits = c->row != NULL && command_arity_fits(c->row, c->argc);
   if (UNLIKELY(c->session != NULL) && !c->inside) {
     if (!fits) session_rejects(c);
-    else if (session_refuses(c) || session_queues(c)) return;
+    else if (session_refuses(c) || session_forbids(c) || session_queues(c)) return;
   }
   if (c->row == NULL) {
     const command *container = command_lookup(1, c->argv);

@@ -185,6 +185,13 @@ bool session_refuses(command_call *c);
 /* Whether it does. */
 bool session_is_deaf(const kevy_session *session);
 
+/* Whether the session may only look and the command is more than that: then it is answered. Writes, scripts that may write,
+ * messages to others, and what changes the server. */
+bool session_forbids(command_call *c);
+
+/* From now on the session may only look. */
+void session_restrict(kevy_session *session);
+
 /* A command that is not accepted there: EXEC will refuse. */
 void session_rejects(command_call *c);
 

@@ -810,6 +810,48 @@ KEVY_API kevy_status kevy_next_event(kevy_store *s, int32_t *event, int32_t *typ
  * Since 0.1. */
 KEVY_API kevy_status kevy_events_waiting(kevy_store *s, uint64_t *waiting, uint64_t *missed, uint64_t *bytes);
 
+/* ==== A window ===============================================================================
+ * Redis's protocol on a socket, for a store of this process: redis-cli and any client of Redis talk to the live store. A thread of
+ * kevy's own serves it; while a window is open the store has a lock, as if it was opened with KEVY_THREADS, held for one
+ * command at a time. */
+
+typedef struct kevy_window kevy_window;
+
+typedef struct kevy_window_options {
+  size_t size;            /* sizeof(kevy_window_options) */
+  const char *password;   /* what AUTH and HELLO ask for; NULL: nothing */
+  uint32_t flags;         /* KEVY_WINDOW_WRITE: clients may write; KEVY_WINDOW_PUBLIC: the address may be one that other
+                             machines reach */
+  uint32_t maxclients;    /* further ones are turned away; 0: 10,000 */
+  uint64_t query_buffer;  /* bytes of one request, at most 1 GiB; 0: 64 MiB */
+  uint64_t output_buffer; /* bytes that a client may leave untaken before it is cut off, at most 1 GiB; 0: 64 MiB */
+} kevy_window_options;
+
+#define KEVY_WINDOW_OPTIONS_INIT                                                                   \
+  { sizeof(kevy_window_options), NULL, 0, 0, 0, 0 }
+
+/* Opens a window at "127.0.0.1:6390" (port 0: one that is free), "[::1]:6390", "6390", or "unix:/tmp/app.sock", a file of the
+ * process's user alone. options may be NULL. Several may be open. *out is released by kevy_window_close. No other thread is in a
+ * call on a store that has no lock yet, and the caller is not between kevy_lock and kevy_unlock. In the child of a fork
+ * nobody serves it. Errors: KEVY_EARG (an address that is none, or that needs KEVY_WINDOW_PUBLIC), KEVY_EIO
+ * (errno: the address is in use, say), KEVY_EREADONLY (a snapshot), KEVY_ETRANSACTION (one is open), KEVY_EUNSUPPORTED (built without
+ * libuv), KEVY_EOOM. kevy_errmsg explains. O(1). Since 0.1. */
+KEVY_API kevy_status kevy_serve(kevy_store *s, const char *address, const kevy_window_options *options, kevy_window **out);
+
+/* Where it listens, as it is given to kevy_serve, the port a real one. Lent until kevy_window_close. Since 0.1. */
+KEVY_API const char *kevy_window_address(kevy_window *w);
+
+/* How many clients are connected. Any thread. Since 0.1. */
+KEVY_API uint64_t kevy_window_connections(kevy_window *w);
+
+/* Cuts the clients off and ends the window's thread. The caller is not between kevy_lock and kevy_unlock; a transaction may
+ * be open. Again: nothing. Since 0.1. */
+KEVY_API void kevy_window_stop(kevy_window *w);
+
+/* Stops it and frees w; with the last window goes the lock that a store has only for them, so no other thread is in a
+ * call on it. kevy_close stops the windows of its store, which are closed before or after. NULL is allowed. Since 0.1. */
+KEVY_API void kevy_window_close(kevy_window *w);
+
 /* ==== Watching =============================================================================== */
 
 /* The index-th figure of the store: its name ("used_memory") and value. KEVY_MISSING past the last.

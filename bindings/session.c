@@ -75,6 +75,28 @@ void session_rejects(command_call *c) {
   if (c->row != NULL && c->row->handler == cmd_exec) session_free_queue(session_leave(c->session));
 }
 
+/* What tools ask for among the commands that change servers. */
+static bool session_asks(const command *row) {
+  static const char *const asking[] = {"config|get", "config|help", "client|list", "slowlog|get", "slowlog|len", "memory|doctor"};
+  for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
+    if (strcmp(command_full_name(row), asking[i]) == 0) return true;
+  return false;
+}
+
+bool session_forbids(command_call *c) {
+  if (LIKELY(!c->session->looks)) return false;
+  const char *flags = c->row->about.flags;
+  bool changes = command_has_word(flags, "write") ||
+                 (command_has_word(flags, "may_replicate") && !command_has_word(flags, "readonly")) ||
+                 (command_has_word(flags, "admin") && !session_asks(c->row));
+  if (!changes) return false;
+  session_rejects(c);
+  command_fail(c, "READONLY You can't write against a read only window.");
+  return true;
+}
+
+void session_restrict(kevy_session *session) { session->looks = true; }
+
 bool session_queues(command_call *c) {
   kevy_session *session = c->session;
   void (*handler)(command_call *) = c->row->handler;

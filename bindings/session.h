@@ -18,6 +18,7 @@ struct kevy_session {
   char *name;   /* as CLIENT SETNAME left it; NULL: none */
   bool multi;    /* between MULTI and EXEC */
   bool rejected; /* a command was */
+  bool looks;    /* it may look, and not touch (session_restrict) */
   size_t queued;
   session_command *first, *last;
   session_watch *watches;

@@ -49,6 +49,8 @@ typedef struct effects {
   kevy_value *argv;        /* one block with what it points at */
   kevy_status (*publish)(kevy_store *s, uint64_t *ticket); /* hands over what stands; store_leave */
   kevy_status (*wait)(kevy_store *s, uint64_t ticket, bool lends); /* until it is as durable as asked for; without the lock */
+  uint64_t *deferred;      /* not NULL: where a call leaves its ticket instead of waiting, for who holds the lock around several and
+                              waits once for them all */
   struct logfile *log;
   struct directory *directory;
   const struct log_host *host; /* NULL: none */

@@ -107,6 +107,10 @@ typedef struct kevy_stream_id {
 #define KEVY_FAIL_FAST 0x4u  /* of a directory: a write is refused, not delayed, while the disk is behind */
 #define KEVY_SALVAGE 0x8u    /* of a directory: a corrupt log is cut where that begins */
 
+/* A window's (kevy_window_options.flags). */
+#define KEVY_WINDOW_WRITE 0x1u  /* clients may write; else only look */
+#define KEVY_WINDOW_PUBLIC 0x2u /* other machines may reach it */
+
 /* Events. */
 #define KEVY_EVENT_EXPIRED 0x1u /* a key whose time has come */
 #define KEVY_EVENT_EVICTED 0x2u /* one that made room */

@@ -44,6 +44,7 @@ static void close_directory(kevy_store *s) {
 static void after_fork_child(void) {
   for (kevy_store *s = registry_stores; s != NULL; s = s->next_threaded) {
     background_forked(s);
+    if (s->forked != NULL) s->forked(s);
     if (store_taken(s)) transaction_undo_all(s); /* its thread is not here */
     if (effect_kept(s)) close_directory(s);
   }

@@ -43,7 +43,7 @@ static inline void spin_pause(void) {
 #endif
 }
 
-static COLD void lock_wait(store_lock *l, uintptr_t me) {
+static void lock_wait_for(store_lock *l, uintptr_t me) {
   for (unsigned spins = 0;; spins++) {
     uintptr_t nobody = 0;
     if (atomic_load_explicit(&l->owner, memory_order_relaxed) == 0 &&
@@ -59,6 +59,25 @@ static COLD void lock_wait(store_lock *l, uintptr_t me) {
       nanosleep(&nap, NULL);
     }
   }
+}
+
+static COLD void lock_wait(store_lock *l, uintptr_t me) {
+  atomic_fetch_add_explicit(&l->wanted, 1, memory_order_relaxed);
+  lock_wait_for(l, me);
+  atomic_fetch_sub_explicit(&l->wanted, 1, memory_order_relaxed);
+}
+
+static bool lock_wanted(store_lock *l) {
+  return atomic_load_explicit(&l->wanted, memory_order_relaxed) != 0 &&
+         atomic_load_explicit(&l->owner, memory_order_relaxed) == 0;
+}
+
+#define OFFER_NS UINT64_C(1000000)
+
+void store_offer(kevy_store *s) {
+  if (LIKELY(!lock_wanted(&s->lock))) return;
+  uint64_t start = clock_ticks();
+  while (lock_wanted(&s->lock) && clock_ticks() - start < OFFER_NS) sched_yield();
 }
 
 static inline void lock_take(store_lock *l) {
@@ -127,6 +146,10 @@ static kevy_status leave_guarded(kevy_store *s, bool lends) {
   uint64_t ticket = 0;
   if (UNLIKELY(s->beyond)) evict_settle(s);
   if (s->noted && s->effects->held == 0) status = s->effects->publish(s, &ticket);
+  if (ticket != 0 && UNLIKELY(s->effects->deferred != NULL)) {
+    *s->effects->deferred = ticket;
+    ticket = 0;
+  }
   if (s->locked) lock_give(&s->lock);
   return ticket != 0 ? s->effects->wait(s, ticket, lends) : status;
 }

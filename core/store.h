@@ -14,6 +14,7 @@
 typedef struct store_lock {
   _Atomic uintptr_t owner; /* a thread's own address, 0 for nobody */
   uint32_t depth;
+  _Atomic uint32_t wanted; /* threads that wait for it */
 } store_lock;
 
 #define STORE_READY_MAX 8
@@ -84,6 +85,8 @@ typedef struct kevy_store {
   _Atomic uintptr_t transaction_owner; /* whose it is: a thread's own address */
   struct config *config; /* options that were set while it is open; NULL: none */
   struct kevy_wait *waiters, *waiters_last;
+  struct kevy_window *windows;         /* through which others look in (bindings/window) */
+  void (*forked)(struct kevy_store *s); /* what a child of a fork does about them first, NULL for nothing */
   uint32_t readies;                    /* keys written since; beyond STORE_READY_MAX any may have been */
   uint64_t ready[STORE_READY_MAX];     /* their hashes */
 } kevy_store;
@@ -100,6 +103,10 @@ bool store_enter_beside(kevy_store *s);
 
 /* True when another thread's transaction is open. Needs no lock. */
 bool store_taken(const kevy_store *s);
+
+/* After the lock was given back: lets those have it who wait for it, for a millisecond at most. For a thread that takes it again
+ * and again, and so would keep others out. */
+void store_offer(kevy_store *s);
 
 /* The calling thread's own address. */
 uintptr_t store_thread(void);

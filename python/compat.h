@@ -97,6 +97,13 @@ static inline void pycompat_go_on_collecting(PyObject *gc, int was) {
 }
 #endif
 
+/* The thread state that the calling thread runs with, NULL where it is none of Python's or has no GIL. */
+#if PY_VERSION_HEX >= 0x030D0000
+#define pycompat_thread() PyThreadState_GetUnchecked()
+#else
+#define pycompat_thread() _PyThreadState_UncheckedGet()
+#endif
+
 #if PY_VERSION_HEX < 0x030D0000
 #define Py_BEGIN_CRITICAL_SECTION(object) {
 #define Py_END_CRITICAL_SECTION() }

@@ -5,6 +5,7 @@
  * shared object and exports its C ABI from it. */
 #include "pylive.h"
 #include "pywait.h"
+#include "pywindow.h"
 #include "pywire.h"
 
 static struct PyModuleDef definition;
@@ -54,7 +55,10 @@ static int make_views(PyObject *module, State *state) {
   pycompat_forbid_new(state->group_type);
   state->version_type = pyversion_type(module);
   state->session_type = pysession_type(module);
-  if (!state->version_type || !state->session_type) return -1;
+  state->window_type = pywindow_type(module);
+  if (!state->version_type || !state->session_type || !state->window_type) return -1;
+  pycompat_forbid_new(state->window_type);
+  if (PyModule_AddObjectRef(module, "Window", (PyObject *)state->window_type) < 0) return -1;
   pycompat_forbid_new(state->version_type);
   pycompat_forbid_new(state->session_type);
   if (PyModule_AddObjectRef(module, "Version", (PyObject *)state->version_type) < 0) return -1;
@@ -126,7 +130,7 @@ static int module_exec(PyObject *module) {
 #define EACH_OBJECT(X)                                                                             \
   X(store_type) X(iter_type) X(pin_type) X(keys_type) X(items_type) X(values_type) X(mapping_abc)  \
   X(set_abc) X(error) X(walk_type) X(group_type) X(exclusive_type) X(wait_type) X(wire_type) X(gc)             \
-  X(version_type) X(session_type)
+  X(version_type) X(session_type) X(window_type)
 
 static int module_traverse(PyObject *module, visitproc visit, void *arg) {
   State *state = PyModule_GetState(module);

@@ -31,6 +31,7 @@ typedef struct State {
   PyObject *gc;          /* for pycompat_stop_collecting */
   PyTypeObject *version_type;
   PyTypeObject *session_type;
+  PyTypeObject *window_type;
   PyObject *mapping_abc; /* collections.abc.Mapping and Set, which comparisons ask */
   PyObject *set_abc;
   PyObject *error;                      /* kevy.Error */

@@ -1,6 +1,6 @@
 /* pystore: the Store type: opening, closing, watching, and the tables that make it a type. What it does
  * with keys is in pystrings.c, pykeys.c and pymapping.c. */
-#include "pystore.h"
+#include "pywindow.h"
 
 #include <structmember.h>
 #include <time.h>
@@ -143,17 +143,21 @@ static bool is_shared(const kevy_options *options) {
 
 /* ---- Waiting for the disk -------------------------------------------------------------------- */
 
-/* The end of a transaction keeps the GIL: it is over when its call is. */
+/* The end of a transaction keeps the GIL: it is over when its call is. The turn's lock goes with the GIL; whether there is one does not
+ * change meanwhile, but where the store is closed: then there is none to take back. */
 static void *wait_away(void *context) {
   Store *self = context;
-  if (self->guarded) return NULL;
+  if (!pycompat_thread() || self->guarded) return NULL; /* a window's thread has no GIL */
   self->waiting++;
+  if (self->shared) log_host_unlock(self->handle);
   return PyEval_SaveThread();
 }
 static void wait_back(void *context, void *token) {
+  Store *self = context;
   if (!token) return;
   PyEval_RestoreThread(token);
-  ((Store *)context)->waiting--;
+  if (self->shared) log_host_lock(self->handle);
+  self->waiting--;
 }
 
 static void host_handle(Store *self, kevy_store *handle) {
@@ -161,13 +165,24 @@ static void host_handle(Store *self, kevy_store *handle) {
   directory_host(handle, &self->host);
 }
 
-static bool is_waiting(Store *self) {
+static bool is_waiting(Store *self, bool stopping) {
   bool some;
   Py_BEGIN_CRITICAL_SECTION(self);
-  some = self->waiting != 0;
+  some = self->waiting != 0 || (stopping && self->stopping != 0);
   Py_END_CRITICAL_SECTION();
   return some;
 }
+
+static void wait_until_quiet(Store *self, bool stopping) {
+  while (is_waiting(self, stopping)) {
+    struct timespec nap = {0, 200000};
+    Py_BEGIN_ALLOW_THREADS
+    nanosleep(&nap, NULL);
+    Py_END_ALLOW_THREADS
+  }
+}
+
+void pystore_settle(Store *self) { wait_until_quiet(self, false); }
 
 PyObject *pystore_wrap(State *state, kevy_store *handle, bool shared, bool frozen, PyObject *name) {
   Store *self = name ? (Store *)state->store_type->tp_alloc(state->store_type, 0) : NULL;
@@ -178,6 +193,7 @@ PyObject *pystore_wrap(State *state, kevy_store *handle, bool shared, bool froze
   }
   self->state = state;
   host_handle(self, handle);
+  self->named = shared;
   pystore_attach(self, handle, shared);
   self->frozen = frozen;
   self->name = name;
@@ -222,16 +238,14 @@ static PyObject *url_of_path(PyObject *path) {
   return url;
 }
 
-/* Gives a handle back that the object had, once the calls are over that wait for the disk. No lock, and nothing of the object's, is in
- * use here. */
-static void let_go(Store *self, kevy_store *handle) {
-  while (is_waiting(self)) {
-    struct timespec nap = {0, 200000};
-    Py_BEGIN_ALLOW_THREADS
-    nanosleep(&nap, NULL);
-    Py_END_ALLOW_THREADS
-  }
-  if (kevy_used_memory(handle) < BIG && strcmp(kevy_mode(handle), "directory") != 0) {
+/* What a store gives up when it closes. */
+typedef struct {
+  kevy_store *handle; /* NULL: it was closed */
+  PyObject *windows;
+} Leaving;
+
+static void close_handle(kevy_store *handle, bool quickly) {
+  if (quickly) {
     kevy_close(handle);
     return;
   }
@@ -240,31 +254,44 @@ static void let_go(Store *self, kevy_store *handle) {
   Py_END_ALLOW_THREADS
 }
 
-/* Takes the handle away from the object; NULL when it is closed. */
-static kevy_store *take_handle(Store *self) {
-  kevy_store *handle;
+/* Gives a handle back that the object had, once the calls are over that wait for the disk. No lock, and nothing of the object's, is in
+ * use here. */
+static void let_go(Store *self, Leaving *leaving) {
+  if (!leaving->handle) return;
+  wait_until_quiet(self, true);
+  close_handle(leaving->handle, !leaving->windows && kevy_used_memory(leaving->handle) < BIG &&
+                                    strcmp(kevy_mode(leaving->handle), "directory") != 0);
+  pywindow_end(leaving->windows);
+}
+
+/* Takes the handle, and its windows, away from the object. */
+static Leaving take_handle(Store *self) {
+  Leaving leaving;
   PyObject *listeners[2];
   Py_BEGIN_CRITICAL_SECTION(self);
-  handle = self->handle;
+  leaving = (Leaving){self->handle, self->windows};
+  self->windows = NULL;
+  pywindow_leave(leaving.windows);
   self->guarded = false;
   pyevents_leave(self, listeners);
   pystore_attach(self, NULL, false);
   Py_END_CRITICAL_SECTION();
   Py_XDECREF(listeners[0]);
   Py_XDECREF(listeners[1]);
-  return handle;
+  return leaving;
 }
 
 /* Puts an open store behind the object in place of what was there. Steals name. */
 static void replace(Store *self, kevy_store *handle, bool shared, PyObject *name) {
-  kevy_store *before = take_handle(self);
+  Leaving before = take_handle(self);
   PyObject *old = self->name;
   self->frozen = false;
   self->name = name;
   host_handle(self, handle);
+  self->named = shared;
   pystore_attach(self, handle, shared);
   Py_XDECREF(old);
-  if (before) let_go(self, before);
+  let_go(self, &before);
 }
 
 void pystore_replace(Store *self, kevy_store *handle, PyObject *name) { replace(self, handle, false, name); }
@@ -404,8 +431,8 @@ PyObject *pystore_transaction(PyObject *self, PyObject *unused) {
 
 PyObject *pystore_close(PyObject *object, PyObject *unused) {
   (void)unused;
-  kevy_store *handle = take_handle((Store *)object);
-  if (handle) let_go((Store *)object, handle);
+  Leaving leaving = take_handle((Store *)object);
+  let_go((Store *)object, &leaving);
   Py_RETURN_NONE;
 }
 
@@ -442,6 +469,7 @@ PyObject *pystore_clear(PyObject *object, PyObject *unused) {
 
 static int store_traverse(PyObject *object, visitproc visit, void *arg) {
   Py_VISIT(((Store *)object)->task);
+  Py_VISIT(((Store *)object)->windows);
   Py_VISIT(((Store *)object)->listeners[0]);
   Py_VISIT(((Store *)object)->listeners[1]);
   Py_VISIT(Py_TYPE(object));
@@ -453,6 +481,7 @@ static int store_forget(PyObject *object) {
   pyevents_leave((Store *)object, listeners);
   Py_XDECREF(listeners[0]);
   Py_XDECREF(listeners[1]);
+  Py_CLEAR(((Store *)object)->windows);
   return 0;
 }
 
@@ -461,8 +490,8 @@ static void store_dealloc(PyObject *object) {
   PyTypeObject *type = Py_TYPE(object);
   PyObject_GC_UnTrack(object);
   if (self->weakrefs) PyObject_ClearWeakRefs(object);
-  kevy_store *handle = take_handle(self);
-  if (handle) let_go(self, handle);
+  Leaving leaving = take_handle(self);
+  let_go(self, &leaving);
   kevy_reply_free(self->reply);
   Py_XDECREF(self->name);
   Py_XDECREF(self->task);

@@ -10,7 +10,7 @@
  * What guards a store depends on who can reach it. An anonymous one is reached through this object
  * only: the GIL serialises its turns (on a free-threaded build the object's critical section does),
  * and the engine is opened without a lock. A named one may be shared with another interpreter, a
- * ctypes or a C user: the engine gives it a lock, and a turn enters that too. */
+ * ctypes or a C user: the engine gives it a lock, and a turn enters that too. So it does while a window is open (pywindow.c). */
 #ifndef KEVY_PY_STORE_H
 #define KEVY_PY_STORE_H
 
@@ -22,7 +22,8 @@ typedef struct {
   State *state;
   kevy_store *handle; /* NULL when closed */
   kevy_store *alone;  /* the same, when a turn has nothing to enter: see quick_key; else NULL */
-  bool shared;        /* the engine's store has a lock of its own */
+  bool shared;        /* the engine's store has a lock: it is named, or has a window */
+  bool named;
   bool frozen;        /* a snapshot */
   bool guarded;       /* a transaction is open: turns look whose it is */
   bool listening;     /* to events: turns tell of them first (pyevents.c) */
@@ -32,6 +33,8 @@ typedef struct {
   PyObject *task;     /* the asyncio task that began it; NULL: none did */
   log_host host;      /* of a store in a directory: what releases the GIL while a call waits for the disk */
   int waiting;        /* calls that wait so: the handle is theirs, too */
+  int stopping;       /* windows that are being closed, likewise */
+  PyObject *windows;  /* a list of those that are open, or NULL */
   kevy_reply *reply;  /* kept for the next command; NULL while one uses it */
   PyObject *name;     /* the URL, for repr */
   PyObject *weakrefs;

@@ -359,6 +359,9 @@ static kevy_status directory_wait(kevy_store *s, uint64_t ticket, bool lends) {
   return log_wait(s->effects->log, ticket, lends ? NULL : s->effects->host);
 }
 
+void log_host_unlock(kevy_store *s) { store_unlock(s); }
+void log_host_lock(kevy_store *s) { (void)store_enter_beside(s); }
+
 void directory_host(kevy_store *s, const log_host *h) {
   if (s->effects != NULL) s->effects->host = h;
 }

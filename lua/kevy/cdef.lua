@@ -195,6 +195,20 @@ kevy_status kevy_set_push_limit(kevy_store *s, uint64_t hard, uint64_t soft, int
 kevy_status kevy_listen(kevy_store *s, uint32_t wanted, uint64_t room);
 kevy_status kevy_next_event(kevy_store *s, int32_t *event, int32_t *type, kevy_value *key, kevy_value *value);
 kevy_status kevy_events_waiting(kevy_store *s, uint64_t *waiting, uint64_t *missed, uint64_t *bytes);
+typedef struct kevy_window kevy_window;
+typedef struct kevy_window_options {
+  size_t size;
+  const char *password;
+  uint32_t flags;
+  uint32_t maxclients;
+  uint64_t query_buffer;
+  uint64_t output_buffer;
+} kevy_window_options;
+kevy_status kevy_serve(kevy_store *s, const char *address, const kevy_window_options *options, kevy_window **out);
+const char *kevy_window_address(kevy_window *w);
+uint64_t kevy_window_connections(kevy_window *w);
+void kevy_window_stop(kevy_window *w);
+void kevy_window_close(kevy_window *w);
 kevy_status kevy_info(kevy_store *s, size_t index, const char **name, kevy_value *value);
 kevy_status kevy_reset_stats(kevy_store *s);
 uint64_t kevy_used_memory(kevy_store *s);
@@ -259,6 +273,8 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     KEVY_BACKGROUND = 2,
     KEVY_FAIL_FAST = 4,
     KEVY_SALVAGE = 8,
+    KEVY_WINDOW_WRITE = 1,
+    KEVY_WINDOW_PUBLIC = 2,
     KEVY_EVENT_EXPIRED = 1,
     KEVY_EVENT_EVICTED = 2,
     KEVY_EVENT_VALUES = 4,
@@ -326,9 +342,10 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_session_protocol", "kevy_session_close", "kevy_session_next_push",
     "kevy_session_push_fd", "kevy_session_wait_push", "kevy_session_wake",
     "kevy_set_push_limit", "kevy_listen", "kevy_next_event", "kevy_events_waiting",
-    "kevy_info", "kevy_reset_stats", "kevy_used_memory", "kevy_set_maxmemory",
-    "kevy_set_policy", "kevy_policy", "kevy_memory_usage", "kevy_debug_clock",
-    "kevy_debug_fail_alloc",
+    "kevy_serve", "kevy_window_address", "kevy_window_connections", "kevy_window_stop",
+    "kevy_window_close", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
+    "kevy_set_maxmemory", "kevy_set_policy", "kevy_policy", "kevy_memory_usage",
+    "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },
@@ -337,5 +354,6 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     { "kevy_load_options", { "size", "db", "flags" } },
     { "kevy_item", { "type", "reserved", "count", "value" } },
     { "kevy_command_row", { "name", "arity", "first_key", "last_key", "key_step", "flags", "group", "since", "syntax", "summary" } },
+    { "kevy_window_options", { "size", "password", "flags", "maxclients", "query_buffer", "output_buffer" } },
   },
 }

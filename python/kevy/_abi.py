@@ -59,6 +59,8 @@ KEVY_THREADS = 1
 KEVY_BACKGROUND = 2
 KEVY_FAIL_FAST = 4
 KEVY_SALVAGE = 8
+KEVY_WINDOW_WRITE = 1
+KEVY_WINDOW_PUBLIC = 2
 KEVY_EVENT_EXPIRED = 1
 KEVY_EVENT_EVICTED = 2
 KEVY_EVENT_VALUES = 4
@@ -184,6 +186,21 @@ class kevy_version_handle(ctypes.Structure):
 
 class kevy_session(ctypes.Structure):
     pass
+
+
+class kevy_window(ctypes.Structure):
+    pass
+
+
+class kevy_window_options(ctypes.Structure):
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("password", ctypes.c_char_p),
+        ("flags", ctypes.c_uint32),
+        ("maxclients", ctypes.c_uint32),
+        ("query_buffer", ctypes.c_uint64),
+        ("output_buffer", ctypes.c_uint64),
+    ]
 
 
 # status: (name, message, the exception of kevy that it raises)
@@ -840,6 +857,16 @@ PROTOTYPES = (
         ctypes.POINTER(ctypes.c_uint64),
         ctypes.POINTER(ctypes.c_uint64),
     )),
+    ("kevy_serve", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.c_char_p,
+        ctypes.POINTER(kevy_window_options),
+        ctypes.POINTER(ctypes.POINTER(kevy_window)),
+    )),
+    ("kevy_window_address", ctypes.c_char_p, (ctypes.POINTER(kevy_window),)),
+    ("kevy_window_connections", ctypes.c_uint64, (ctypes.POINTER(kevy_window),)),
+    ("kevy_window_stop", None, (ctypes.POINTER(kevy_window),)),
+    ("kevy_window_close", None, (ctypes.POINTER(kevy_window),)),
     ("kevy_info", kevy_status, (
         ctypes.POINTER(kevy_store),
         ctypes.c_size_t,

@@ -56,6 +56,8 @@ KEVY_THREADS: Final = 1
 KEVY_BACKGROUND: Final = 2
 KEVY_FAIL_FAST: Final = 4
 KEVY_SALVAGE: Final = 8
+KEVY_WINDOW_WRITE: Final = 1
+KEVY_WINDOW_PUBLIC: Final = 2
 KEVY_EVENT_EXPIRED: Final = 1
 KEVY_EVENT_EVICTED: Final = 2
 KEVY_EVENT_VALUES: Final = 4
@@ -142,6 +144,16 @@ class kevy_wait(ctypes.Structure): ...
 class kevy_version_handle(ctypes.Structure): ...
 
 class kevy_session(ctypes.Structure): ...
+
+class kevy_window(ctypes.Structure): ...
+
+class kevy_window_options(ctypes.Structure):
+    size: _CField[ctypes.c_size_t, int, int]
+    password: _CField[ctypes.c_char_p, bytes | None, bytes | None]
+    flags: _CField[ctypes.c_uint32, int, int]
+    maxclients: _CField[ctypes.c_uint32, int, int]
+    query_buffer: _CField[ctypes.c_uint64, int, int]
+    output_buffer: _CField[ctypes.c_uint64, int, int]
 
 ERRORS: dict[int, tuple[str, str, str]]
 PROTOTYPES: tuple[tuple[str, type | None, tuple[type, ...]], ...]

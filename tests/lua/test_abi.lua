@@ -461,6 +461,22 @@ t.test("messages", function()
   c.session_close(session)
 end)
 
+t.test("windows", function()
+  local s <close> = open()
+  local status, w = c.serve(s, "127.0.0.1:0", { password = "pw", flags = abi.KEVY_WINDOW_WRITE, maxclients = 5 })
+  same(status, abi.KEVY_OK)
+  check(c.window_address(w):find("^127%.0%.0%.1:%d+$"))
+  same(c.window_connections(w), 0)
+  same(c.serve(s, "0.0.0.0:0"), abi.KEVY_EARG)
+  check(c.errmsg(s):find("public"))
+  same(c.set(s, "k", 1, -1, 0), abi.KEVY_OK)
+  c.window_stop(w)
+  c.window_close(w)
+  local _, another = c.serve(s, "127.0.0.1:0")
+  c.close(s)
+  c.window_close(another)
+end)
+
 local function items(r)
   return function() return c.reply_next(r) end
 end

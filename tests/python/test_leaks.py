@@ -108,6 +108,7 @@ PATHS = {
                         refuse(kevy.CorruptFileError, lambda: s.load(__file__)),
                         refuse(ZeroDivisionError, lambda: s.load(SAVED, progress=lambda *told: 1 / 0)),
                         refuse(TypeError, lambda: s.load(SAVED, progress=5))),
+    "serve": lambda s: (s.serve("127.0.0.1:0").close(), refuse(ValueError, lambda: s.serve("nowhere")), refuse(TypeError, lambda: s.serve(5))),
     "log": lambda s: (s.mode, s.durability, s.recovery, s.sync(), refuse(ValueError, s.rewrite)),
     "command": lambda s: (s.command("SET", KEY, TEXT), s.command("MGET", KEY, "x"), s.command("COMMAND", "DOCS", "get")),
     "async": lambda s: answered_at_once(s.command_async("GET", KEY)),
