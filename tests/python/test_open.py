@@ -134,7 +134,7 @@ USES = {
     "transaction": lambda s: s.transaction().__enter__(), "version": lambda s: s.version("k"),
     "session": lambda s: s.session(), "cached": lambda s: s.cached(len)("x"), "in_transaction": lambda s: s.in_transaction,
     "on_expire": lambda s: s.on_expire(print), "on_evict": lambda s: s.on_evict(None), "tick": lambda s: s.tick(),
-    "events_missed": lambda s: s.events_missed,
+    "events_missed": lambda s: s.events_missed, "serve": lambda s: s.serve("127.0.0.1:0"),
     "clock": lambda s: s._debug_clock(None), "fail": lambda s: s._debug_fail_alloc(0)}
 
 
