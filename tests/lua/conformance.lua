@@ -119,6 +119,7 @@ local function integer(value)
 end
 
 local function integer_matches(expected, value)
+  if type(value) == "boolean" then value = value and 1 or 0 end -- which answers for its number
   if type(value) ~= "number" and type(value) ~= "cdata" then return false end
   if expected.low == expected.high then
     local text = math.type and math.type(value) == "integer" and tostring(value) or integer(value)
