@@ -1,12 +1,13 @@
 /* Bits of strings: the loops against loops a bit at a time, and what snapshots, transactions and a store without memory make of
  * strings that are edited. */
-#include "../../core/bits.c"
-
 #include "internals.h"
+
+#include "bits.h"
 
 #include "check.h"
 
 #define ROOM 700
+#define BLOCK 4096 /* what is combined at a time */
 
 static char bytes[ROOM + 16];
 
@@ -45,7 +46,7 @@ static unsigned combined(bits_operation operation, const bits_source *sources, s
 }
 
 static void test_combine(void) {
-  static char data[4][3 * BITS_BLOCK], to[3 * BITS_BLOCK + 1];
+  static char data[4][3 * BLOCK], to[3 * BLOCK + 1];
   for (size_t i = 0; i < 4; i++)
     for (size_t j = 0; j < sizeof data[i]; j++) data[i][j] = (char)chance();
   for (size_t n = scaled(300, 20); n > 0; n--) {
