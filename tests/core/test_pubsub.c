@@ -61,15 +61,16 @@ static void call(kevy_session *session, const char *text) {
   kevy_reply_free(r);
 }
 
+/* How many heard it; UINT64_MAX where the command failed. Any thread. */
 static uint64_t publish(kevy_store *s, const char *channel, const char *payload) {
   kevy_value c = kevy_bytes(channel, strlen(channel)), p = kevy_bytes(payload, strlen(payload));
   kevy_value argv[] = {kevy_bytes("PUBLISH", 7), c, p};
   kevy_reply *r = kevy_reply_new();
   kevy_item item;
-  CHECK(kevy_call(s, 3, argv, r) == KEVY_OK);
+  kevy_status status = kevy_call(s, 3, argv, r);
   kevy_reply_next(r, &item);
   kevy_reply_free(r);
-  return (uint64_t)item.value.as.i;
+  return status == KEVY_OK ? (uint64_t)item.value.as.i : UINT64_MAX;
 }
 
 /* The next push of a session, as RESP bytes; NULL: there is none. */
