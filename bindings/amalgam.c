@@ -121,6 +121,7 @@
 #include "cmd_command.c"
 #include "scripting.c"
 #include "cmd_script.c"
+#include "cmd_function.c"
 #include "replay.c"
 #include "window/request.c"
 #include "window/address.c"

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config.h"
 #include "effect.h"
 #include "number.h"
 #include "store.h"
@@ -158,7 +159,9 @@ static const script_host scripting_host = {
 
 static void scripting_close(scripting *s) {
   if (s == NULL) return;
-  if (s->state != NULL) s->engine->close(s->state);
+  s->engine->close(s->state);
+  s->engine->close(s->functions);
+  libraries_free(s->libraries);
   kevy_reply_free(s->reply);
   free(s);
 }
@@ -167,7 +170,6 @@ static scripting *scripting_new(void) {
   scripting *s = calloc(1, sizeof *s);
   if (s == NULL) return NULL;
   s->engine = module_engine;
-  s->limit_ms = SCRIPTING_LIMIT_MS;
   s->reply = kevy_reply_new();
   if (s->reply != NULL) return s;
   scripting_close(s);
@@ -181,7 +183,7 @@ static void scripting_missing(command_call *c) {
   command_fail_text(c, &t);
 }
 
-scripting *scripting_of(command_call *c) {
+static scripting *scripting_open(command_call *c) {
   pthread_once(&module_once, module_load);
   kevy_store *store = c->store;
   if (module_engine == NULL) {
@@ -192,18 +194,41 @@ scripting *scripting_of(command_call *c) {
     store->scripts = scripting_new();
     store->close_scripts = scripting_close;
   }
-  scripting *s = store->scripts;
-  if (s != NULL && s->state == NULL) s->state = s->engine->open(&scripting_host, SCRIPTING_MEMORY);
-  if (s != NULL && s->state != NULL) return s;
+  if (store->scripts == NULL) command_error(c, KEVY_EOOM);
+  return store->scripts;
+}
+
+static scripting *scripting_with(command_call *c, scripting *s, script_state **state, bool functions) {
+  if (*state == NULL) *state = s->engine->open(&scripting_host, SCRIPTING_MEMORY, functions);
+  if (*state != NULL) return s;
   command_error(c, KEVY_EOOM);
   return NULL;
 }
 
+scripting *scripting_of(command_call *c) {
+  scripting *s = scripting_open(c);
+  return s != NULL ? scripting_with(c, s, &s->state, false) : NULL;
+}
+
+scripting *scripting_functions_of(command_call *c) {
+  scripting *s = scripting_open(c);
+  return s != NULL ? scripting_with(c, s, &s->functions, true) : NULL;
+}
+
 void scripting_flush(kevy_store *store) {
   scripting *s = store->scripts;
-  if (s == NULL || s->state == NULL) return;
+  if (s == NULL) return;
   s->engine->close(s->state);
   s->state = NULL;
+}
+
+void scripting_flush_functions(kevy_store *store) {
+  scripting *s = store->scripts;
+  if (s == NULL) return;
+  s->engine->close(s->functions);
+  s->functions = NULL;
+  libraries_free(s->libraries);
+  s->libraries = NULL;
 }
 
 /* ---- The first line ---- */
@@ -294,12 +319,14 @@ void scripting_run(command_call *c, scripting *s, const char *name, uint32_t fla
   }
   kevy_store *store = c->store;
   const kevy_value *key = c->argv + first;
-  scripting_call call = {{&scripting_host, name, (size_t)keys, c->argc - first - (size_t)keys, key, key + keys, s->limit_ms, 2},
+  uint64_t limit_ms = (uint64_t)config_number(store, CONFIG_BUSY_REPLY_THRESHOLD);
+  scripting_call call = {{&scripting_host, name, (size_t)keys, c->argc - first - (size_t)keys, key, key + keys, limit_ms, 2},
                          c, s, read_only || (flags & SCRIPT_NO_WRITES) != 0};
   bool stopped = store->clock.fixed == KEVY_NO_TTL;
   if (stopped) store->clock.fixed = clock_now(&store->clock);
   if (effect_kept(store)) effect_hold(store);
-  s->engine->run(s->state, &call.run);
+  if (flags & SCRIPT_FUNCTION) s->engine->invoke(s->functions, &call.run);
+  else s->engine->run(s->state, &call.run);
   if (effect_kept(store)) effect_release(store);
   if (stopped) store->clock.fixed = KEVY_NO_TTL;
 }

@@ -1,7 +1,7 @@
 /* scripting: a store's interpreter of scripts, which is loaded when the first script comes (script/script.h).
  *
  * A script runs with the store's lock held from its first command to its last: nobody comes in between, time stands still, and
- * what it writes is logged as one. As in Redis an error among its commands undoes nothing. It runs for at most limit_ms; one that
+ * what it writes is logged as one. As in Redis an error among its commands undoes nothing. It runs for at most lua-time-limit; one that
  * is ended then leaves what it wrote, as one that fails does: who wants it undone calls it in a transaction. */
 #ifndef KEVY_SCRIPTING_H
 #define KEVY_SCRIPTING_H
@@ -10,21 +10,29 @@
 #include "script/script.h"
 
 #define SCRIPTING_MEMORY ((size_t)128 << 20) /* bytes that the scripts of a store may use */
-#define SCRIPTING_LIMIT_MS 5000
+
+typedef struct library library; /* cmd_function.c */
 
 typedef struct scripting {
   const script_engine *engine;
-  script_state *state;
+  script_state *state;     /* of scripts, NULL before the first */
+  script_state *functions; /* of functions, which see other globals */
+  library *libraries;
   kevy_reply *reply; /* what a script's commands answer */
-  uint64_t limit_ms;
-  bool running;
 } scripting;
 
 /* The store's, opened now where there was none; NULL, having answered the error, where there can be none. */
 scripting *scripting_of(command_call *c);
 
-/* Forgets all scripts. */
+/* The same with the interpreter of functions. */
+scripting *scripting_functions_of(command_call *c);
+
+/* Forgets all scripts; all libraries. */
 void scripting_flush(kevy_store *s);
+void scripting_flush_functions(kevy_store *s);
+
+/* cmd_function.c: frees a list of libraries. */
+void libraries_free(library *l);
 
 /* The first line of a script, "#!lua flags=no-writes": its flags, SCRIPT_COMPATIBLE where it has no such line, and how many
  * bytes of it are not to be compiled. False, having answered the error. */

@@ -40,6 +40,7 @@ typedef struct request {
   size_t len;
   uint32_t flags;
   char *message;
+  script_library *library;
   bool done; /* a script is compiled, is found, has answered */
 } request;
 
@@ -79,7 +80,8 @@ void state_check_time(lua_State *L) {
   if (!st->killed && (st->deadline == 0 || now_ms() < st->deadline)) return;
   st->killed = true;
   lua_sethook(L, hook, LUA_MASKLINE, 0);
-  redis_push_error(L, OUT_OF_TIME, sizeof OUT_OF_TIME - 1);
+  const char *text = st->library != NULL ? "FUNCTION LOAD timeout" : OUT_OF_TIME;
+  redis_push_error(L, text, strlen(text));
   lua_error(L);
 }
 
@@ -118,6 +120,14 @@ static void request_open(lua_State *L, request *q) {
   st->flags = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushcfunction(L, handle_error);
   st->handler = luaL_ref(L, LUA_REGISTRYINDEX);
+  if (!st->functions) return;
+  lua_newtable(L);
+  st->waiting = luaL_ref(L, LUA_REGISTRYINDEX);
+  functions_open(L);
+  st->loader = luaL_ref(L, LUA_REGISTRYINDEX);
+  state_push(L, st->globals);
+  lua_getfield(L, -1, "redis");
+  st->redis = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 static void state_close(script_state *st) {
@@ -128,11 +138,12 @@ static void state_close(script_state *st) {
   free(st);
 }
 
-static script_state *state_open(const script_host *host, size_t memory) {
+static script_state *state_open(const script_host *host, size_t memory, bool functions) {
   script_state *st = calloc(1, sizeof *st);
   if (st == NULL) return NULL;
   st->host = host;
   st->limit = memory;
+  st->functions = functions;
   st->random = UINT64_C(0x1234ABCD330E); /* as Redis: the first script draws the same numbers everywhere */
   st->L = lua_newstate(state_alloc, st);
   request q = {.what = request_open};
@@ -201,12 +212,20 @@ static void push_values(lua_State *L, size_t n, const kevy_value *values) {
   }
 }
 
+/* Lets code see this table as `redis`. */
+static void functions_see(lua_State *L, int table) {
+  state_push(L, state_of(L)->globals);
+  state_push(L, table);
+  lua_setfield(L, -2, "redis");
+  lua_pop(L, 1);
+}
+
 /* What a script before may have changed. */
-static void reset(lua_State *L, script_state *st) {
+static void reset(lua_State *L, script_state *st, uint64_t limit_ms) {
   lua_gc(L, LUA_GCSETPAUSE, 200);
   lua_gc(L, LUA_GCSETSTEPMUL, 200);
   st->killed = false;
-  st->deadline = st->run->limit_ms != 0 ? now_ms() + st->run->limit_ms : 0;
+  st->deadline = limit_ms != 0 ? now_ms() + limit_ms : 0;
   if (st->deadline != 0) lua_sethook(L, hook, LUA_MASKCOUNT, HOOK_EVERY);
 }
 
@@ -233,25 +252,39 @@ static void answer_error(lua_State *L, script_run *run) {
   run->host->error(run, whole, len);
 }
 
-static void request_run(lua_State *L, request *q) {
-  script_state *st = q->st;
-  script_run *run = q->run;
-  state_push(L, st->handler);
-  state_push(L, st->scripts);
-  lua_getfield(L, -1, run->name);
+/* What is to run is at 2 of the stack, its handler at 1, its arguments behind it. */
+static void run_and_answer(lua_State *L, request *q) {
+  reset(L, q->st, q->run->limit_ms);
+  int status = lua_pcall(L, lua_gettop(L) - 2, 1, 1);
+  lua_sethook(L, NULL, 0, 0);
+  if (status == 0) convert_answer(L, q->run);
+  else answer_error(L, q->run);
+  q->done = true;
+}
+
+static void push_named(lua_State *L, request *q) {
+  state_push(L, q->st->handler);
+  state_push(L, q->st->scripts);
+  lua_getfield(L, -1, q->run->name);
   lua_replace(L, 2);
-  state_push(L, st->globals);
-  push_values(L, run->keys, run->key);
+}
+
+static void request_run(lua_State *L, request *q) {
+  push_named(L, q);
+  state_push(L, q->st->globals);
+  push_values(L, q->run->keys, q->run->key);
   lua_setfield(L, 3, "KEYS");
-  push_values(L, run->args, run->arg);
+  push_values(L, q->run->args, q->run->arg);
   lua_setfield(L, 3, "ARGV");
   lua_settop(L, 2);
-  reset(L, st);
-  int status = lua_pcall(L, 0, 1, 1);
-  lua_sethook(L, NULL, 0, 0);
-  if (status == 0) convert_answer(L, run);
-  else answer_error(L, run);
-  q->done = true;
+  run_and_answer(L, q);
+}
+
+static void request_invoke(lua_State *L, request *q) {
+  push_named(L, q);
+  push_values(L, q->run->keys, q->run->key);
+  push_values(L, q->run->args, q->run->arg);
+  run_and_answer(L, q);
 }
 
 static void request_collect(lua_State *L, request *q) {
@@ -262,8 +295,8 @@ static void request_collect(lua_State *L, request *q) {
 #define COLLECT_ROOM ((size_t)1 << 20) /* what collecting may take beyond the limit */
 
 /* Lua frees nothing at the moment it runs out of memory: what one script leaves must not be what the next one lacks. */
-static void engine_run(script_state *st, script_run *run) {
-  request q = {.what = request_run, .run = run};
+static void run_guarded(script_state *st, script_run *run, void (*what)(lua_State *L, request *q)) {
+  request q = {.what = what, .run = run};
   st->run = run;
   if (state_protect(st, &q) != 0 && !q.done) {
     char text[128];
@@ -279,6 +312,82 @@ static void engine_run(script_state *st, script_run *run) {
   st->limit -= COLLECT_ROOM;
 }
 
+static void engine_run(script_state *st, script_run *run) { run_guarded(st, run, request_run); }
+static void engine_invoke(script_state *st, script_run *run) { run_guarded(st, run, request_invoke); }
+
+/* ---- Libraries ---- */
+
+#define LOAD_LIMIT_MS 500 /* Redis's */
+
+static void request_load(lua_State *L, request *q) {
+  script_state *st = q->st;
+  state_push(L, st->handler);
+  if (state_load(L, q->body, q->len, "@user_function") != 0) {
+    snprintf(q->message, SCRIPT_MESSAGE, "Error compiling function: %s", lua_tostring(L, -1));
+    return;
+  }
+  reset(L, st, LOAD_LIMIT_MS);
+  st->library = q->library;
+  functions_see(L, st->loader);
+  q->done = lua_pcall(L, 0, 0, 1) == 0;
+  lua_sethook(L, NULL, 0, 0);
+  if (q->done) return;
+  lua_replace(L, 1);
+  lua_settop(L, 1);
+  const char *why = lua_istable(L, 1) ? raw_text(L, "err") : lua_tostring(L, 1);
+  snprintf(q->message, SCRIPT_MESSAGE, "Error registering functions: %s", why != NULL ? why : "ERR unknown error");
+}
+
+static void request_loaded(lua_State *L, request *q) { functions_see(L, q->st->redis); }
+
+static bool engine_load(script_state *st, const char *code, size_t len, script_library *library, char message[SCRIPT_MESSAGE]) {
+  request q = {.what = request_load, .body = code, .len = len, .library = library, .message = message};
+  request after = {.what = request_loaded};
+  if (state_protect(st, &q) != 0) snprintf(message, SCRIPT_MESSAGE, "not enough memory");
+  lua_sethook(st->L, NULL, 0, 0);
+  st->library = NULL;
+  st->limit += COLLECT_ROOM;
+  (void)state_protect(st, &after);
+  st->limit -= COLLECT_ROOM;
+  return q.done;
+}
+
+/* With room of its own: it must not fail halfway. */
+static void request_settle(lua_State *L, request *q) {
+  state_push(L, q->st->waiting);
+  state_push(L, q->st->scripts);
+  lua_pushnil(L);
+  while (lua_next(L, 1)) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    if (q->done) lua_rawset(L, 2);
+    else lua_pop(L, 2);
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, 1);
+  }
+}
+
+static void engine_settle(script_state *st, bool keep) {
+  request q = {.what = request_settle, .done = keep};
+  st->limit += COLLECT_ROOM;
+  (void)state_protect(st, &q);
+  st->limit -= COLLECT_ROOM;
+}
+
+static void request_forget(lua_State *L, request *q) {
+  state_push(L, q->st->scripts);
+  lua_pushnil(L);
+  lua_setfield(L, 1, q->sha);
+}
+
+static void engine_forget(script_state *st, const char *name) {
+  request q = {.what = request_forget, .sha = name};
+  st->limit += COLLECT_ROOM;
+  (void)state_protect(st, &q);
+  st->limit -= COLLECT_ROOM;
+}
+
 /* ---- The contract ---- */
 
 static void engine_sha1(const void *bytes, size_t len, char out[SCRIPT_SHA + 1]) { SHA1Data(bytes, len, out); }
@@ -286,4 +395,5 @@ static void engine_sha1(const void *bytes, size_t len, char out[SCRIPT_SHA + 1])
 static size_t engine_memory(const script_state *st) { return sizeof *st + st->used; }
 
 __attribute__((visibility("default"))) const script_engine kevy_script_engine = {
-    SCRIPT_CONTRACT, state_open, state_close, engine_sha1, engine_compile, engine_find, engine_run, engine_memory};
+    SCRIPT_CONTRACT, state_open, state_close, engine_sha1, engine_compile, engine_find, engine_run,
+    engine_load,     engine_settle, engine_forget, engine_invoke, engine_memory};

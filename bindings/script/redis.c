@@ -192,6 +192,24 @@ static int redis_sha1hex(lua_State *L) {
   return 1;
 }
 
+void redis_open_constants(lua_State *L) {
+  static const struct {
+    const char *name;
+    int number;
+  } levels[] = {{"LOG_DEBUG", 0}, {"LOG_VERBOSE", 1}, {"LOG_NOTICE", 2}, {"LOG_WARNING", 3}};
+  const script_host *host = state_of(L)->host;
+  lua_pushcfunction(L, redis_log);
+  lua_setfield(L, -2, "log");
+  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+    lua_pushinteger(L, levels[i].number);
+    lua_setfield(L, -2, levels[i].name);
+  }
+  lua_pushstring(L, host->version);
+  lua_setfield(L, -2, "REDIS_VERSION");
+  lua_pushinteger(L, (lua_Integer)host->version_number);
+  lua_setfield(L, -2, "REDIS_VERSION_NUM");
+}
+
 void redis_open(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"call", redis_call},
@@ -199,29 +217,27 @@ void redis_open(lua_State *L) {
       {"error_reply", redis_error_reply},
       {"status_reply", redis_status_reply},
       {"sha1hex", redis_sha1hex},
-      {"log", redis_log},
       {"setresp", redis_setresp},
       {"set_repl", redis_set_repl},
+      {"acl_check_cmd", redis_acl_check_cmd},
+      {NULL, NULL},
+  };
+  static const luaL_Reg of_scripts[] = {
       {"replicate_commands", redis_replicate_commands},
       {"breakpoint", redis_breakpoint},
       {"debug", redis_debug},
-      {"acl_check_cmd", redis_acl_check_cmd},
       {NULL, NULL},
   };
   static const struct {
     const char *name;
     int number;
-  } numbers[] = {{"LOG_DEBUG", 0}, {"LOG_VERBOSE", 1}, {"LOG_NOTICE", 2},  {"LOG_WARNING", 3}, {"REPL_NONE", 0},
-                 {"REPL_AOF", 1},  {"REPL_SLAVE", 2},  {"REPL_REPLICA", 2}, {"REPL_ALL", 3}};
-  const script_host *host = state_of(L)->host;
+  } repl[] = {{"REPL_NONE", 0}, {"REPL_AOF", 1}, {"REPL_SLAVE", 2}, {"REPL_REPLICA", 2}, {"REPL_ALL", 3}};
   lua_newtable(L);
   luaL_register(L, NULL, functions);
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-    lua_pushinteger(L, numbers[i].number);
-    lua_setfield(L, -2, numbers[i].name);
+  if (!state_of(L)->functions) luaL_register(L, NULL, of_scripts);
+  redis_open_constants(L);
+  for (size_t i = 0; i < sizeof repl / sizeof *repl; i++) {
+    lua_pushinteger(L, repl[i].number);
+    lua_setfield(L, -2, repl[i].name);
   }
-  lua_pushstring(L, host->version);
-  lua_setfield(L, -2, "REDIS_VERSION");
-  lua_pushinteger(L, (lua_Integer)host->version_number);
-  lua_setfield(L, -2, "REDIS_VERSION_NUM");
 }

@@ -47,7 +47,7 @@ static void note(lua_State *L, const char *list, int key) {
 }
 
 /* Replaces the table on top by one in front of it. */
-static void share(lua_State *L) {
+void sandbox_share(lua_State *L) {
   int real = lua_gettop(L);
   lua_newtable(L);
   lua_createtable(L, 0, 2);
@@ -416,6 +416,12 @@ static void open_base(lua_State *L) {
   set(L, "loadstring", base_loadstring);
 }
 
+void sandbox_strict(lua_State *L) {
+  lua_newtable(L);
+  set(L, "__index", refuse_read);
+  lua_setmetatable(L, -2);
+}
+
 /* What getmetatable gives for the metatable on top, which it pops: a shared table with one field, or an empty one. */
 static void show_metatable(lua_State *L, const char *field, const char *library, int globals) {
   lua_newtable(L);
@@ -423,7 +429,7 @@ static void show_metatable(lua_State *L, const char *field, const char *library,
     lua_getfield(L, globals, library);
     lua_setfield(L, -2, field);
   }
-  share(L);
+  sandbox_share(L);
   note(L, metas, lua_gettop(L) - 1);
   lua_pop(L, 1);
 }
@@ -442,9 +448,9 @@ static void open_globals(lua_State *L, int globals) {
   lua_pushvalue(L, -1);
   show_metatable(L, NULL, NULL, globals);
   lua_setmetatable(L, -2);
-  lua_newtable(L);
-  set(L, "__index", refuse_read);
-  lua_setmetatable(L, globals);
+  lua_pushvalue(L, globals);
+  sandbox_strict(L);
+  lua_pop(L, 1);
   lua_replace(L, LUA_GLOBALSINDEX);
 }
 
@@ -464,16 +470,16 @@ void sandbox_open(lua_State *L) {
   open_base(L);
   for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
     libraries[i].open(L);
-    share(L);
+    sandbox_share(L);
     lua_setfield(L, globals, libraries[i].name);
   }
   for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
     open_missing(L, missing[i]);
-    share(L);
+    sandbox_share(L);
     lua_setfield(L, globals, missing[i]);
   }
   lua_getfield(L, globals, "coroutine");
-  share(L);
+  sandbox_share(L);
   lua_setfield(L, globals, "coroutine");
   lua_pushliteral(L, "");
   (void)lua_getmetatable(L, -1);

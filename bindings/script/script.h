@@ -18,7 +18,7 @@
 
 #include "../../core/kevy_types.h"
 
-#define SCRIPT_CONTRACT 1
+#define SCRIPT_CONTRACT 2
 #define SCRIPT_SHA 40      /* hex digits of a SHA-1 */
 #define SCRIPT_MESSAGE 512 /* room for why something does not compile */
 #define SCRIPT_NUMBER 40   /* room for a number's text */
@@ -33,6 +33,7 @@ typedef struct script_run script_run;
 #define SCRIPT_NO_CLUSTER 8u
 #define SCRIPT_CROSS_SLOT 16u
 #define SCRIPT_COMPATIBLE 32u /* it has no such line */
+#define SCRIPT_FUNCTION 64u   /* it is a function of a library */
 
 /* What the engine gives. */
 typedef struct script_host {
@@ -75,12 +76,18 @@ struct script_run {
   int protocol;      /* of the answers it is given, 2 or 3; redis.setresp changes it */
 };
 
+/* Who is told of the functions of a library that is being loaded. Returns what is wrong with one, or NULL. */
+typedef struct script_library {
+  const char *(*registers)(struct script_library *library, const char *name, size_t len, const char *description, size_t dlen,
+                           uint32_t flags); /* description: NULL where it has none */
+} script_library;
+
 /* What the module gives, under the name kevy_script_engine. */
 typedef struct script_engine {
   uint32_t contract; /* SCRIPT_CONTRACT of the header it was compiled with */
 
-  /* A new interpreter that takes at most `memory` bytes. NULL: no memory. */
-  script_state *(*open)(const script_host *host, size_t memory);
+  /* A new interpreter that takes at most `memory` bytes, of scripts or of functions. NULL: no memory. */
+  script_state *(*open)(const script_host *host, size_t memory, bool functions);
   void (*close)(script_state *state);
 
   /* SHA-1 of bytes, as hex digits, terminated. */
@@ -95,6 +102,19 @@ typedef struct script_engine {
 
   /* Runs the script that run->name is the SHA-1 of, which is known, and writes its answer. */
   void (*run)(script_state *state, script_run *run);
+
+  /* Runs the code of a library, which registers its functions. They wait for `settle`: until then the ones that are known stay
+   * as they are. False: nothing of it stays; message says why. */
+  bool (*load)(script_state *state, const char *code, size_t len, script_library *library, char message[SCRIPT_MESSAGE]);
+
+  /* Lets the functions that wait take their places, or forgets them. */
+  void (*settle)(script_state *state, bool keep);
+
+  /* Forgets a function. */
+  void (*forget)(script_state *state, const char *name);
+
+  /* Runs the function that run->name says, with the keys and the other arguments as its two, and writes its answer. */
+  void (*invoke)(script_state *state, script_run *run);
 
   /* Bytes it uses. */
   size_t (*memory)(const script_state *state);

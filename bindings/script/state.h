@@ -24,6 +24,10 @@ struct script_state {
   size_t room;           /* of both */
   int globals;           /* references into the registry: the real table of globals, */
   int scripts, flags;    /* functions and flags by SHA-1, */
+  bool functions;        /* it runs functions, not scripts: `scripts` has them by name */
+  int waiting;           /* those of libraries that are being loaded */
+  int loader, redis;     /* the table `redis` while one is, and otherwise */
+  script_library *library; /* that is being loaded, or NULL */
   int handler;           /* and what turns an error into a table that says where it was raised */
 };
 
@@ -47,10 +51,24 @@ void state_check_time(lua_State *L);
 /* Fills an empty state: the libraries, their guards, `redis`, and the globals that scripts see. Pushes nothing. */
 void sandbox_open(lua_State *L);
 
+/* Replaces the table on top by one in front of it, which cannot be changed. */
+void sandbox_share(lua_State *L);
+
+/* Gives the table on top a metatable for which asking for what it lacks is an error. */
+void sandbox_strict(lua_State *L);
+
+/* ---- functions.c ---- */
+
+/* Pushes the table `redis` as libraries see it while they are loaded. */
+void functions_open(lua_State *L);
+
 /* ---- redis.c ---- */
 
 /* Pushes the table `redis`. */
 void redis_open(lua_State *L);
+
+/* Adds redis.log and the constants to the table on top. */
+void redis_open_constants(lua_State *L);
 
 /* Pushes {err = text}: "-CODE text" or a text of code ERR. */
 void redis_push_error(lua_State *L, const char *text, size_t len);

@@ -196,3 +196,56 @@ for name in ("lua_newstate", "luaL_newstate", "luaopen_cjson", "SHA1Init", "kevy
     assert not hasattr(ctypes.CDLL(None), name), name
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_script_that_does_not_end(s):
+    s.command("CONFIG", "SET", "lua-time-limit", 20)
+    for body in ("while true do end",
+                 "while true do pcall(function() while true do end end) end",
+                 "while true do coroutine.wrap(function() while true do end end)() end",
+                 "while true do local c = coroutine.create(function() while true do end end) coroutine.resume(c) end",
+                 "return load(function() return ' ' end)",
+                 "while true do redis.pcall('INCR', 'n') end",
+                 "pcall(error, setmetatable({}, {__index = function() while true do end end}))"):
+        with pytest.raises(kevy.CommandError, match="Script killed"):
+            s.command("EVAL", body, 0)
+    assert s.command("EVAL", "return 1", 0) == 1
+    assert int(s.command("GET", "n")) > 0  # what it wrote stays, as with any error
+
+
+def test_a_function_that_does_not_end(s):
+    s.command("CONFIG", "SET", "lua-time-limit", 20)
+    s.command("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() while true do end end)")
+    with pytest.raises(kevy.CommandError, match="Script killed"):
+        s.command("FCALL", "f", 0)
+
+
+def test_a_store_that_is_full_of_garbage(s):
+    with pytest.raises(kevy.CommandError, match="not enough memory"):
+        s.command("EVAL", "local t = {} for i = 1, 1e9 do t[i] = {} end", 0)
+    assert s.command("EVAL", "return #string.rep('x', 1e7)", 0) == 10 ** 7
+
+
+def test_functions_go_from_store_to_store(s):
+    s.command("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function(k, a) return a[1] end)")
+    payload = s.command("FUNCTION", "DUMP")
+    with kevy.Store() as other:
+        other.command("FUNCTION", "LOAD", "#!lua name=m\nredis.register_function('g', function() return 'g' end)")
+        assert other.command("FUNCTION", "RESTORE", payload) == "OK"
+        assert other.command("FCALL", "f", 0, "a") == b"a"
+        assert other.command("FCALL", "g", 0) == b"g"
+        for cut in range(len(payload)):
+            with pytest.raises(kevy.CommandError):
+                other.command("FUNCTION", "RESTORE", payload[:cut], "FLUSH")
+        assert other.command("FCALL", "g", 0) == b"g"
+
+
+def test_what_a_function_writes_is_logged(tmp_path):
+    url = "file://%s" % tmp_path
+    with kevy.open(url) as s:
+        s.command("FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function(k, a) return redis.call('SET', k[1], a[1]) end)")
+        s.command("FCALL", "f", 1, "k", "v")
+    with kevy.open(url) as s:
+        assert s.command("GET", "k") == b"v"
+        with pytest.raises(kevy.CommandError, match="Function not found"):
+            s.command("FCALL", "f", 1, "k", "v")
