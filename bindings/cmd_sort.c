@@ -405,7 +405,7 @@ static void sort_key(command_call *c, sort_query *q) {
     command_error(c, KEVY_EWRONGTYPE);
     return;
   }
-  if (type == KEVY_TYPE_SET && q->given && q->store != 0) { /* a set has no order of its own to store */
+  if (type == KEVY_TYPE_SET && q->given && (q->store != 0 || c->scripted)) { /* which has no order of its own */
     q->given = q->weighed = false;
     q->alpha = true;
   }

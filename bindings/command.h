@@ -32,6 +32,7 @@ struct command_call {
   bool erred;              /* the answer is an error */
   kevy_session *session;   /* whose command it is; NULL: of none */
   bool inside;             /* EXEC runs it */
+  bool scripted;           /* a script calls it */
   bool may_wait;           /* the caller keeps a command that waits */
   bool over;               /* the error is none of the keys' that it waits for: it ends the wait */
   struct {                 /* set by command_wait */
