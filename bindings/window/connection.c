@@ -23,6 +23,7 @@
 
 #include "../../core/effect.h"
 #include "../../core/store.h"
+#include "../session.h"
 
 #define TURN_COMMANDS 256
 #define OWED_PAUSE ((size_t)256 * 1024)
@@ -68,6 +69,8 @@ struct connection {
   bool ending;   /* closes when what it owes is sent */
   bool closing, closed;
   bool answered, ready; /* in these lists */
+  atomic_bool signalled; /* in the window's, until the loop has looked at it */
+  connection *next_signalled;
 };
 
 /* ---- Buffers ------------------------------------------------------------------------------------- */
@@ -202,7 +205,9 @@ void connections_bury(kevy_window *w, bool all) {
   }
   for (connection *c = list_take(&w->gone), *next; c != NULL; c = next) {
     next = c->next_gone;
-    if (all || (!c->answered && !c->ready)) connection_free(c);
+    if (c->session != NULL) kevy_session_close(c->session); /* nobody signals it from here on */
+    c->session = NULL;
+    if (all || (!c->answered && !c->ready && !atomic_load(&c->signalled))) connection_free(c);
     else LIST_ADD(&w->gone, c, next_gone);
   }
   if (!all) window_leave(w);
@@ -421,10 +426,50 @@ static bool connection_hears(connection *c) {
   return true;
 }
 
+/* ---- Messages ------------------------------------------------------------------------------------ */
+
+/* On the publisher's thread, with the store's lock held. */
+static void connection_on_push(void *context) {
+  connection *c = context;
+  kevy_window *w = c->w;
+  if (atomic_exchange(&c->signalled, true)) return;
+  c->next_signalled = atomic_load(&w->signalled);
+  while (!atomic_compare_exchange_weak(&w->signalled, &c->next_signalled, c)) continue;
+  uv_async_send(&w->async);
+}
+
+/* One that was dropped from ends as in Redis: what it missed it cannot know. */
+static void connection_tell(connection *c) {
+  kevy_window *w = c->w;
+  const char *bytes;
+  size_t len;
+  kevy_status status = KEVY_OK;
+  while (!c->closing && (status = kevy_session_next_push(c->session, KEVY_RESP, w->reply)) == KEVY_OK) {
+    kevy_reply_bytes(w->reply, &bytes, &len);
+    connection_answer(c, bytes, len);
+  }
+  if (status != KEVY_MISSING) connection_close(c);
+}
+
+void connections_tell(kevy_window *w) {
+  for (connection *c = atomic_exchange(&w->signalled, NULL), *next; c != NULL; c = next) {
+    next = c->next_signalled;
+    atomic_store(&c->signalled, false);
+    if (c->closing || c->session == NULL) continue;
+    if (window_enter(w)) {
+      connection_tell(c);
+      window_leave(w);
+    } else {
+      connection_again(c, true);
+    }
+  }
+}
+
 static bool connection_session(connection *c) {
   if (LIKELY(c->session != NULL)) return true;
   if (kevy_session_open(c->w->store, &c->session) != KEVY_OK) return false;
   if (!(c->w->flags & KEVY_WINDOW_WRITE)) session_restrict(c->session);
+  session_on_push(c->session, connection_on_push, c);
   return true;
 }
 
@@ -527,6 +572,7 @@ void connections_run(kevy_window *w) {
   for (connection *c = list_take(&w->ready), *next; c != NULL; c = next) {
     next = c->next_ready;
     c->ready = false;
+    if (!c->closing && c->session != NULL) connection_on_push(c); /* messages may have been kept back, too */
     if (!c->closing) connection_turn(c);
     if (!c->closing && buffer_has(&c->in) == 0) buffer_free(&c->in);
   }

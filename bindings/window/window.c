@@ -113,6 +113,7 @@ static void window_on_tick(uv_timer_t *tick) {
 
 static void window_on_signal(uv_async_t *async) {
   kevy_window *w = async->data;
+  connections_tell(w);
   if (!atomic_load(&w->stopping)) return;
   uv_handle_t *const own[] = {&w->listener.handle, (uv_handle_t *)async, (uv_handle_t *)&w->round, (uv_handle_t *)&w->again,
                               (uv_handle_t *)&w->retry, (uv_handle_t *)&w->tick};

@@ -49,6 +49,7 @@ struct kevy_window {
   bool running;
   atomic_bool stopping;
   atomic_uint_least64_t count; /* clients */
+  _Atomic(connection *) signalled; /* connections that have messages, newest first */
   uv_loop_t loop;
   union {
     uv_handle_t handle;
@@ -87,6 +88,9 @@ void connection_close(connection *c);
 /* The next turn of those that are ready; sends what is answered. */
 void connections_run(kevy_window *w);
 void connections_flush(kevy_window *w);
+
+/* Sends what was published for those that were signalled. */
+void connections_tell(kevy_window *w);
 
 /* Frees those that are closed, as far as the store lets in; all: without asking, once the loop's thread is over. */
 void connections_bury(kevy_window *w, bool all);

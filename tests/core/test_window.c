@@ -133,6 +133,32 @@ static void test_protocols(void) {
   kevy_close(s);
 }
 
+static void test_messages(void) {
+  kevy_store *s = open_store();
+  kevy_window *w = open_window(s, writing);
+  kevy_reply *r = kevy_reply_new();
+  kevy_value words[] = {kevy_text("PUBLISH", 7), kevy_text("c", 1), kevy_text("from the owner", 14)};
+  int fd = dial(w), other = dial(w);
+  CHECK(asks(fd, "SUBSCRIBE c\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n"));
+  CHECK(asks(other, "PUBLISH c hello\r\n", ":1\r\n"));
+  CHECK(hears(fd, "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$5\r\nhello\r\n"));
+  CHECK(kevy_call(s, 3, words, r) == KEVY_OK);
+  CHECK(hears(fd, "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$14\r\nfrom the owner\r\n"));
+  REQUIRE(kevy_begin(s) == KEVY_OK);
+  CHECK(kevy_call(s, 3, words, r) == KEVY_OK);
+  REQUIRE(kevy_commit(s) == KEVY_OK);
+  CHECK(hears(fd, "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$14\r\nfrom the owner\r\n"));
+  close(fd);
+  wait_for_connections(w, 1);
+  CHECK(asks(other, "PUBLISH c hello\r\nPING\r\n", ":0\r\n+PONG\r\n"));
+  CHECK(asks(other, "SUBSCRIBE c\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n"));
+  CHECK(kevy_call(s, 3, words, r) == KEVY_OK);
+  kevy_window_close(w); /* while somebody listens */
+  close(other);
+  kevy_reply_free(r);
+  kevy_close(s);
+}
+
 static void test_malformed(void) {
   static const char *const cases[][2] = {
       {"*1000000000\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
@@ -435,6 +461,7 @@ int main(void) {
   check_begin("window");
   test_requests();
   test_protocols();
+  test_messages();
   test_malformed();
   test_waiting();
   test_reading_only();
