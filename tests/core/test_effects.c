@@ -74,7 +74,7 @@ static void test_all_rows(void) {
   for (size_t i = 0;; i++) {
     const kevy_command_row *row = kevy_command(i);
     if (row == NULL) break;
-    if (strncmp(row->flags, "write", 5) != 0) continue;
+    if (strncmp(row->flags, "write", 5) != 0 || strcmp(row->group, "scripting") == 0) continue; /* libraries are no values */
     snprintf(name, sizeof name, "%s ", row->name);
     for (char *c = name; *c != '\0'; c++) *c = *c == '|' ? ' ' : *c;
     bool found = false;
