@@ -571,6 +571,16 @@ kevy_status evict_limit(kevy_store *s, uint64_t maxmemory) {
   return KEVY_OK;
 }
 
+void evict_adopt(kevy_store *s, const kevy_store *from) {
+  evictor *v = s->evictor;
+  if (v == NULL || evict_policy(from) != v->policy) return;
+  s->evicted += from->evicted;
+  uint32_t ahead = (from->access - s->access) & ENTRY_ACCESS;
+  if (evict_order(v) != EVICT_LRU || ahead > ENTRY_ACCESS / 2) return;
+  v->ticks += ahead;
+  set_present(s, v, from->access);
+}
+
 /* ---- what is told of a key ---- */
 
 static entry *find_untouched(kevy_store *s, const char *key, size_t klen) {

@@ -56,6 +56,9 @@ void evict_attach(kevy_store *s);
  * changed then. */
 kevy_status evict_limit(kevy_store *s, uint64_t maxmemory);
 
+/* The store has another's keys now: where both have the same policy their clock of accesses goes with them. */
+void evict_adopt(kevy_store *s, const kevy_store *from);
+
 /* Evicts until the limit holds. */
 void evict_settle(kevy_store *s);
 

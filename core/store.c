@@ -431,6 +431,7 @@ void store_adopt(kevy_store *s, kevy_store *from) {
   int64_t due = from->next_due;
   store_attach(s, from->sp);
   store_attach(from, old);
+  evict_adopt(s, from);
   evict_attach(s);
   evict_attach(from);
   s->next_due = due;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "../evict.h"
 #include "../store_open.h"
 #include "file.h"
 
@@ -30,6 +31,13 @@ static kevy_status loading_no_memory(kevy_store *s, kevy_loading *l) {
   return store_fail(s, KEVY_EOOM, "no memory to load with");
 }
 
+/* What is read into has the store's policy, and its clock of accesses. False: no memory. */
+static bool loading_policy(const kevy_store *s, kevy_store *fresh) {
+  if (s->evictor == NULL) return true;
+  fresh->access = s->access;
+  return evict_choose(fresh, evict_policy(s));
+}
+
 /* All but the source. NULL: no memory. */
 static kevy_loading *loading_new(kevy_store *s, const char *path, const rdb_load *load) {
   kevy_loading *l = calloc(1, sizeof *l);
@@ -40,7 +48,7 @@ static kevy_loading *loading_new(kevy_store *s, const char *path, const rdb_load
   l->fresh = store_new(s->maxmemory, 0);
   if (l->fresh != NULL) {
     if (s->clock.fixed != KEVY_NO_TTL) l->fresh->clock = s->clock;
-    l->file = rdb_file_new(l->fresh, load);
+    if (loading_policy(s, l->fresh)) l->file = rdb_file_new(l->fresh, load);
   }
   if (path != NULL) l->path = strdup(path);
   if (l->file != NULL && (path == NULL || l->path != NULL)) return l;

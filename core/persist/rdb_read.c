@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../blob.h"
+#include "../evict.h"
 #include "../expire.h"
 #include "../keyspace.h"
 #include "../probe.h"
@@ -26,6 +27,7 @@ struct rdb_file {
   rdb_load load;
   uint64_t db;
   int64_t deadline; /* of the next key */
+  int64_t idle, frequency; /* of the next key; -1: not told */
   uint64_t keys;    /* so far */
   uint32_t version;
   bool begun;
@@ -34,6 +36,12 @@ struct rdb_file {
 };
 
 /* ---- strings ---- */
+
+/* All that was read is in the table: where the limit is passed and a policy makes room, now. */
+static void rdb_make_room(kevy_store *s) {
+  if (UNLIKELY(s->beyond)) evict_settle(s);
+  s->used_before = s->sp->mem.root->used;
+}
 
 /* Puts the entries that are made into the table. */
 static kevy_status rdb_ring_put(rdb_file *f) {
@@ -47,6 +55,7 @@ static kevy_status rdb_ring_put(rdb_file *f) {
     if (entry_has_deadline(e)) expire_add(s, at->block);
   }
   f->ready = 0;
+  rdb_make_room(s);
   return KEVY_OK;
 }
 
@@ -62,6 +71,7 @@ static kevy_status rdb_ring_add(rdb_file *f, const char *key, size_t klen, uint3
     content_drop(s, &c);
     return rdb_refused(f->r, KEVY_EOOM);
   }
+  if (UNLIKELY(s->evictor != NULL)) evict_recall_entry(s, mem_ptr(s->base, at->block), f->idle, f->frequency);
   at->hash = probe_hash(s, key, klen);
   table_prefetch(s->base, s->keys, at->hash);
   return ++f->ready == RDB_RING ? rdb_ring_put(f) : KEVY_OK;
@@ -120,10 +130,15 @@ static kevy_status rdb_collection(rdb_file *f, uint8_t type, size_t klen, uint32
   if (status != KEVY_OK) return status;
   if (keyspace_exists(f->store, r->key, klen) == KEVY_OK) return rdb_corrupt(&r->in, "a key twice");
   status = rdb_value_read(r, type, r->key, klen, key_kind == KEVY_TEXT ? KEVY_TEXT_KEY : 0);
-  if (status < 0 || f->deadline == KEVY_NO_TTL) return status < 0 ? status : KEVY_OK;
-  status = keyspace_expire(f->store, r->key, klen, f->deadline, 0);
-  r->in.item = item;
-  return status < 0 ? rdb_refused(r, status) : KEVY_OK;
+  if (status < 0) return status;
+  if (f->deadline != KEVY_NO_TTL) {
+    status = keyspace_expire(f->store, r->key, klen, f->deadline, 0);
+    r->in.item = item;
+    if (status < 0) return rdb_refused(r, status);
+  }
+  evict_recall(f->store, r->key, klen, f->idle, f->frequency);
+  rdb_make_room(f->store);
+  return KEVY_OK;
 }
 
 static kevy_status rdb_string_key(rdb_file *f, size_t klen, uint32_t key_kind) {
@@ -163,6 +178,7 @@ static kevy_status rdb_key_value(rdb_file *f, uint8_t type) {
   else if (LIKELY(type == RDB_STRING)) status = rdb_string_key(f, klen, key_kind);
   else status = rdb_collection(f, type, klen, key_kind);
   f->deadline = KEVY_NO_TTL;
+  f->idle = f->frequency = -1;
   f->keys++;
   if (UNLIKELY(status != KEVY_OK)) return status;
   bool told = (r->elements.len | r->deadlines.len | r->active.len) != 0;
@@ -185,6 +201,20 @@ static kevy_status rdb_deadline_s(rdb_file *f) {
   uint32_t seconds = 0;
   kevy_status status = rdb_u32(&f->r->in, &seconds);
   rdb_deadline(f, (int64_t)(int32_t)seconds * 1000);
+  return status;
+}
+
+static kevy_status rdb_idle(rdb_file *f) {
+  uint64_t seconds = 0;
+  kevy_status status = rdb_length(&f->r->in, &seconds);
+  f->idle = seconds < INT64_MAX ? (int64_t)seconds : INT64_MAX;
+  return status;
+}
+
+static kevy_status rdb_frequency(rdb_file *f) {
+  uint8_t counter = 0;
+  kevy_status status = rdb_byte(&f->r->in, &counter);
+  f->frequency = counter;
   return status;
 }
 
@@ -226,15 +256,14 @@ static kevy_status rdb_slot_import(rdb_reader *r) {
 
 static kevy_status rdb_op(rdb_file *f, uint8_t op) {
   rdb_reader *r = f->r;
-  uint8_t byte;
   switch (op) {
     case RDB_OP_EXPIRETIME_MS: return rdb_deadline_ms(f);
     case RDB_OP_EXPIRETIME: return rdb_deadline_s(f);
     case RDB_OP_SELECTDB: return rdb_length(&r->in, &f->db);
     case RDB_OP_RESIZEDB: return rdb_lengths_pass(r, 2);
     case RDB_OP_AUX: return rdb_read_aux(r);
-    case RDB_OP_FREQ: return rdb_byte(&r->in, &byte);
-    case RDB_OP_IDLE: return rdb_lengths_pass(r, 1);
+    case RDB_OP_FREQ: return rdb_frequency(f);
+    case RDB_OP_IDLE: return rdb_idle(f);
     case RDB_OP_MODULE_AUX: return rdb_module_aux(r);
     case RDB_OP_FUNCTION2: return rdb_string_pass(r);
     case RDB_OP_FUNCTION_PRE_GA: return rdb_corrupt(&r->in, "functions in a form of Redis 7.0 before its release");
@@ -304,6 +333,8 @@ rdb_file *rdb_file_new(kevy_store *s, const rdb_load *load) {
   f->store = s;
   f->load = *load;
   f->deadline = KEVY_NO_TTL;
+  f->idle = f->frequency = -1;
+  s->used_before = s->sp->mem.root->used;
   if (f->r != NULL) return f;
   free(f);
   return NULL;

@@ -364,6 +364,31 @@ static void test_use(void) {
   kevy_close(s);
 }
 
+/* A file that does not fit into a store with a policy is loaded as far as it fits; what it tells of use counts. */
+static void test_load(void) {
+  char path[] = "/tmp/kevy-evict-XXXXXX";
+  int fd = mkstemp(path);
+  CHECK(fd >= 0 && close(fd) == 0);
+  kevy_store *s = open_with(0, "noeviction");
+  for (size_t i = 0; i < 20000; i++) CHECK(set_key(s, i, 100, KEVY_NO_TTL) == KEVY_OK);
+  CHECK(kevy_save(s, path, 0) == KEVY_OK);
+  kevy_close(s);
+  for (size_t p = 0; p < POLICIES; p++) {
+    bool any = strncmp(policies[p], "allkeys", 7) == 0;
+    s = open_with(1 << 20, policies[p]);
+    CHECK(kevy_load(s, path, NULL) == (any ? KEVY_OK : KEVY_EOOM));
+    CHECK(kevy_used_memory(s) <= 1 << 20 && keys_in(s) == (any ? 20000 - figure_of(s, "evicted") : 0));
+    CHECK(!any || (keys_in(s) > 5000 && set_key(s, 20001, 100, KEVY_NO_TTL) == KEVY_OK && has_key(s, 20001)));
+    kevy_close(s);
+  }
+  unlink(path);
+  static const char file[] = "REDIS0010\xf9\x64\0\3key\1v\xf8\x40\xc8\0\3two\1v\xff\0\0\0\0\0\0\0";
+  s = open_with(0, "allkeys-lfu");
+  CHECK(kevy_load_bytes(s, file, sizeof file, NULL) == KEVY_OK && keys_in(s) == 2);
+  CHECK(asked(s, "FREQ", "key") == 100 && asked(s, "FREQ", "two") == 5);
+  kevy_close(s);
+}
+
 int main(void) {
   check_begin("evict");
   test_random();
@@ -377,5 +402,6 @@ int main(void) {
   test_lent();
   test_changes();
   test_use();
+  test_load();
   return check_end();
 }
