@@ -2,6 +2,7 @@
 #include "kevy.h"
 
 #include "blocking.h"
+#include "persistence.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -263,6 +264,7 @@ void kevy_close(kevy_store *s) {
   blocking_close(s);
   notify_close(s);
   pubsub_close(s);
+  saving_close(s);
   if (effect_kept(s)) (void)directory_close(s);
   store_free(s);
 }

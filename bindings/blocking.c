@@ -132,6 +132,12 @@ static void blocking_serve(kevy_store *s) {
   s->readies = 0;
 }
 
+size_t blocking_count(const kevy_store *s) {
+  size_t n = 0;
+  for (const kevy_wait *w = s->waiters; w != NULL; w = w->next) n++;
+  return n;
+}
+
 /* For the list of waiters alone, so that nobody waits here for a transaction. */
 static bool list_enter(kevy_store *s) { return store_enter_beside(s); }
 static void list_leave(kevy_store *s) {

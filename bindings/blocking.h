@@ -17,6 +17,9 @@
 kevy_status blocking_call(kevy_store *s, kevy_session *session, size_t argc, const kevy_value *argv, int encoding,
                           kevy_reply *r, kevy_wait **out);
 
+/* How many wait. The caller holds the lock. */
+size_t blocking_count(const kevy_store *s);
+
 /* Ends every wait on a store that closes, with KEVY_ECLOSED. */
 void blocking_close(kevy_store *s);
 

@@ -76,6 +76,39 @@ static void acl_answer(sink *out, const command *row) {
   }
 }
 
+static bool acl_known(const kevy_value *name, const char **category) {
+  for (size_t i = 0; i < ACL_CATEGORIES; i++)
+    if (command_is(name, acl_categories[i])) return *category = acl_categories[i], true;
+  return false;
+}
+
+static void acl_answer_commands(command_call *c, const char *category) {
+  size_t count = 0;
+  const command *row;
+  for (size_t i = 0; (row = command_at(i)) != NULL; i++) count += acl_has(row, category);
+  sink_array(c->out, count);
+  for (size_t i = 0; (row = command_at(i)) != NULL; i++)
+    if (acl_has(row, category)) word_answer_text(c->out, command_full_name(row));
+}
+
+void cmd_acl_cat(command_call *c) {
+  const char *category;
+  if (c->argc > 3) {
+    command_fail(c, "ERR unknown subcommand or wrong number of arguments for 'CAT'. Try ACL HELP.");
+  } else if (c->argc == 3 && acl_known(&c->argv[2], &category)) {
+    acl_answer_commands(c, category);
+  } else if (c->argc == 3) {
+    command_text t = {.len = 0};
+    command_text_add(&t, "ERR Unknown category '");
+    command_text_add_arg(&t, &c->argv[2], 128);
+    command_text_add(&t, "'");
+    command_fail_text(c, &t);
+  } else {
+    sink_array(c->out, ACL_CATEGORIES);
+    for (size_t i = 0; i < ACL_CATEGORIES; i++) word_answer_text(c->out, acl_categories[i]);
+  }
+}
+
 /* ---- Key specifications ------------------------------------------------------------------------ */
 
 /* One key specification of a row: where its keys begin, and how many there are. */

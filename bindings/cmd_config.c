@@ -156,7 +156,7 @@ static size_t config_print_events(int64_t bits, char *line) {
 
 /* ---- Printing ------------------------------------------------------------------------------------ */
 
-static kevy_value config_print(const kevy_store *s, config_id id, char *line) {
+kevy_value config_text(const kevy_store *s, config_id id, char *line) {
   const config_row *row = &config_rows[id];
   kevy_value text = kevy_bytes(line, 0);
   if (row->kind == CONFIG_IS_SAVE && s->config != NULL) return kevy_bytes(s->config->save, strlen(s->config->save));
@@ -175,7 +175,7 @@ static kevy_value config_print(const kevy_store *s, config_id id, char *line) {
 
 static void config_answer(command_call *c, config_id id, const char *name, size_t len) {
   char line[CONFIG_LINE];
-  kevy_value text = config_print(c->store, id, line);
+  kevy_value text = config_text(c->store, id, line);
   sink_bytes(c->out, name, len);
   sink_bulk(c->out, &text);
 }

@@ -16,6 +16,9 @@ typedef enum config_id {
  * holds the store's lock. O(1). */
 int64_t config_number(const kevy_store *s, config_id id);
 
+/* An option as CONFIG GET prints it; line is room for it, 64 bytes at least where it is no text. */
+kevy_value config_text(const kevy_store *s, config_id id, char *line);
+
 /* What the letters of notify-keyspace-events stand for. */
 #define CONFIG_EVENTS_KEYSPACE 0x1  /* K */
 #define CONFIG_EVENTS_KEYEVENT 0x2  /* E */

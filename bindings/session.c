@@ -227,6 +227,7 @@ void session_reset(kevy_session *session) {
   free(session->name);
   session->name = NULL;
   session->protocol = 2;
+  session->silent = SESSION_ANSWERS;
 }
 
 /* ---- The ABI ------------------------------------------------------------------------------------- */
@@ -239,6 +240,7 @@ KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out) {
   if (session != NULL) {
     static _Atomic int64_t last_id;
     session->store = s;
+    session->opened = store_now(s);
     session->id = atomic_fetch_add(&last_id, 1) + 1;
     session->protocol = 2;
     subscriber_open(&session->listens, s);
@@ -247,6 +249,13 @@ KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out) {
   status = store_noted(s, status);
   store_leave(s);
   return status;
+}
+
+/* CLIENT REPLY OFF and SKIP: nothing is sent, and a command is over without it. */
+static void session_hush(kevy_session *session, kevy_reply *r) {
+  if (session->silent == SESSION_SKIPS || session->silent == SESSION_SILENT) r->len = 0;
+  if (session->silent == SESSION_SKIPS) session->silent = SESSION_ANSWERS;
+  if (session->silent == SESSION_SKIPS_NEXT) session->silent = SESSION_SKIPS;
 }
 
 int session_encoding(const kevy_session *session, uint32_t flags) {
@@ -264,6 +273,7 @@ static kevy_status session_call(kevy_session *session, size_t argc, const kevy_v
   free(c.waits.argv);
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
   if (status != KEVY_OK) return store_fail(s, status, "%s", "");
+  if (UNLIKELY(session->silent != SESSION_ANSWERS) && form == REPLY_RESP) session_hush(session, r);
   if (!r->error || form == REPLY_RESP) return KEVY_OK;
   return command_failed(s, r, form == REPLY_TYPED ? c.failed : KEVY_OK);
 }
@@ -308,5 +318,7 @@ KEVY_API void kevy_session_close(kevy_session *session) {
   if (session == NULL) return;
   session_reset(session);
   session_end_listening(session);
+  free(session->library[0]);
+  free(session->library[1]);
   free(session);
 }

@@ -10,12 +10,17 @@
 typedef struct session_command session_command;
 typedef struct session_watch session_watch;
 
+typedef enum session_replies { SESSION_ANSWERS, SESSION_SKIPS_NEXT, SESSION_SKIPS, SESSION_SILENT } session_replies;
+
 struct kevy_session {
   kevy_store *store;
   int64_t id;   /* no other session of this process had it */
   int protocol; /* 2 or 3 */
   bool over;    /* QUIT was answered */
   char *name;   /* as CLIENT SETNAME left it; NULL: none */
+  char *library[2];       /* its name and version, as CLIENT SETINFO left them */
+  session_replies silent; /* CLIENT REPLY */
+  int64_t opened;         /* Unix ms */
   bool multi;    /* between MULTI and EXEC */
   bool rejected; /* a command was */
   bool looks;    /* it may look, and not touch (session_restrict) */
@@ -28,7 +33,7 @@ struct kevy_session {
 /* Answers an error where the command is of no session. */
 bool session_missing(command_call *c);
 
-/* As after kevy_session_open, but for the id: no transaction, nothing watched, no name, protocol 2. */
+/* As after kevy_session_open, but for the id: no transaction, nothing watched, no name, protocol 2, replies to all. */
 void session_reset(kevy_session *session);
 
 /* The form that flags ask for, in the session's protocol; below 0 where there is none such. */

@@ -599,7 +599,9 @@ static int64_t tick_time(const kevy_store *s, const evictor *v, uint32_t access)
 kevy_status evict_idle(kevy_store *s, const char *key, size_t klen, int64_t *seconds) {
   const entry *e = find_untouched(s, key, klen);
   if (e == NULL) return KEVY_MISSING;
-  if (s->evictor == NULL || evict_order(s->evictor) != EVICT_LRU) return KEVY_EUNSUPPORTED;
+  *seconds = 0;
+  if (s->evictor != NULL && evict_order(s->evictor) == EVICT_LFU) return KEVY_EUNSUPPORTED;
+  if (s->evictor == NULL || evict_order(s->evictor) != EVICT_LRU) return KEVY_OK;
   int64_t ms = store_now(s) - tick_time(s, s->evictor, entry_flags(e) & ENTRY_ACCESS);
   evict_tick(s, 0);
   *seconds = ms > 0 ? ms / 1000 : 0;

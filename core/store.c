@@ -356,6 +356,7 @@ kevy_store *store_new(uint64_t maxmemory, uint32_t flags) {
   s->flags = flags;
   s->locked = (flags & KEVY_THREADS) != 0;
   s->clock = clock_open();
+  s->opened = clock_now(&s->clock);
   memcpy(&s->random, sp->secret, sizeof s->random);
   s->opens = 1;
   return s;

@@ -83,6 +83,8 @@ typedef struct kevy_store {
   struct transaction *spare;       /* one to begin with, NULL for none */
   struct transaction *transaction; /* the innermost that is open, NULL for none (transaction.h) */
   _Atomic uintptr_t transaction_owner; /* whose it is: a thread's own address */
+  int64_t opened;        /* when: Unix ms */
+  struct saving *saving; /* SAVE and BGSAVE; NULL: there was none */
   struct config *config; /* options that were set while it is open; NULL: none */
   struct kevy_wait *waiters, *waiters_last;
   struct kevy_window *windows;         /* through which others look in (bindings/window) */

@@ -33,7 +33,7 @@ class Redis:
         path = self.directory.name + "/socket"
         self.process = subprocess.Popen(
             [program, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "yes" if home else "no",
-             "--databases", "1", "--dir", str(home or self.directory.name), "--hz", "100", *options],
+             "--enable-debug-command", "yes", "--databases", "1", "--dir", str(home or self.directory.name), "--hz", "100", *options],
             stdout=subprocess.DEVNULL)
         self.socket = self._connect(path)
         self.file = self.socket.makefile("rb")
