@@ -1,0 +1,1 @@
+"""What `kevy` does from a shell beside serving: each subcommand is a module that has add(subparsers)."""
