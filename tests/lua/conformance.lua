@@ -134,11 +134,12 @@ local function table_size(t)
   return n
 end
 
--- A map by key: its pairs in the file are strings and whatever they lead to.
+-- A map by key: its pairs in the file are strings or integers and whatever they lead to.
 local function map_matches(expected, got)
   if table_size(got) * 2 ~= #expected.value then return false end
   for i = 1, #expected.value, 2 do
-    local value = got[expected.value[i].value]
+    local key = expected.value[i]
+    local value = got[key.kind == "int" and tonumber(key.low) or key.value]
     if value == nil or not matches(expected.value[i + 1], value) then return false end
   end
   return true
