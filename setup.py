@@ -7,6 +7,7 @@ Beside it lies libkevy-script.so, the interpreter of EVAL, where the archives th
 (CMakeLists.txt says how and why); without it the scripting commands answer that it is missing.
 """
 
+import os
 import re
 import shutil
 import subprocess
@@ -56,16 +57,12 @@ class build(build_ext):
 
 HEADER = Path(__file__).parent.joinpath("bindings", "kevy.h").read_text()
 
+# Without libuv there are no windows, and serve says so.
+LIBUV = said("pkg-config", "--libs", "libuv").split()
+WINDOW = ["-DKEVY_WINDOW", *said("pkg-config", "--cflags", "libuv").split()] if LIBUV else []
 
-
-def libuv(what):
-    """What pkg-config says of libuv; nothing where it is missing: then there are no windows, and serve says so."""
-    tool = shutil.which("pkg-config")
-    asked = tool and subprocess.run([tool, what, "libuv"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return asked.stdout.split() if asked and asked.returncode == 0 else []
-
-
-WINDOW = ["-DKEVY_WINDOW", *libuv("--cflags")] if libuv("--libs") else []
+# An object of the engine that was compiled before, for who builds for many interpreters.
+ENGINE = os.environ.get("KEVY_ENGINE")
 
 setup(
     version=re.search(r'^#define KEVY_VERSION "(.+)"', HEADER, re.M).group(1),
@@ -73,12 +70,13 @@ setup(
     ext_modules=[
         Extension(
             "kevy._kevy",
-            sources=["bindings/amalgam.c", *sorted(glob("python/*.c"))],
+            sources=[*([] if ENGINE else ["bindings/amalgam.c"]), *sorted(glob("python/*.c"))],
+            extra_objects=[ENGINE] if ENGINE else [],
             depends=sorted(f for d in ("core", "bindings", "python") for f in glob(d + "/**/*.[chd]*", recursive=True)),
             include_dirs=["core", "bindings", "python"],
             libraries=["m"],
             extra_compile_args=["-std=gnu11", "-O2", "-fvisibility=hidden", "-pthread", *WINDOW],
-            extra_link_args=["-pthread", "-Wl,-z,nodelete", "-Wl,-Bsymbolic", *libuv("--libs")],
+            extra_link_args=["-pthread", "-Wl,-z,nodelete", "-Wl,-Bsymbolic", *LIBUV],
         )
     ]
     + scripting(),

@@ -90,6 +90,9 @@ forget_modules() { # DIRECTORY
   done
 }
 
+# The engine's object that cmake_build left in a directory: with it as KEVY_ENGINE build_python need not compile that again.
+engine_of() { echo "$PWD/$1/CMakeFiles/kevy_engine.dir/bindings/amalgam.c.o"; }
+
 # build_python VENV [DIRECTORY]: builds the extension for VENV's interpreter in DIRECTORY. Without one it
 # goes where VENV finds it. The interpreter's headers count as system headers, so that the warnings are
 # about our code.
