@@ -136,6 +136,7 @@ static void single_run(operation op, uint64_t n, bool held, uint32_t *least, wor
   } else {
     timed(v, op, 0, n, n, least, w);
   }
+  if (!warm && mapping.size > 0) note_touched();
   values_close(v);
 }
 
@@ -151,7 +152,6 @@ static void worst(operation op, uint64_t n, int runs, bool held, bool idle) {
     if (r <= 1) memset(least, 0xff, k * sizeof *least);
     if (idle) timed(NULL, op, 0, k, n, least, &w);
     else single_run(op, n, held, least, &w, r > 0);
-    if (r == 0 && !idle && mapping.size > 0) note_touched();
     if (r > 0 && w.max > one.max) one = w;
   }
   for (uint64_t i = 0; i < k; i++) judge(&all, least[i]);
