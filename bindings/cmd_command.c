@@ -593,11 +593,7 @@ static void help_answer_lines(sink *out, const char *name, const char *syntax,
 void cmd_help(command_call *c) {
   size_t len = strcspn(c->row->about.name, "|");
   const command *container = command_find(c->row->about.name, len);
-  command_text title = {.len = 0};
-  command_text_add(&title, container->about.name);
-  command_text_add(&title, " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-  sink_array(c->out, 1 + 2 * level_count(container));
-  c->out->ops->status(c->out, title.bytes, title.len);
+  command_answer_title(c, 2 * level_count(container));
   const command *row;
   for (size_t index = 0; (row = level_next(container, &index)) != NULL;)
     if (row != c->row)

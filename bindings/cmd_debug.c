@@ -96,15 +96,13 @@ static void debug_ok(command_call *c) { sink_status(c->out, "OK"); }
 
 static void debug_help(command_call *c) {
   static const char *const lines[] = {
-      "DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "OBJECT <key>", "    Show low level info about `key` and associated value.",
       "PROTOCOL <type>", "    Reply with a test value of the specified type.",
       "SET-ACTIVE-EXPIRE <0|1>", "    Accepted: expired keys are never seen.",
       "SLEEP <seconds>", "    Stop the calling thread for <seconds>. Decimals allowed.",
-      "HELP", "    Print this help.",
+      "HELP", "    Print this help.", NULL,
   };
-  sink_array(c->out, sizeof lines / sizeof lines[0]);
-  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) sink_status(c->out, lines[i]);
+  command_answer_help(c, lines);
 }
 
 void cmd_debug(command_call *c) {

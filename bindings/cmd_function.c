@@ -450,7 +450,6 @@ void cmd_function_restore(command_call *c) {
 
 void cmd_function_help(command_call *c) {
   static const char *const lines[] = {
-      "FUNCTION <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "LOAD [REPLACE] <FUNCTION CODE>",
       "    Create a new library with the given library name and code.",
       "DELETE <LIBRARY NAME>",
@@ -490,10 +489,9 @@ void cmd_function_help(command_call *c) {
       "      in case of functions name collision with another library).",
       "HELP",
       "    Prints this help.",
+      NULL,
   };
-  size_t n = sizeof lines / sizeof *lines;
-  sink_array(c->out, n);
-  for (size_t i = 0; i < n; i++) sink_status(c->out, lines[i]);
+  command_answer_help(c, lines);
 }
 
 /* ---- FCALL ---- */

@@ -135,7 +135,6 @@ void cmd_pubsub_numpat(command_call *c) { sink_integer(c->out, (int64_t)pubsub_t
 
 void cmd_pubsub_help(command_call *c) {
   static const char *const lines[] = {
-      "PUBSUB <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "CHANNELS [<pattern>]",
       "    Return the currently active channels matching a <pattern> (default: '*').",
       "NUMPAT",
@@ -149,10 +148,9 @@ void cmd_pubsub_help(command_call *c) {
       "    Return the number of subscribers for the specified shard level channel(s)",
       "HELP",
       "    Print this help.",
+      NULL,
   };
-  size_t n = sizeof lines / sizeof *lines;
-  sink_array(c->out, n);
-  for (size_t i = 0; i < n; i++) sink_status(c->out, lines[i]);
+  command_answer_help(c, lines);
 }
 
 /* ---- Sessions that listen ----------------------------------------------------------------------- */

@@ -104,7 +104,6 @@ void cmd_script_debug(command_call *c) {
 
 void cmd_script_help(command_call *c) {
   static const char *const lines[] = {
-      "SCRIPT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
       "DEBUG (YES|SYNC|NO)",
       "    Set the debug mode for subsequent scripts executed.",
       "EXISTS <sha1> [<sha1> ...]",
@@ -121,8 +120,7 @@ void cmd_script_help(command_call *c) {
       "    Load a script into the scripts cache without executing it.",
       "HELP",
       "    Prints this help.",
+      NULL,
   };
-  size_t n = sizeof lines / sizeof *lines;
-  sink_array(c->out, n);
-  for (size_t i = 0; i < n; i++) sink_status(c->out, lines[i]);
+  command_answer_help(c, lines);
 }

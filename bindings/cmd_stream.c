@@ -202,19 +202,6 @@ void stream_fail_usage(command_call *c, const char *container) {
   command_fail_text(c, &t);
 }
 
-void stream_answer_help(command_call *c, const char *container, const char *const *lines) {
-  size_t n = 0;
-  while (lines[n] != NULL) n++;
-  command_text t = {.len = 0};
-  command_text_add(&t, container);
-  command_text_add(&t, " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
-  sink_array(c->out, n + 3);
-  c->out->ops->status(c->out, t.bytes, t.len);
-  for (size_t i = 0; i < n; i++) sink_status(c->out, lines[i]);
-  sink_status(c->out, "HELP");
-  sink_status(c->out, "    Prints this help.");
-}
-
 /* ---- XADD and XTRIM: options ------------------------------------------------------------------- */
 
 #define STREAM_LIMIT_ABOUT (100 * STREAM_CHUNK_ENTRIES) /* what "~" trims at most when LIMIT is not given */

@@ -52,7 +52,4 @@ void stream_fail_group_of(command_call *c, const kevy_value *key, const kevy_val
 /* "ERR unknown subcommand or wrong number of arguments for 'FOO'. Try XINFO HELP." */
 void stream_fail_usage(command_call *c, const char *container);
 
-/* Lines of help, the last two, on HELP itself, included. */
-void stream_answer_help(command_call *c, const char *container, const char *const *lines);
-
 #endif

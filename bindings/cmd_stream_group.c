@@ -50,9 +50,11 @@ void cmd_xgroup_help(command_call *c) {
       "    Remove the specified group.",
       "SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]",
       "    Set the current group ID and entries_read counter.",
+      "HELP",
+      "    Prints this help.",
       NULL,
   };
-  stream_answer_help(c, "XGROUP", lines);
+  command_answer_help(c, lines);
 }
 
 typedef struct stream_group_options {

@@ -11,9 +11,11 @@ void cmd_xinfo_help(command_call *c) {
       "    Show the stream consumer groups.",
       "STREAM <key> [FULL [COUNT <count>]",
       "    Show information about the stream.",
+      "HELP",
+      "    Prints this help.",
       NULL,
   };
-  stream_answer_help(c, "XINFO", lines);
+  command_answer_help(c, lines);
 }
 
 static void xinfo_word(sink *out, const char *word) { sink_bytes(out, word, strlen(word)); }

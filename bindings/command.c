@@ -157,6 +157,22 @@ void command_fail_text(command_call *c, const command_text *t) {
   sink_error(c->out, t->bytes, t->len);
 }
 
+void command_answer_title(command_call *c, size_t lines) {
+  command_text title = {.len = 0};
+  command_text_add(&title, c->row->about.name);
+  title.len = strcspn(c->row->about.name, "|");
+  command_text_add(&title, " <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+  sink_array(c->out, 1 + lines);
+  c->out->ops->status(c->out, title.bytes, title.len);
+}
+
+void command_answer_help(command_call *c, const char *const *lines) {
+  size_t n = 0;
+  while (lines[n] != NULL) n++;
+  command_answer_title(c, n);
+  for (size_t i = 0; i < n; i++) sink_status(c->out, lines[i]);
+}
+
 void command_fail(command_call *c, const char *text) {
   c->erred = true;
   sink_error(c->out, text, strlen(text));

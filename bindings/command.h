@@ -175,6 +175,10 @@ void command_text_add(command_text *t, const char *text);
 void command_text_add_arg(command_text *t, const kevy_value *arg, size_t most);
 void command_fail_text(command_call *c, const command_text *t);
 
+/* The answer to HELP: the array of so many lines and the one on what was asked before them; then lines up to NULL. */
+void command_answer_title(command_call *c, size_t lines);
+void command_answer_help(command_call *c, const char *const *lines);
+
 /* ---- Sessions: session.c --------------------------------------------------------------------- */
 
 /* Whether the session is between MULTI and EXEC and the command is one that waits for EXEC: then it is queued and answered. */

@@ -208,18 +208,24 @@ static void session_class(lua_State *L, const char *name, const luaL_Reg *method
   lua_setmetatable(L, -2);
 }
 
+/* Locks the store; a reply to be given back. Raises an error where the session, or its store, is closed. */
+static kevy_reply *session_enter(lua_State *L, lua_session *self) {
+  kevy_reply *reply = reply_take(L, self->store);
+  if (self->handle == NULL || self->store->handle != self->of) {
+    reply_give_back(self->store, reply);
+    luaL_error(L, "%s", kevy_strerror(KEVY_ECLOSED));
+  }
+  kevy_lock(self->store->handle);
+  return reply;
+}
+
 /* command(name, ...): as a store's; MULTI, EXEC, DISCARD, WATCH and UNWATCH among them. */
 static int session_command(lua_State *L) {
   size_t argc;
   lua_session *self = luaL_checkudata(L, 1, SESSION_CLASS);
   const kevy_value *argv = command_arguments(L, &argc);
-  kevy_reply *reply = reply_take(L, self->store);
-  if (self->handle == NULL || self->store->handle != self->of) {
-    reply_give_back(self->store, reply);
-    return luaL_error(L, "%s", kevy_strerror(KEVY_ECLOSED));
-  }
+  kevy_reply *reply = session_enter(L, self);
   kevy_store *s = self->store->handle;
-  kevy_lock(s);
   kevy_status status = kevy_session_call(self->handle, argc, argv, 0, reply);
   if (status < 0 && status != KEVY_ECOMMAND) {
     reply_give_back(self->store, reply);
@@ -239,13 +245,8 @@ static int64_t session_patience(lua_State *L) {
 
 /* One look for a message: how many results there are, or -1: none waits. */
 static int session_look(lua_State *L, lua_session *self) {
-  kevy_reply *reply = reply_take(L, self->store);
-  if (self->handle == NULL || self->store->handle != self->of) {
-    reply_give_back(self->store, reply);
-    return luaL_error(L, "%s", kevy_strerror(KEVY_ECLOSED));
-  }
+  kevy_reply *reply = session_enter(L, self);
   kevy_store *s = self->store->handle;
-  kevy_lock(s);
   kevy_status status = kevy_session_next_push(self->handle, 0, reply);
   if (status < 0) {
     reply_give_back(self->store, reply);

@@ -111,6 +111,9 @@ build_python() {
   fi
 }
 
+# The extension for .venv, around the engine of BUILD, which cmake_build has compiled.
+build_extension() { KEVY_ENGINE=$(engine_of "$BUILD") build_python .venv; }
+
 # lua_env DIRECTORY LUA COMMAND...: runs a command with the module of one Lua (lua54, luajit) on its path.
 lua_env() {
   local dir=$PWD/$1 lua=$2

@@ -11,20 +11,14 @@ EVENTS = pathlib.Path(__file__).parent.parent / "conformance" / "events.py"
 
 
 @pytest.fixture
-def store():
-    with kevy.Store() as s:
-        yield s
-
-
-@pytest.fixture
-def told(store):
+def told(s):
     """Runs something and returns the events and keys that were told of it."""
-    with store.session() as listener:
+    with s.session() as listener:
         listener.command("PSUBSCRIBE", "__keyevent@0__:*")
 
         def run(do):
             if not callable(do):
-                store.command(*do.split())
+                s.command(*do.split())
             else:
                 do()
             heard = []
@@ -34,20 +28,20 @@ def told(store):
                     return " ".join("%s:%s" % (m[2].split(b":", 1)[1].decode(), m[3].decode()) for m in heard)
                 heard.append(message)
 
-        store.command("CONFIG", "SET", "notify-keyspace-events", "EA")
+        s.command("CONFIG", "SET", "notify-keyspace-events", "EA")
         yield run
 
 
-def test_off_by_default(store):
-    with store.session() as listener:
+def test_off_by_default(s):
+    with s.session() as listener:
         listener.command("PSUBSCRIBE", "*")
-        store["k"] = 1
+        s["k"] = 1
         assert listener.next_message(0) is None
         for events in ("A", "KEA", "K$", ""):
-            assert store.command("CONFIG", "SET", "notify-keyspace-events", events) == "OK"
-            assert store.command("CONFIG", "GET", "notify-keyspace-events") == {
+            assert s.command("CONFIG", "SET", "notify-keyspace-events", events) == "OK"
+            assert s.command("CONFIG", "GET", "notify-keyspace-events") == {
                 b"notify-keyspace-events": {"KEA": b"AKE", "K$": b"$K"}.get(events, events.encode())}
-            store["k"] = 1
+            s["k"] = 1
             heard = []
             while True:
                 message = listener.next_message(0)
@@ -137,19 +131,19 @@ COMMANDS = [
 ]
 
 
-def test_commands(store, told):
+def test_commands(s, told):
     assert [(c, told(c)) for c, _ in COMMANDS] == COMMANDS
 
 
-def test_native_methods(store, told):
-    h, m, z, l = store.Hash("h"), store.Set("s"), store.ZSet("z"), store.List("l")
-    assert told(lambda: store.__setitem__("key long enough", 1)) == "set:key long enough"
-    assert told(lambda: store.__setitem__("key long enough", 2)) == "set:key long enough"
-    assert told(lambda: store.set("k", 1, ttl=10)) == "set:k expire:k"
-    assert told(lambda: store.incr("k")) == "incrby:k"
-    assert told(lambda: store.persist("k")) == "persist:k"
-    assert told(lambda: store.rename("k", "n")) == "rename_from:k rename_to:n"
-    assert told(lambda: store.__delitem__("n")) == "del:n"
+def test_native_methods(s, told):
+    h, m, z, l = s.Hash("h"), s.Set("s"), s.ZSet("z"), s.List("l")
+    assert told(lambda: s.__setitem__("key long enough", 1)) == "set:key long enough"
+    assert told(lambda: s.__setitem__("key long enough", 2)) == "set:key long enough"
+    assert told(lambda: s.set("k", 1, ttl=10)) == "set:k expire:k"
+    assert told(lambda: s.incr("k")) == "incrby:k"
+    assert told(lambda: s.persist("k")) == "persist:k"
+    assert told(lambda: s.rename("k", "n")) == "rename_from:k rename_to:n"
+    assert told(lambda: s.__delitem__("n")) == "del:n"
     assert told(lambda: h.__setitem__("field name", 1)) == "hset:h"
     assert told(lambda: h.__delitem__("field name")) == "hdel:h del:h"
     assert told(lambda: m.add("a member")) == "sadd:s"
@@ -162,8 +156,8 @@ def test_native_methods(store, told):
     assert told(lambda: l.clear()) == "del:l"
 
 
-def test_new_expired_and_missed(store, told):
-    store.command("CONFIG", "SET", "notify-keyspace-events", "EnxmA")
+def test_new_expired_and_missed(s, told):
+    s.command("CONFIG", "SET", "notify-keyspace-events", "EnxmA")
     assert told("SET k v PX 100000") == "new:k set:k expire:k"
     assert told("SET k v PX 100000") == "set:k expire:k"
     assert told("GET none") == "keymiss:none"
@@ -173,12 +167,12 @@ def test_new_expired_and_missed(store, told):
 
 
 def test_evicted():
-    with kevy.Store(maxmemory=1 << 20, policy="allkeys-lru") as store, store.session() as listener:
-        store.command("CONFIG", "SET", "notify-keyspace-events", "Ee")
+    with kevy.Store(maxmemory=1 << 20, policy="allkeys-lru") as s, s.session() as listener:
+        s.command("CONFIG", "SET", "notify-keyspace-events", "Ee")
         listener.command("SUBSCRIBE", "__keyevent@0__:evicted")
         for i in range(40):
-            store["k%d" % i] = b"x" * 50000
-        gone = {b"k%d" % i for i in range(40)} - {k.encode() if isinstance(k, str) else k for k in store}
+            s["k%d" % i] = b"x" * 50000
+        gone = {b"k%d" % i for i in range(40)} - {k.encode() if isinstance(k, str) else k for k in s}
         heard = set()
         while True:
             message = listener.next_message(0)
@@ -188,16 +182,16 @@ def test_evicted():
         assert gone and heard == gone
 
 
-def test_a_transaction_tells_at_its_commit(store, told):
+def test_a_transaction_tells_at_its_commit(s, told):
     def kept():
-        with store.transaction():
-            store["k"] = 1
+        with s.transaction():
+            s["k"] = 1
             assert told(lambda: None) == ""
 
     def lost():
         try:
-            with store.transaction():
-                store["k"] = 2
+            with s.transaction():
+                s["k"] = 2
                 raise ZeroDivisionError
         except ZeroDivisionError:
             pass
@@ -207,12 +201,12 @@ def test_a_transaction_tells_at_its_commit(store, told):
 
 
 def test_a_store_with_a_log(tmp_path):
-    with kevy.Store(tmp_path / "d") as store, store.session() as listener:
-        store.command("CONFIG", "SET", "notify-keyspace-events", "EA")
+    with kevy.Store(tmp_path / "d") as s, s.session() as listener:
+        s.command("CONFIG", "SET", "notify-keyspace-events", "EA")
         listener.command("PSUBSCRIBE", "__keyevent*")
-        store.command("SADD", "s", "a")
-        store.command("SREM", "s", "a")
-        store["k"] = 1
+        s.command("SADD", "s", "a")
+        s.command("SREM", "s", "a")
+        s["k"] = 1
         assert [listener.next_message(0)[2:] for _ in range(4)] == [
             [b"__keyevent@0__:" + e, k] for e, k in [(b"sadd", b"s"), (b"srem", b"s"), (b"del", b"s"), (b"set", b"k")]]
 
