@@ -5,6 +5,7 @@
 #include "bits.h"
 
 #include "check.h"
+#include "words.h"
 
 #define ROOM 700
 #define BLOCK 4096 /* what is combined at a time */
@@ -126,13 +127,7 @@ static kevy_reply *r;
 
 static kevy_status run(kevy_store *store, const char *line) {
   kevy_value argv[12];
-  size_t argc = 0;
-  for (const char *p = line; *p != '\0'; p += *p == ' ') {
-    size_t len = strcspn(p, " ");
-    argv[argc++] = kevy_bytes(p, len);
-    p += len;
-  }
-  return kevy_call_typed(store, argc, argv, r);
+  return kevy_call_typed(store, words(line, argv), argv, r);
 }
 
 static bool holds(kevy_store *store, const char *key, const char *value, size_t len) {

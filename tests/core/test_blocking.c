@@ -2,6 +2,7 @@
 #include "internals.h"
 
 #include "check.h"
+#include "words.h"
 
 static kevy_store *open_store(uint32_t flags) {
   kevy_options o = KEVY_OPTIONS_INIT;
@@ -11,23 +12,14 @@ static kevy_store *open_store(uint32_t flags) {
   return s;
 }
 
-/* Splits a line at spaces. */
-static size_t words(char *line, kevy_value *argv) {
-  size_t n = 0;
-  for (char *w = strtok(line, " "); w != NULL; w = strtok(NULL, " ")) argv[n++] = kevy_bytes(w, strlen(w));
-  return n;
-}
-
 typedef struct waiter {
   kevy_reply *reply;
   kevy_wait *wait;
 } waiter;
 
 static kevy_status wait_for(kevy_store *s, waiter *w, const char *text) {
-  char line[128];
   kevy_value argv[16];
-  snprintf(line, sizeof line, "%s", text);
-  size_t n = words(line, argv);
+  size_t n = words(text, argv);
   w->reply = kevy_reply_new();
   REQUIRE(w->reply != NULL);
   return kevy_wait_call(s, n, argv, KEVY_RESP, w->reply, &w->wait);
@@ -53,10 +45,8 @@ static bool ends_with(waiter *w, const char *resp) {
 }
 
 static void call(kevy_store *s, const char *text) {
-  char line[128];
   kevy_value argv[16];
-  snprintf(line, sizeof line, "%s", text);
-  size_t n = words(line, argv);
+  size_t n = words(text, argv);
   kevy_reply *r = kevy_reply_new();
   REQUIRE(r != NULL);
   CHECK(kevy_call(s, n, argv, r) == KEVY_OK);

@@ -5,6 +5,7 @@
 #include "failing.h"
 
 #include "check.h"
+#include "words.h"
 
 static kevy_store *s;
 static kevy_reply *r;
@@ -25,13 +26,7 @@ static kevy_value text(const char *t) { return kevy_text(t, strlen(t)); }
 /* Runs a command of words. */
 static kevy_status run(const char *line) {
   kevy_value argv[16];
-  size_t argc = 0;
-  for (const char *p = line; *p != '\0'; p += *p == ' ') {
-    size_t len = strcspn(p, " ");
-    argv[argc++] = kevy_bytes(p, len);
-    p += len;
-  }
-  return kevy_call(s, argc, argv, r);
+  return kevy_call(s, words(line, argv), argv, r);
 }
 
 static kevy_item next(void) {

@@ -6,6 +6,7 @@
 #include "lcs.h"
 
 #include "check.h"
+#include "words.h"
 
 static uint8_t registers[HLL_REGISTERS];
 static char hll[HLL_MOST];
@@ -131,13 +132,7 @@ static kevy_reply *r;
 
 static kevy_status run(kevy_store *store, const char *line) {
   kevy_value argv[12];
-  size_t argc = 0;
-  for (const char *p = line; *p != '\0'; p += *p == ' ') {
-    size_t n = strcspn(p, " ");
-    argv[argc++] = kevy_bytes(p, n);
-    p += n;
-  }
-  return kevy_call_typed(store, argc, argv, r);
+  return kevy_call_typed(store, words(line, argv), argv, r);
 }
 
 static int64_t number(kevy_store *store, const char *line) {

@@ -5,6 +5,7 @@
 #include "session.h"
 
 #include "check.h"
+#include "words.h"
 
 static kevy_store *open_store(uint32_t flags) {
   kevy_options o = KEVY_OPTIONS_INIT;
@@ -20,12 +21,6 @@ static kevy_session *open_session(kevy_store *s) {
   return session;
 }
 
-static size_t words(char *line, kevy_value *argv) {
-  size_t n = 0;
-  for (char *w = strtok(line, " "); w != NULL; w = strtok(NULL, " ")) argv[n++] = kevy_bytes(w, strlen(w));
-  return n;
-}
-
 static bool is_reply(kevy_reply *r, const char *wanted) {
   const char *bytes;
   size_t len;
@@ -37,12 +32,10 @@ static bool is_reply(kevy_reply *r, const char *wanted) {
 
 /* A command line of a session (NULL: of the store), as RESP bytes. */
 static bool answers(kevy_store *s, kevy_session *session, const char *text, const char *wanted) {
-  char line[256];
   kevy_value argv[32];
   const char *bytes;
   size_t len;
-  snprintf(line, sizeof line, "%s", text);
-  size_t n = words(line, argv);
+  size_t n = words(text, argv);
   kevy_reply *r = kevy_reply_new();
   kevy_status status = session != NULL ? kevy_session_call(session, n, argv, KEVY_RESP, r)
                                        : kevy_call_resp(s, n, argv, r, &bytes, &len);
@@ -52,10 +45,8 @@ static bool answers(kevy_store *s, kevy_session *session, const char *text, cons
 }
 
 static void call(kevy_session *session, const char *text) {
-  char line[256];
   kevy_value argv[32];
-  snprintf(line, sizeof line, "%s", text);
-  size_t n = words(line, argv);
+  size_t n = words(text, argv);
   kevy_reply *r = kevy_reply_new();
   CHECK(kevy_session_call(session, n, argv, KEVY_RESP, r) == KEVY_OK);
   kevy_reply_free(r);
