@@ -1,5 +1,6 @@
 /* abi_transaction: the functions of kevy.h on transactions and versions; see abi.c. */
 #include "../core/transaction.h"
+#include "pubsub.h"
 
 /* Begin and commit of one's own are two calls, with the lock given back in between: whose transaction it is keeps others out. */
 kevy_status kevy_begin(kevy_store *s) {

@@ -1,6 +1,6 @@
 /* type_string: the string type: scalars under a key. Every function finds its key once.
  *
- * Callers hold the store's lock and have checked that it is open (abi.c and the command handlers do).
+ * Callers hold the store's lock and have checked that it is open (abi_string.c and the command handlers do).
  * Flags, kinds and ownership are those of kevy.h; times are deadlines (Unix ms) or KEVY_NO_TTL. A deadline in
  * the past deletes the key at once, as in Redis. Writers on a snapshot answer KEVY_EREADONLY. */
 #ifndef KEVY_TYPE_STRING_H
