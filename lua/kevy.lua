@@ -21,23 +21,12 @@ end
 local door = require("kevy." .. choose())
 local face = require "kevy.cdef"
 local common = require "kevy.views.common"
+local reading = require "kevy.options"
 local waiting = require "kevy.waiting"
 
 -- What the doors' own methods of a view leave to do is the same for both.
 for name, methods in pairs(door.classes) do
   for method, f in pairs(require("kevy.views." .. name:lower())) do methods[method] = f end
-end
-
-local UNITS = {
-  [""] = 1, b = 1, k = 1000, kb = 1024, m = 1000 ^ 2, mb = 1024 ^ 2, g = 1000 ^ 3, gb = 1024 ^ 3,
-}
-local MOST_BYTES = 2 ^ 53
-
--- Bytes from 67108864 or "64mb", in Redis's units; nil where it cannot be read.
-local function read_bytes(size)
-  local digits, unit = tostring(size):lower():match "^(%d+)%.?0?(%a*)$"
-  local bytes = digits and UNITS[unit] and tonumber(digits) * UNITS[unit]
-  return bytes and bytes <= MOST_BYTES and math.floor(bytes) or nil
 end
 
 -- How the engine reads each option; path is the doors' word for a file:// url.
@@ -88,10 +77,8 @@ function kevy.open(options)
   local bytes = {}
   for name, kind in pairs(face.options) do
     if kind == "bytes" and options[name] ~= nil then
-      bytes[name] = read_bytes(options[name])
-      if not bytes[name] then
-        return nil, name .. " is a number of bytes, or one with a unit, such as '64mb'"
-      end
+      bytes[name] = reading.bytes(options[name])
+      if not bytes[name] then return nil, reading.bad_bytes(name) end
     end
   end
   local url = options.url or options.path and "file://" .. options.path

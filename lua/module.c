@@ -115,7 +115,7 @@ static void new_view_classes(lua_State *L, int upvalues) {
 /* The class of stores, whose metatable is the first upvalue. */
 static void new_store_class(lua_State *L, int upvalues) {
   const luaL_Reg *lists[] = {store_methods, string_methods,  key_methods,
-                             scan_methods,  command_methods, store_metamethods};
+                             scan_methods,  command_methods, serve_methods, store_metamethods};
   lua_newtable(L);
   luaL_newmetatable(L, STORE_CLASS);
   lua_pushvalue(L, -1);
@@ -151,6 +151,7 @@ int luaopen_kevy_core(lua_State *L) {
   new_class(L, ITER_CLASS, iter_metamethods);
   new_class(L, REPLY_CLASS, reply_metamethods);
   new_class(L, WAIT_CLASS, wait_metamethods);
+  new_class(L, WINDOW_CLASS, window_methods);
   for (int i = 1; i <= CLASS_UPVALUES; i++) lua_pushvalue(L, i);
   lua_pushcclosure(L, module_open, CLASS_UPVALUES);
   lua_setfield(L, -2, "open");

@@ -20,12 +20,14 @@ typedef struct lua_store {
   kevy_store *handle; /* NULL once closed */
   kevy_reply *reply;  /* memory of command replies, made by the first command */
   bool reply_busy;    /* a command reads it: a nested one needs another */
+  bool served;        /* it has, or had, windows */
 } lua_store;
 
 #define STORE_CLASS "kevy.Store"
 #define ITER_CLASS "kevy.Iterator"
 #define REPLY_CLASS "kevy.Reply"
 #define WAIT_CLASS "kevy.Wait"
+#define WINDOW_CLASS "kevy.Window handle"
 
 /* The userdata of a view: a key of a store, which it owns and so keeps alive. */
 typedef struct lua_view {
@@ -44,6 +46,7 @@ typedef struct lua_view {
 
 /* The methods, one list per file. */
 extern const luaL_Reg store_methods[], string_methods[], key_methods[], command_methods[];
+extern const luaL_Reg serve_methods[], window_methods[];
 extern const luaL_Reg scan_methods[], store_metamethods[], iter_metamethods[], reply_metamethods[], wait_metamethods[];
 extern const luaL_Reg view_methods[], hash_methods[], list_methods[], set_methods[], zset_methods[];
 
@@ -161,6 +164,11 @@ int reply_push_all(lua_State *L, kevy_reply *reply, bool bare);
 /* Waits for a command that was kept, in a way of kevy.waiting's, and answers as reply_push_all does. wait and reply are its
  * own from now on. To be returned: a coroutine may be left meanwhile. */
 int wait_for(lua_State *L, lua_store *store, kevy_wait *wait, kevy_reply *reply, bool bare);
+
+/* ---- Windows (window.c) ---------------------------------------------------------------------------- */
+
+/* Closes the windows of the store at index 1, which is about to close. */
+void window_leave(lua_State *L, const lua_store *self);
 
 /* ---- Views (views.c) and iterators (scan.c) ------------------------------------------------------ */
 

@@ -7,19 +7,24 @@ lua_store *store_new(lua_State *L, int meta) {
   lua_store *self = compat_new_userdata(L, sizeof *self);
   self->handle = NULL;
   self->reply = NULL;
-  self->reply_busy = false;
+  self->reply_busy = self->served = false;
   lua_pushvalue(L, meta);
   lua_setmetatable(L, -2);
   compat_own_itself(L);
   return self;
 }
 
-/* close(): may be called again. What a method further up the stack still pushes is its own by now. */
-static int store_close(lua_State *L) {
-  lua_store *self = arg_store(L);
+static void store_shut(lua_store *self) {
   kevy_store *handle = self->handle;
   self->handle = NULL;
   kevy_close(handle);
+}
+
+/* close(): may be called again. What a method further up the stack still pushes is its own by now. */
+static int store_close(lua_State *L) {
+  lua_store *self = arg_store(L);
+  window_leave(L, self);
+  store_shut(self);
   return 0;
 }
 
@@ -27,7 +32,8 @@ static int store_gc(lua_State *L) {
   lua_store *self = arg_store(L);
   kevy_reply_free(self->reply);
   self->reply = NULL;
-  return store_close(L);
+  store_shut(self);
+  return 0;
 }
 
 static int store_tostring(lua_State *L) {

@@ -12,9 +12,10 @@ local scan = require "kevy.ffi.scan"
 local store = require "kevy.ffi.store"
 local strings = require "kevy.ffi.strings"
 local views = require "kevy.ffi.views"
+local window = require "kevy.ffi.window"
 
 local methods = {}
-for _, part in ipairs { strings, keys, scan.methods, command.methods, store.methods, views.makers } do
+for _, part in ipairs { strings, keys, scan.methods, command.methods, store.methods, views.makers, window } do
   for name, method in pairs(part) do methods[name] = method end
 end
 

@@ -29,6 +29,23 @@ local KNOWN = {
   iter = { rev = K.KEVY_REV },
 }
 
+local UNITS = {
+  [""] = 1, b = 1, k = 1000, kb = 1024, m = 1000 ^ 2, mb = 1024 ^ 2, g = 1000 ^ 3, gb = 1024 ^ 3,
+}
+local MOST_BYTES = 2 ^ 53
+
+-- Bytes from 67108864 or "64mb", in Redis's units; nil where it cannot be read.
+function options.bytes(size)
+  local digits, unit = tostring(size):lower():match "^(%d+)%.?0?(%a*)$"
+  local bytes = digits and UNITS[unit] and tonumber(digits) * UNITS[unit]
+  return bytes and bytes <= MOST_BYTES and floor(bytes) or nil
+end
+
+-- What is said where it cannot.
+function options.bad_bytes(name)
+  return name .. " is a number of bytes, or one with a unit, such as '64mb'"
+end
+
 -- Raises: an argument of a method is of the wrong type, or wrong otherwise.
 function options.bad(method, argument, expected, got)
   error(("bad argument #%d to '%s' (%s expected, not %s)"):format(argument, method, expected, type(got)), 4)

@@ -18,7 +18,7 @@ local CLOSED = 2
 -- What finalizers call is looked up now: when a Lua state closes, the library is closed before they run.
 local kevy_load_close = C.kevy_load_close
 
-local store = { close = handle.close }
+local store = {}
 
 -- An object whose handle the engine will fill in, and where: it has an owner at once.
 local function new()
