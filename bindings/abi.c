@@ -40,9 +40,14 @@ const char *kevy_strerror(kevy_status status) {
 
 static __thread char open_message[320];
 
+/* More than the status tells, of a store in a directory (abi_directory.c); NULL: there is none. */
+const char *directory_explain(const kevy_store *s);
+
 const char *kevy_errmsg(kevy_store *s) {
   if (s == NULL) return open_message;
-  return s->message[0] != '\0' ? s->message : kevy_strerror(s->last_status);
+  if (s->message[0] != '\0') return s->message;
+  const char *explained = effect_kept(s) ? directory_explain(s) : NULL;
+  return explained != NULL ? explained : kevy_strerror(s->last_status);
 }
 
 /* What a call answers that did what it says, unless it could not be made durable. */

@@ -46,6 +46,7 @@ kevy_status kevy_rewrite(kevy_store *s) {
   ENTER(s);
   struct directory *d = directory_of(s);
   if (d == NULL) return lending(s, KEVY_EUNSUPPORTED);
+  if (directory_denied(d) != 0) return lending(s, KEVY_EREFUSED);
   directory_rewrite(d);
   (void)lending(s, KEVY_OK);
   int error = 0;
@@ -58,25 +59,41 @@ kevy_status kevy_rewrite(kevy_store *s) {
 
 const char *kevy_mode(kevy_store *s) {
   ENTER_OR(s, "closed");
-  const char *mode = s->frozen != NULL ? "snapshot" : effect_kept(s) ? "directory" : "memory";
+  const char *mode = s->frozen != NULL ? "snapshot" : !effect_kept(s) ? "memory" : directory_denied(directory_of(s)) != 0 ? "readonly" : "directory";
   (void)lending(s, KEVY_OK);
   return mode;
 }
 
 static __thread char directory_text[320];
 
+/* Why writes are refused; false where they are not. */
+static bool directory_refusal(const struct directory *d, char *text, size_t room) {
+  const char *step = NULL;
+  int denied = directory_denied(d), error = denied == 0 ? log_broken(directory_log(d), &step) : 0;
+  if (denied != 0) snprintf(text, room, "the directory may only be read: %s", strerror(denied));
+  else if (error != 0) snprintf(text, room, "cannot %s: %s", step, strerror(error));
+  return denied != 0 || error != 0;
+}
+
+/* What kevy_errmsg says of a refused write, for which nobody wrote a message. */
+const char *directory_explain(const kevy_store *s) {
+  char why[160];
+  if (s->last_status != KEVY_EREFUSED || directory_of(s) == NULL || !directory_refusal(directory_of(s), why, sizeof why)) return NULL;
+  snprintf(directory_text, sizeof directory_text, "the write is refused, and not applied: %s", why);
+  return directory_text;
+}
+
 const char *kevy_durability(kevy_store *s) {
   static const char *const words[] = {"always", "everysec", "no"};
+  char why[160];
   ENTER_OR(s, "none");
   struct directory *d = directory_of(s);
-  const char *step, *answer = "none";
-  if (d != NULL) {
-    int error = log_broken(directory_log(d), &step);
+  const char *answer = "none";
+  if (d != NULL && directory_refusal(d, why, sizeof why)) {
+    snprintf(directory_text, sizeof directory_text, "refused: %s", why);
+    answer = directory_text;
+  } else if (d != NULL) {
     answer = words[directory_fsync(d)];
-    if (error != 0) {
-      snprintf(directory_text, sizeof directory_text, "refused: cannot %s: %s", step, strerror(error));
-      answer = directory_text;
-    }
   }
   (void)lending(s, KEVY_OK);
   return answer;
@@ -89,7 +106,11 @@ const char *kevy_recovery(kevy_store *s) {
   if (d != NULL) {
     const directory_report *r = directory_reported(d);
     int n = snprintf(directory_text, sizeof directory_text, "%llu records done again", (unsigned long long)r->records);
-    if (r->cut != 0)
+    if (r->left)
+      snprintf(directory_text + n, sizeof directory_text - (size_t)n,
+               "; %llu bytes from offset %llu of %s on are no whole record, and left alone", (unsigned long long)r->cut,
+               (unsigned long long)r->offset, r->file);
+    else if (r->cut != 0)
       snprintf(directory_text + n, sizeof directory_text - (size_t)n,
                "; %llu bytes cut off %s at offset %llu, kept in %s.torn-%llu", (unsigned long long)r->cut, r->file,
                (unsigned long long)r->offset, r->file, (unsigned long long)r->offset);

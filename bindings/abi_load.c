@@ -10,6 +10,7 @@ static kevy_status load_checked(kevy_store *s, const void *from, const kevy_load
   kevy_load_options o = KEVY_LOAD_OPTIONS_INIT;
   if (s->frozen != NULL) return KEVY_EREADONLY;
   if (s->transaction != NULL) return KEVY_ETRANSACTION;
+  if (directory_of(s) != NULL && directory_denied(directory_of(s)) != 0) return KEVY_EREFUSED;
   if (from == NULL) return store_fail(s, KEVY_EARG, "nothing to load from");
   if (options != NULL) {
     if (options->size < offsetof(kevy_load_options, db)) return store_fail(s, KEVY_EARG, "kevy_load_options.size is not set");

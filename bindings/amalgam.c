@@ -88,6 +88,7 @@
 #include "../core/persist/loading.c"
 #include "../core/persist/log.c"
 #include "../core/persist/manifest.c"
+#include "../core/persist/recovery.c"
 #include "../core/persist/directory.c"
 #include "abi.c"
 #include "abi_memory.c"

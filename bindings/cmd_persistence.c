@@ -110,6 +110,8 @@ void cmd_bgrewriteaof(command_call *c) {
   int error;
   if (d == NULL) {
     command_fail(c, "ERR the store is in memory: it has no append-only file");
+  } else if (directory_denied(d) != 0) {
+    command_error(c, KEVY_EREFUSED);
   } else if (!directory_rewritten(d, &error)) {
     command_fail(c, "ERR Background append only file rewriting already in progress");
   } else {

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "../core/persist/directory.h"
 #include "glob.h"
 #include "notify.h"
 #include "propagate.h"
@@ -185,6 +186,10 @@ void command_error(command_call *c, kevy_status status) {
 #include "errors.def"
 #undef ERROR
   };
+  if (status == KEVY_EREFUSED && directory_of(c->store) != NULL && directory_denied(directory_of(c->store)) != 0) {
+    command_fail(c, "READONLY You can't write against a read only directory.");
+    return;
+  }
   size_t row = (size_t)-status;
   bool known = row < sizeof replies / sizeof replies[0] && replies[row] != NULL;
   command_fail(c, known ? replies[row] : replies[-KEVY_EARG]);

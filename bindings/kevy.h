@@ -61,7 +61,7 @@ typedef struct kevy_options {
   size_t size;        /* sizeof(kevy_options); fields beyond it take their defaults */
   const char *url;    /* "mem://": a store of its own (also NULL); "mem://name": one store per name
                          in the process; "file://DIR": the store in this directory, relative or absolute, which is
-                         made if need be. NUL-terminated. */
+                         made if need be, and may be one that can only be read. NUL-terminated. */
   const char *policy; /* what to evict at maxmemory; NULL is "noeviction" */
   uint64_t maxmemory; /* bytes; 0 is no limit */
   uint32_t flags;     /* KEVY_THREADS: any thread may call, the store carries a lock;
@@ -84,6 +84,8 @@ typedef struct kevy_options {
  * A directory belongs to one store of one process. It is Redis's: redis-server 7.0 started there with --appendonly yes finds the
  * data, and the other way round. Every write is appended to its log; a log that has grown is rewritten in the background, when calls
  * come. The store is read-only (KEVY_EREFUSED) while the log cannot be written, and mends it when the disk lets it, at later calls.
+ * A directory that may only be read (no right to write, a read-only file system) gives a store that refuses writes (KEVY_EREFUSED), in
+ * mode "readonly", and leaves every file as it is; several may have it open.
  * After a fork it is closed in the child. Errors: KEVY_ECORRUPT (the message has file and offset), KEVY_EDURABILITY (the directory is in use
  * elsewhere, or cannot be read or written: errno says why).
  * Errors: KEVY_EARG (an unknown policy, fsync or flag, a size that is too small), KEVY_EUNSUPPORTED (a
@@ -109,14 +111,16 @@ KEVY_API kevy_status kevy_sync(kevy_store *s);
  * directory's. O(n), in a thread of kevy's. Since 0.1. */
 KEVY_API kevy_status kevy_rewrite(kevy_store *s);
 
-/* "memory", "snapshot" or "directory". Static. Since 0.1. */
+/* "memory", "snapshot", "directory", or "readonly": a directory that may only be read. Static. Since 0.1. */
 KEVY_API const char *kevy_mode(kevy_store *s);
 
-/* How lasting a write is when it returns: "none", "always", "everysec", "no", or "refused: " and why, while the log cannot be written.
+/* How lasting a write is when it returns: "none", "always", "everysec", "no", or "refused: " and why, while the log cannot be written, and of
+ * a directory that may only be read.
  * Borrowed until the thread's next call. Since 0.1. */
 KEVY_API const char *kevy_durability(kevy_store *s);
 
-/* What opening the directory found: how many records it did again, and what was cut off a torn file and where that is kept; ""
+/* What opening the directory found: how many records it did again, and what was cut off a torn file and where that is kept, or
+ * left where it is, of a directory that may only be read; ""
  * for other stores. Borrowed until the thread's next call. Since 0.1. */
 KEVY_API const char *kevy_recovery(kevy_store *s);
 

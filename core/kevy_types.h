@@ -37,7 +37,8 @@ typedef int32_t kevy_status;
   X(EDURABILITY, -16, "the write is applied but not durable")                                      \
   X(EEXPIRE, -17, "invalid expire time: it must be a positive number of milliseconds")             \
   X(EREFUSED, -18, "the write is refused, and not applied: the store's log cannot be written")     \
-  X(EIO, -19, "the file could not be read")
+  X(EIO, -19, "the file could not be read")                                                        \
+  X(ECANCELLED, -20, "the caller ended it")
 
 enum {
 #define KEVY_ERROR_ENUM(name, number, message) KEVY_##name = number,

@@ -30,17 +30,21 @@ typedef struct directory_options {
   bool fail_fast, salvage;
   /* Does a record again on a store. False, with the reason: it cannot be done. */
   bool (*apply)(kevy_store *s, size_t argc, const kevy_value *argv, char *message, size_t room);
+  /* Is told about once a megabyte how many bytes are read, of how many, and keys there are. False: that is enough. NULL: nobody asks. */
+  bool (*tell)(void *context, uint64_t done, uint64_t total, uint64_t keys);
+  void *tell_context;
 } directory_options;
 
 /* What the open found. */
 typedef struct directory_report {
   uint64_t records, bytes;  /* done again */
   uint64_t cut, offset;     /* bytes cut off, and where */
+  bool left;                /* they are not cut off, but left alone: the directory may only be read */
   char file[MANIFEST_FILE_NAME];
 } directory_report;
 
 /* Fills an empty store from the directory, which is made where it is missing, and gives the store its log. KEVY_ECORRUPT, KEVY_EDURABILITY,
- * KEVY_EOOM, with the reason in message. */
+ * KEVY_EOOM, KEVY_ECANCELLED, with the reason in message. One that may only be read gives a store that refuses writes. */
 kevy_status directory_open(kevy_store *s, const char *path, const directory_options *o, char *message, size_t room);
 
 /* Writes what is queued and closes it; the store has no log any more. 0 or the errno that made it fail. */
@@ -51,8 +55,12 @@ void directory_abandon(kevy_store *s);
 
 struct directory *directory_of(const kevy_store *s);
 const directory_report *directory_reported(const struct directory *d);
-logfile *directory_log(const struct directory *d);
+logfile *directory_log(const struct directory *d); /* NULL where it may only be read */
+uint64_t directory_log_bytes(const struct directory *d); /* of the file appended to */
 log_fsync directory_fsync(const struct directory *d);
+
+/* Why it may only be read, an errno; 0: it is written. */
+int directory_denied(const struct directory *d);
 
 /* Where it is, as it was opened. */
 const char *directory_path(const struct directory *d);

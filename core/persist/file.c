@@ -41,11 +41,17 @@ static bool file_fails(unsigned operation) {
 static int file_fault_error(unsigned operation) { return file_fails(operation) ? file_fault.error : 0; }
 
 int file_open(const char *path, int flags, mode_t mode, int *fd) {
-  int error = file_fault_error(FILE_OPEN);
+  int error = file_fault_error((flags & O_ACCMODE) == O_RDONLY ? FILE_OPEN : FILE_OPEN | FILE_OPEN_WRITE);
   if (error != 0) return error;
   do *fd = open(path, flags | O_CLOEXEC, mode);
   while (*fd < 0 && errno == EINTR);
   return *fd < 0 ? errno : 0;
+}
+
+int file_writable(const char *path) {
+  int error = file_fault_error(FILE_OPEN | FILE_OPEN_WRITE);
+  if (error != 0) return error;
+  return access(path, W_OK) != 0 ? errno : 0;
 }
 
 /* The descriptor is gone, whatever close says. */

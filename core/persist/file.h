@@ -15,6 +15,9 @@
 int file_open(const char *path, int flags, mode_t mode, int *fd);
 int file_close(int fd);
 
+/* 0 where this process may write the file, or make files in the directory; else why not. */
+int file_writable(const char *path);
+
 /* All of it, or an error. */
 int file_write(int fd, const void *bytes, size_t len);
 /* At most len bytes; *got is less only at the end of the file. */
@@ -46,7 +49,9 @@ enum {
   FILE_REMOVE = 64,
   FILE_TRUNCATE = 128, /* and sizes */
   FILE_MAKE = 256,
-  FILE_ANY = 511
+  FILE_ANY = 511,
+  FILE_OPEN_WRITE = 512, /* of FILE_OPEN, those to write */
+  FILE_CHANGE = FILE_OPEN_WRITE | FILE_WRITE | FILE_SYNC | FILE_RENAME | FILE_REMOVE | FILE_MAKE /* what a read-only file system refuses */
 };
 
 /* From now on calls of these operations are counted, from 1; the nth one fails with this errno, and with `on` all

@@ -242,6 +242,7 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     KEVY_EEXPIRE = -17,
     KEVY_EREFUSED = -18,
     KEVY_EIO = -19,
+    KEVY_ECANCELLED = -20,
     KEVY_BYTES = 0,
     KEVY_TEXT = 1,
     KEVY_INT = 2,
@@ -313,6 +314,7 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     [-17] = { name = "EEXPIRE", message = "invalid expire time: it must be a positive number of milliseconds" },
     [-18] = { name = "EREFUSED", message = "the write is refused, and not applied: the store's log cannot be written" },
     [-19] = { name = "EIO", message = "the file could not be read" },
+    [-20] = { name = "ECANCELLED", message = "the caller ended it" },
   },
   options = { url = "string", policy = "string", fsync = "string", log_queue = "bytes", rewrite_at = "bytes", fail_fast = "flag", salvage = "flag", maxmemory = "bytes", threads = "flag", background = "flag" },
   functions = {

@@ -28,6 +28,7 @@ KEVY_EDURABILITY = -16
 KEVY_EEXPIRE = -17
 KEVY_EREFUSED = -18
 KEVY_EIO = -19
+KEVY_ECANCELLED = -20
 KEVY_BYTES = 0
 KEVY_TEXT = 1
 KEVY_INT = 2
@@ -224,6 +225,7 @@ ERRORS = {
     -17: ('EEXPIRE', 'invalid expire time: it must be a positive number of milliseconds', 'ValueError'),
     -18: ('EREFUSED', "the write is refused, and not applied: the store's log cannot be written", 'DurabilityError'),
     -19: ('EIO', 'the file could not be read', 'OSError'),
+    -20: ('ECANCELLED', 'the caller ended it', 'Error'),
 }
 
 # name, result, arguments

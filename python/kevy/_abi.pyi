@@ -25,6 +25,7 @@ KEVY_EDURABILITY: Final = -16
 KEVY_EEXPIRE: Final = -17
 KEVY_EREFUSED: Final = -18
 KEVY_EIO: Final = -19
+KEVY_ECANCELLED: Final = -20
 KEVY_BYTES: Final = 0
 KEVY_TEXT: Final = 1
 KEVY_INT: Final = 2

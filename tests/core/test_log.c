@@ -377,6 +377,83 @@ static void test_failing_rewrite(void) {
   }
 }
 
+/* ---- directories that may only be read ---- */
+
+/* What it holds is read, nothing is written, and whatever would change a file fails meanwhile. */
+static void expect_read_only(const text *expected) {
+  kevy_value v = kevy_int(1);
+  kevy_store *first = a;
+  kevy_debug_clock(a, now);
+  CHECK(strcmp(kevy_mode(a), "readonly") == 0 && strstr(kevy_durability(a), "refused: the directory may only be read") != NULL);
+  CHECK(strstr(kevy_recovery(a), "records done again") != NULL);
+  CHECK(kevy_set(a, "k", 1, &v, KEVY_NO_TTL, 0, NULL) == KEVY_EREFUSED && strstr(kevy_errmsg(a), "may only be read") != NULL);
+  CHECK(kevy_clear(a) == KEVY_EREFUSED && kevy_rewrite(a) == KEVY_EREFUSED && kevy_load(a, "/nowhere", NULL) == KEVY_EREFUSED);
+  CHECK(kevy_sync(a) == KEVY_OK && kevy_tick(a, 0, NULL) >= 0);
+  text there = text_of(a);
+  if (!CHECK(alike(expected, &there))) tell_difference(expected, &there);
+  free(there.bytes);
+  kevy_debug_clock(a, now + 100000000); /* what expires goes from memory alone */
+  for (unsigned i = 0; i < 100; i++) kevy_tick(a, 0, NULL);
+  CHECK(try_open("no", 0, 0) == KEVY_OK && strcmp(kevy_mode(a), "readonly") == 0); /* readers share it */
+  kevy_close(a);
+  a = first;
+}
+
+/* The disk denies changes from some call of an open on. */
+static void test_read_only(void) {
+  clear_home();
+  CHECK((file_fail(FILE_CHANGE, 1, true, EACCES), try_open("no", 0, 0)) == KEVY_EDURABILITY); /* there is nothing to read */
+  file_fail(0, 0, false, 0);
+  open_home("no", 0);
+  begin_run(check.seed);
+  for (unsigned i = 0; i < 100; i++) one_write();
+  CHECK(kevy_rewrite(a) == KEVY_OK);
+  for (unsigned i = 0; i < 100; i++) one_write();
+  text before = text_of(a);
+  kevy_store *holder = a;
+  file_fail(FILE_CHANGE, 1, true, EROFS);
+  CHECK(try_open("no", 0, 0) == KEVY_EDURABILITY && strstr(kevy_errmsg(NULL), "has") != NULL); /* who writes has it alone */
+  file_fail(0, 0, false, 0);
+  kevy_close(holder);
+  unsigned denied = 0;
+  for (uint64_t nth = 1;; nth++) {
+    file_fail(FILE_CHANGE, nth, true, nth % 2 ? EROFS : EACCES);
+    kevy_status status = try_open("always", UINT64_MAX, 0);
+    uint64_t calls = file_calls();
+    if (!CHECK(status == KEVY_OK)) fprintf(stderr, "call %llu: %s\n", (unsigned long long)nth, kevy_errmsg(NULL));
+    if (status == KEVY_OK && strcmp(kevy_mode(a), "readonly") == 0) expect_read_only(&before), denied++;
+    file_fail(0, 0, false, 0);
+    if (status == KEVY_OK) kevy_close(a);
+    if (calls < nth) break;
+  }
+  CHECK(denied >= 6);
+  free(before.bytes);
+}
+
+/* What is torn or corrupt stays as it is. */
+static void test_read_only_torn(void) {
+  static char bytes[8192], again[8192];
+  kevy_value v = kevy_bytes("value", 5);
+  clear_home();
+  open_home("no", 0);
+  for (unsigned i = 0; i < 20; i++) kevy_set(a, (char[]){(char)('a' + i)}, 1, &v, KEVY_NO_TTL, 0, NULL);
+  kevy_close(a);
+  size_t len = read_log(bytes, sizeof bytes);
+  write_log(bytes, len - 3);
+  file_fail(FILE_CHANGE, 1, true, EROFS);
+  CHECK(try_open("no", 0, 0) == KEVY_OK && count_keys() == 19 && strstr(kevy_recovery(a), "left alone") != NULL);
+  kevy_close(a);
+  CHECK(read_log(again, sizeof again) == len - 3 && memcmp(bytes, again, len - 3) == 0);
+  bytes[len / 2] ^= 64;
+  bytes[len / 2 + 1] ^= 64;
+  write_log(bytes, len);
+  kevy_status status = try_open("no", 0, 0);
+  if (CHECK(status == KEVY_ECORRUPT)) CHECK(try_open("no", 0, KEVY_SALVAGE) == KEVY_OK && count_keys() < 20);
+  kevy_close(a);
+  file_fail(0, 0, false, 0);
+  CHECK(read_log(again, sizeof again) == len && memcmp(bytes, again, len) == 0);
+}
+
 /* ---- killing ---- */
 
 typedef struct told_write {
@@ -514,6 +591,8 @@ int main(int n, char **argv) {
   test_torn();
   test_corrupt();
   test_failing_open();
+  test_read_only();
+  test_read_only_torn();
   test_failing_rewrite();
   remove_home();
   make_home("/tmp");

@@ -2,11 +2,14 @@
 
 import os
 import random
+import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import kevy
@@ -95,6 +98,74 @@ def test_fork(home):
         s["k"] = 2
     with kevy.Store(home) as s:
         assert s["k"] == 2
+
+
+@pytest.fixture
+def as_nobody():
+    """Runs a function in a child that may not write what others own; the child's exit status."""
+
+    def run(f):
+        child = os.fork()
+        if child == 0:
+            try:
+                if os.getuid() == 0:
+                    os.setgroups([])
+                    os.setgid(65534)
+                    os.setuid(65534)
+                f()
+                os._exit(0)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+        return os.waitpid(child, 0)[1]
+
+    return run
+
+
+def test_a_directory_without_the_right_to_write(as_nobody):
+    """It is read, by several at once; writes are refused, and no file of it changes."""
+    with tempfile.TemporaryDirectory() as base:
+        home = Path(base, "data")
+        os.chmod(base, 0o755)
+        with kevy.Store(home) as s:
+            s.update(a=1, b={"f": "v"})
+
+            def while_it_is_written():
+                with pytest.raises(kevy.DurabilityError, match="has"):
+                    kevy.Store(home)
+
+            if os.getuid() == 0:
+                assert as_nobody(while_it_is_written) == 0
+        files = sorted(home.rglob("*"))
+        before = [f.read_bytes() for f in files if f.is_file()]
+        for f in [*files, home]:
+            f.chmod(0o555 if f.is_dir() else 0o444)
+
+        def look():
+            with kevy.Store(home) as s, kevy.Store(home) as t:
+                assert (s.mode, s["a"], dict(t["b"]), s.recovery) == ("readonly", 1, {"f": "v"}, "3 records done again")
+                assert s.durability == "refused: the directory may only be read: Permission denied"
+                for write in (lambda: s.set("c", 1), lambda: s["b"].clear(), lambda: s.clear(), s.rewrite, lambda: s.delete("a")):
+                    with pytest.raises(kevy.DurabilityError, match="may only be read"):
+                        write()
+                assert s.command_resp("SET", "c", 1).startswith(b"-READONLY")
+                s.sync()
+                assert len(s) == 2
+
+        assert as_nobody(look) == 0
+        home.chmod(0o755)
+        assert [f.read_bytes() for f in sorted(home.rglob("*")) if f.is_file()] == before
+
+
+def test_a_read_only_file_system(home):
+    with kevy.Store(home) as s:
+        s["a"] = 1
+    look = f"import kevy; s = kevy.Store({str(home)!r}); print(s.mode, s['a'], s.durability)"
+    mount = f"mount --bind {home} {home} && mount -o remount,ro,bind {home} && exec {sys.executable} -c {shlex.quote(look)}"
+    found = subprocess.run(["unshare", "--mount", "--map-root-user", "sh", "-c", mount], capture_output=True, text=True, timeout=60)
+    if "readonly" not in found.stdout and "Error" not in found.stderr:
+        pytest.skip("no mounts may be made here")
+    assert found.stdout == "readonly 1 refused: the directory may only be read: Read-only file system\n"
 
 
 def test_torn_and_corrupt(home):
