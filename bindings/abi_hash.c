@@ -84,12 +84,11 @@ kevy_status kevy_hincr_float(kevy_store *s, const char *key, size_t klen, const 
 
 /* The deadline that kevy_hexpire means. */
 static kevy_status hash_deadline_of(kevy_store *s, int64_t ttl, uint32_t flags, int64_t *deadline) {
-  const uint32_t conditions = KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT;
   *deadline = KEVY_NO_TTL;
   if (flags & KEVY_PERSIST) return flags == KEVY_PERSIST ? KEVY_OK : KEVY_EARG;
-  if (!flags_allowed(flags, conditions | KEVY_AT) || ((flags & KEVY_NX) && (flags & conditions) != KEVY_NX) ||
-      ((flags & KEVY_GT) && (flags & KEVY_LT)))
-    return KEVY_EARG;
+  if (!flags_allowed(flags, KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT | KEVY_AT)) return KEVY_EARG;
+  kevy_status status = store_conditions(s, flags);
+  if (status != KEVY_OK) return status;
   return ttl == KEVY_NO_TTL ? KEVY_EEXPIRE : deadline_of(s, ttl, flags, deadline);
 }
 

@@ -84,14 +84,11 @@ kevy_status kevy_ttl(kevy_store *s, const char *key, size_t klen, int64_t *ttl) 
 }
 
 kevy_status kevy_expire(kevy_store *s, const char *key, size_t klen, int64_t ttl, uint32_t flags) {
-  const uint32_t conditions = KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT;
   ENTER(s);
-  if (!flags_allowed(flags, conditions | KEVY_AT) ||
-      ((flags & KEVY_NX) && (flags & conditions) != KEVY_NX) ||
-      ((flags & KEVY_GT) && (flags & KEVY_LT)))
-    return lending(s, KEVY_EARG);
+  if (!flags_allowed(flags, KEVY_NX | KEVY_XX | KEVY_GT | KEVY_LT | KEVY_AT)) return lending(s, KEVY_EARG);
   int64_t deadline;
-  kevy_status status = ttl == KEVY_NO_TTL ? KEVY_EEXPIRE : deadline_of(s, ttl, flags, &deadline);
+  kevy_status status = store_conditions(s, flags);
+  if (status == KEVY_OK) status = ttl == KEVY_NO_TTL ? KEVY_EEXPIRE : deadline_of(s, ttl, flags, &deadline);
   if (status == KEVY_OK) {
     if (effect_kept(s)) propagate_expire(s, key, klen, deadline);
     if (UNLIKELY(s->told)) notify_deadline(s, key, klen, false);

@@ -100,6 +100,8 @@ kevy_status kevy_open(const kevy_options *options, kevy_store **out) {
   bool known = (r.flags & KEVY_THREADS) || r.directory != NULL;
   kevy_store *s = known ? registry_open(name, make_store, &r) : make_store(&r);
   if (s == NULL && r.status != KEVY_OK && r.status != KEVY_EOOM) return r.status;
+  if (s == NULL && o.maxmemory != 0)
+    return open_fail(KEVY_EOOM, "maxmemory is too small for what the store holds as it opens, or the system has no memory%s", "");
   if (s == NULL) return open_fail(KEVY_EOOM, "no memory for a store%s", "");
   *out = s;
   return KEVY_OK;

@@ -188,8 +188,8 @@ KEVY_API kevy_status kevy_get_into(kevy_store *s, const char *key, size_t klen, 
 /* SET. ttl is milliseconds from now, KEVY_NO_TTL for none. flags: KEVY_NX, KEVY_XX, KEVY_KEEPTTL,
  * KEVY_AT, KEVY_TEXT_KEY. old, if not NULL, receives what the key held before, or KEVY_NIL; it is
  * also written on KEVY_UNMET. Without old, any type is overwritten. KEVY_UNMET when NX or XX forbids.
- * Errors: KEVY_EEXPIRE (ttl is 0 or below, or beyond the range of time), KEVY_EARG (NX with XX).
- * O(1) + O(len). Since 0.1. */
+ * Errors: KEVY_EEXPIRE (ttl is 0 or below, or beyond the range of time), KEVY_EARG (NX with XX,
+ * KEVY_KEEPTTL with a ttl). O(1) + O(len). Since 0.1. */
 KEVY_API kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,
                               int64_t ttl, uint32_t flags, kevy_value *old);
 

@@ -256,6 +256,13 @@ kevy_status store_fail(kevy_store *s, kevy_status status, const char *format, ..
   return status;
 }
 
+kevy_status store_conditions(kevy_store *s, uint32_t flags) {
+  if ((flags & KEVY_NX) && (flags & KEVY_XX)) return store_fail(s, KEVY_EARG, "NX and XX exclude each other");
+  if ((flags & KEVY_NX) && (flags & (KEVY_GT | KEVY_LT))) return store_fail(s, KEVY_EARG, "NX excludes GT and LT");
+  if ((flags & KEVY_GT) && (flags & KEVY_LT)) return store_fail(s, KEVY_EARG, "GT and LT exclude each other");
+  return KEVY_OK;
+}
+
 /* The first piece is large enough for whatever is below the bulk threshold, so that it does not move while
  * a caller passes a borrowed part of it back. */
 char *store_scratch(kevy_store *s) {

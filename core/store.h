@@ -195,6 +195,10 @@ void store_unlock(kevy_store *s);
 __attribute__((format(printf, 3, 4))) kevy_status store_fail(kevy_store *s, kevy_status status,
                                                             const char *format, ...);
 
+/* KEVY_OK, or KEVY_EARG with its text where the conditions among the flags (KEVY_NX, KEVY_XX, KEVY_GT, KEVY_LT) exclude each
+ * other. */
+kevy_status store_conditions(kevy_store *s, uint32_t flags);
+
 /* Memory for one result of at most BLOB_THRESHOLD bytes, valid until the next result. It never moves, so that
  * an argument may lie in it. NULL: no memory, and only where it was never used before. */
 char *store_scratch(kevy_store *s);

@@ -424,7 +424,9 @@ kevy_status string_set(kevy_store *s, const char *key, size_t klen, const kevy_v
   if (old == NULL && (flags & ~KEVY_TEXT_KEY) == 0 &&
       set_plain(s, key, klen, hash, value, deadline))
     return KEVY_OK;
-  if (UNLIKELY((flags & KEVY_NX) && (flags & KEVY_XX))) return KEVY_EARG;
+  if (UNLIKELY((status = store_conditions(s, flags)) != KEVY_OK)) return status;
+  if (UNLIKELY((flags & KEVY_KEEPTTL) && deadline != KEVY_NO_TTL))
+    return store_fail(s, KEVY_EARG, "a ttl and KEEPTTL exclude each other");
   probe p;
   probe_find_hashed(s, &p, key, klen, hash);
   if (p.live != NULL && !is_string(p.live) && old != NULL) return KEVY_EWRONGTYPE;

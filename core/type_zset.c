@@ -99,9 +99,9 @@ static COLD void zset_undo(zset_edit *e, size_t k, const kevy_value *members, co
   while (k-- > 0) zset_undo_one(e, &members[k], &done[k]);
 }
 
-static kevy_status zset_check_args(size_t k, const kevy_value *members, const double *scores, uint32_t flags) {
-  if ((flags & KEVY_NX) && (flags & (KEVY_XX | KEVY_GT | KEVY_LT))) return KEVY_EARG;
-  if ((flags & KEVY_GT) && (flags & KEVY_LT)) return KEVY_EARG;
+static kevy_status zset_check_args(kevy_store *s, size_t k, const kevy_value *members, const double *scores, uint32_t flags) {
+  kevy_status status = store_conditions(s, flags);
+  if (UNLIKELY(status != KEVY_OK)) return status;
   for (size_t i = 0; i < k; i++) {
     if (members[i].kind > KEVY_INT) return KEVY_EARG;
     if (isnan(scores[i])) return KEVY_ENOTFLOAT;
@@ -129,7 +129,7 @@ kevy_status zset_add(kevy_store *s, const char *key, size_t klen, size_t k, cons
                      const double *scores, uint32_t flags, uint64_t *changed) {
   uint64_t added = 0, updated = 0;
   if (changed != NULL) *changed = 0;
-  kevy_status status = zset_check_args(k, members, scores, flags);
+  kevy_status status = zset_check_args(s, k, members, scores, flags);
   if (UNLIKELY(status != KEVY_OK)) return status;
   zset_edit e;
   status = zset_edit_begin(&e, s, key, klen, flags);
@@ -168,7 +168,7 @@ FLAT bool zset_add_quick(kevy_store *s, const char *key, size_t klen, const kevy
 
 kevy_status zset_incr(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double by,
                       uint32_t flags, double *score) {
-  kevy_status status = zset_check_args(1, member, &by, flags);
+  kevy_status status = zset_check_args(s, 1, member, &by, flags);
   if (status != KEVY_OK) return status;
   zset_edit e;
   status = zset_edit_begin(&e, s, key, klen, (flags & ~KEVY_REPLACE) | ZSET_INCR);

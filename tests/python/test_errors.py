@@ -63,3 +63,24 @@ def test_signatures_are_what_the_calls_take():
                     pass
                 except TypeError as e:
                     assert "keyword" not in str(e), (name, p.name)
+
+
+@pytest.mark.parametrize("call, text", [
+    (lambda s: s.set("k", 1, nx=True, xx=True), "NX and XX exclude each other"),
+    (lambda s: s.set("k", 1, ttl=5, keepttl=True), "a ttl and KEEPTTL exclude each other"),
+    (lambda s: s.expire("k", 5, nx=True, gt=True), "NX excludes GT and LT"),
+    (lambda s: s.expire("k", 5, gt=True, lt=True), "GT and LT exclude each other"),
+    (lambda s: s.Hash("h").expire("f", 5, gt=True, lt=True), "GT and LT exclude each other"),
+    (lambda s: s.ZSet("z").add({"a": 1}, nx=True, lt=True), "NX excludes GT and LT"),
+])
+def test_what_excludes_each_other_is_said(call, text):
+    s = kevy.Store()
+    s["k"], s["h"] = 0, {"f": 1}
+    with pytest.raises(ValueError, match=text):
+        call(s)
+    assert s["k"] == 0 and "z" not in s and s.ttl("k") is None
+
+
+def test_a_limit_that_holds_nothing_is_said():
+    with pytest.raises(kevy.OutOfMemoryError, match="maxmemory is too small"):
+        kevy.Store(maxmemory=1)
