@@ -10,6 +10,7 @@
 #include "../core/store_open.h"
 #include "../core/transaction.h"
 #include "blocking.h"
+#include "clients.h"
 #include "kevy.h"
 #include "persistence.h"
 #include "pubsub.h"
@@ -123,6 +124,7 @@ void kevy_close(kevy_store *s) {
   blocking_close(s);
   notify_close(s);
   pubsub_close(s);
+  clients_close(s);
   saving_close(s);
   if (effect_kept(s)) (void)directory_close(s);
   store_free(s);

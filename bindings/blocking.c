@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hashing.h"
+#include "session.h"
 #include "store.h"
 
 enum { LISTED, ENTERED, OVER };
@@ -20,6 +21,7 @@ struct kevy_wait {
   _Atomic int32_t state;  /* LISTED until it is over, or who waits comes to end it */
   bool served;            /* there is an outcome; under the store's lock */
   atomic_bool left;       /* over, and whoever ended it has done with this */
+  kevy_session *session;  /* whose command it is; NULL: of none, or that has closed */
   kevy_reply *reply;      /* the caller's; holds the null answer until there is a better one */
   int encoding;
   kevy_status outcome; /* once it is over: of the call */
@@ -66,6 +68,7 @@ static void enlist(kevy_store *s, kevy_wait *w) {
 
 static void delist(kevy_wait *w) {
   kevy_store *s = w->store;
+  if (w->session != NULL) w->session->waits = false;
   if (w->prev != NULL) w->prev->next = w->next;
   else s->waiters = w->next;
   if (w->next != NULL) w->next->prev = w->prev;
@@ -132,6 +135,30 @@ static void blocking_serve(kevy_store *s) {
   s->readies = 0;
 }
 
+static kevy_wait *wait_of(const kevy_session *session) {
+  kevy_wait *w = session->store->waiters;
+  while (w != NULL && (w->session != session || !same_process(w))) w = w->next;
+  return w;
+}
+
+bool blocking_unblock(kevy_session *session, const char *error) {
+  kevy_wait *w = wait_of(session);
+  kevy_status status = KEVY_OK;
+  if (w == NULL || w->served) return false;
+  if (error != NULL) {
+    reply_start(w->reply, w->encoding);
+    sink_error(&w->reply->sink, error, strlen(error));
+    if (reply_form(w->encoding) != REPLY_RESP) status = command_failed(session->store, w->reply, KEVY_OK);
+  }
+  finish_wait(w, status);
+  return true;
+}
+
+void blocking_forget(kevy_session *session) {
+  kevy_wait *w = wait_of(session);
+  if (w != NULL) w->session = NULL;
+}
+
 size_t blocking_count(const kevy_store *s) {
   size_t n = 0;
   for (const kevy_wait *w = s->waiters; w != NULL; w = w->next) n++;
@@ -185,11 +212,13 @@ static kevy_wait *wait_new(size_t argc, const kevy_value *argv) {
   return w;
 }
 
-static kevy_status wait_keep(kevy_store *s, const command_call *c, const kevy_value *argv,
+static kevy_status wait_keep(kevy_store *s, kevy_session *session, const command_call *c, const kevy_value *argv,
                              kevy_reply *r, int encoding, kevy_wait **out) {
   kevy_wait *w = wait_new(c->argc, c->waits.argv != NULL ? c->waits.argv : argv);
   if (w == NULL) return store_fail(s, KEVY_EOOM, "%s", "");
   w->reply = r;
+  w->session = session;
+  if (session != NULL) session->waits = true;
   w->encoding = encoding;
   w->first = c->waits.first;
   w->keys = c->waits.keys;
@@ -205,7 +234,7 @@ kevy_status blocking_call(kevy_store *s, kevy_session *session, size_t argc, con
   kevy_status status = attempt(s, session, argc, argv, r, encoding, &c);
   /* Nothing ever comes to a snapshot, and nothing to a transaction from outside. */
   if (status == KEVY_OK && c.waits.keys != 0 && s->frozen == NULL && s->transaction == NULL)
-    status = wait_keep(s, &c, argv, r, encoding, out);
+    status = wait_keep(s, session, &c, argv, r, encoding, out);
   free(c.waits.argv);
   return command_left(s, status, store_settle(s), reply_form(encoding) == REPLY_RESP ? r : NULL);
 }

@@ -20,6 +20,13 @@ kevy_status blocking_call(kevy_store *s, kevy_session *session, size_t argc, con
 /* How many wait. The caller holds the lock. */
 size_t blocking_count(const kevy_store *s);
 
+/* Ends the wait of a session's command, if it has one: with an error's text, or NULL: as if its time was over. The caller holds the
+ * lock. */
+bool blocking_unblock(kevy_session *session, const char *error);
+
+/* A session that closes while its command waits is not told any more. */
+void blocking_forget(kevy_session *session);
+
 /* Ends every wait on a store that closes, with KEVY_ECLOSED. */
 void blocking_close(kevy_store *s);
 

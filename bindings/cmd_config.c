@@ -12,7 +12,8 @@
 #include "notify.h"
 
 typedef enum config_kind {
-  CONFIG_IS_NUMBER, CONFIG_IS_MEMORY, CONFIG_IS_BOOL, CONFIG_IS_WORD, CONFIG_IS_EVENTS, CONFIG_IS_SAVE, CONFIG_IS_TEXT
+  CONFIG_IS_NUMBER, CONFIG_IS_MEMORY, CONFIG_IS_BOOL, CONFIG_IS_WORD, CONFIG_IS_EVENTS, CONFIG_IS_SAVE, CONFIG_IS_LIMITS,
+  CONFIG_IS_TEXT
 } config_kind;
 typedef enum config_access { CONFIG_IS_OPEN, CONFIG_IS_IMMUTABLE, CONFIG_IS_PROTECTED } config_access;
 
@@ -36,12 +37,15 @@ static const config_row config_rows[] = {
 struct config {
   int64_t numbers[CONFIG_ROWS];
   char save[CONFIG_LINE];
+  pubsub_limit limits[CONFIG_CLASSES]; /* but for subscribers', which pubsub.h has */
 };
 
 /* A value as CONFIG SET read it. */
 typedef struct config_value {
   int64_t number;
   char save[CONFIG_LINE];
+  pubsub_limit limits[CONFIG_CLASSES];
+  bool limited[CONFIG_CLASSES]; /* which of them were given */
 } config_value;
 
 /* ---- Words ------------------------------------------------------------------------------------- */
@@ -93,6 +97,19 @@ int64_t config_number(const kevy_store *s, config_id id) {
   return s->config != NULL ? s->config->numbers[id] : config_rows[id].initial;
 }
 
+static const pubsub_limit config_limits[CONFIG_CLASSES] = {[CONFIG_OF_REPLICA] = {268435456, 67108864, 60}};
+
+pubsub_limit config_limit(const kevy_store *s, config_class kind) {
+  if (kind == CONFIG_OF_PUBSUB) return pubsub_limit_of(s);
+  return s->config != NULL ? s->config->limits[kind] : config_limits[kind];
+}
+
+static bool config_put_limits(kevy_store *s, const config_value *v) {
+  for (int i = 0; i < CONFIG_CLASSES; i++)
+    if (v->limited[i]) s->config->limits[i] = v->limits[i];
+  return !v->limited[CONFIG_OF_PUBSUB] || pubsub_set_limit(s, v->limits[CONFIG_OF_PUBSUB]) == KEVY_OK;
+}
+
 static kevy_status config_put_policy(kevy_store *s, int64_t index) {
   kevy_value word;
   char name[40] = "";
@@ -107,6 +124,7 @@ static const char *config_put(kevy_store *s, config_id id, const config_value *v
   bool lives = config_lives(s, id, &now);
   if (id == CONFIG_SAVE) memcpy(s->config->save, v->save, sizeof v->save);
   if (id == CONFIG_NOTIFY_KEYSPACE_EVENTS && notify_set(s, (uint32_t)v->number) != KEVY_OK) return "there is no memory for it";
+  if (id == CONFIG_CLIENT_OUTPUT_BUFFER_LIMIT && !config_put_limits(s, v)) return "there is no memory for it";
   if (!lives) s->config->numbers[id] = v->number;
   if (!lives || now == v->number) return NULL;
   if (id == CONFIG_APPENDONLY) return "a store has a log where it was opened on a directory";
@@ -154,6 +172,53 @@ static size_t config_print_events(int64_t bits, char *line) {
   return len;
 }
 
+/* ---- The limits of client-output-buffer-limit ------------------------------------------------------- */
+
+static const char *const config_class_names[CONFIG_CLASSES] = {"normal", "slave", "pubsub"};
+
+static size_t config_print_limits(const kevy_store *s, char *line) {
+  int len = 0;
+  for (int i = 0; i < CONFIG_CLASSES; i++) {
+    pubsub_limit limit = config_limit(s, (config_class)i);
+    len += snprintf(line + len, (size_t)(CONFIG_LINE - len), "%s%s %llu %llu %lld", i > 0 ? " " : "", config_class_names[i],
+                    (unsigned long long)limit.hard, (unsigned long long)limit.soft, (long long)limit.seconds);
+  }
+  return (size_t)len;
+}
+
+/* The next of words with one space between; false: there is none. */
+static bool config_next_word(const kevy_value *arg, size_t *at, kevy_value *word) {
+  if (*at > arg->len || arg->len == 0) return false;
+  const char *from = arg->as.ptr + *at, *blank = memchr(from, ' ', arg->len - *at);
+  size_t len = blank != NULL ? (size_t)(blank - from) : arg->len - *at;
+  *word = kevy_bytes(from, len);
+  *at += len + 1;
+  return true;
+}
+
+static bool config_read_memory(const kevy_value *arg, int64_t *bytes);
+
+/* A class, its hard and its soft limit, and seconds; any number of times. */
+static const char *config_read_limits(const kevy_value *arg, config_value *v) {
+  kevy_value words[4];
+  size_t at = 0, n = 0;
+  for (kevy_value word; config_next_word(arg, &at, &word); n++) continue;
+  if (n % 4 != 0 || n == 0) return "Wrong number of arguments in buffer limit configuration.";
+  for (at = 0; config_next_word(arg, &at, &words[0]);) {
+    int64_t numbers[3], which = 0;
+    for (int i = 1; i < 4; i++) (void)config_next_word(arg, &at, &words[i]);
+    while (which < CONFIG_CLASSES && !command_is(&words[0], config_class_names[which])) which++;
+    if (command_is(&words[0], "REPLICA")) which = CONFIG_OF_REPLICA;
+    if (which == CONFIG_CLASSES) return "Invalid client class specified in buffer limit configuration.";
+    bool right = config_read_memory(&words[1], &numbers[0]) && config_read_memory(&words[2], &numbers[1]) &&
+                 number_parse_int(words[3].as.ptr, words[3].len, &numbers[2]) && numbers[2] >= 0 && numbers[2] <= INT32_MAX;
+    if (!right) return "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+    v->limits[which] = (pubsub_limit){(uint64_t)numbers[0], (uint64_t)numbers[1], numbers[2]};
+    v->limited[which] = true;
+  }
+  return NULL;
+}
+
 /* ---- Printing ------------------------------------------------------------------------------------ */
 
 kevy_value config_text(const kevy_store *s, config_id id, char *line) {
@@ -168,6 +233,7 @@ kevy_value config_text(const kevy_store *s, config_id id, char *line) {
   int64_t number = config_number(s, id);
   if (row->kind == CONFIG_IS_WORD) (void)config_word(row->text, number, &text);
   else if (row->kind == CONFIG_IS_BOOL) text = number ? kevy_bytes("yes", 3) : kevy_bytes("no", 2);
+  else if (row->kind == CONFIG_IS_LIMITS) text.len = config_print_limits(s, line);
   else if (row->kind == CONFIG_IS_EVENTS) text.len = config_print_events(number, line);
   else text.len = number_format_int(number, line);
   return text;
@@ -281,6 +347,7 @@ static const char *config_read(config_id id, const kevy_value *arg, config_value
       return why;
     case CONFIG_IS_EVENTS: return config_read_events(arg, &v->number);
     case CONFIG_IS_SAVE: return config_read_save(arg, v->save);
+    case CONFIG_IS_LIMITS: return config_read_limits(arg, v);
     case CONFIG_IS_TEXT: return "can't set immutable config";
     case CONFIG_IS_NUMBER: break;
   }
@@ -351,6 +418,7 @@ static bool config_check(command_call *c, config_value *values) {
 static void config_change(command_call *c, const config_value *values) {
   kevy_store *s = c->store;
   struct config before = *s->config;
+  pubsub_limit subscribers = pubsub_limit_of(s);
   config_id id;
   int64_t limit = config_number(s, CONFIG_MAXMEMORY), policy = config_number(s, CONFIG_MAXMEMORY_POLICY);
   for (size_t i = 2; i < c->argc; i += 2) {
@@ -358,6 +426,7 @@ static void config_change(command_call *c, const config_value *values) {
     const char *wrong = config_put(s, id, &values[i / 2 - 1]);
     if (wrong == NULL) continue;
     *s->config = before;
+    (void)pubsub_set_limit(s, subscribers);
     (void)config_put(s, CONFIG_MAXMEMORY, &(config_value){.number = limit});
     (void)config_put(s, CONFIG_MAXMEMORY_POLICY, &(config_value){.number = policy});
     config_fail(c, &c->argv[i], wrong);
@@ -371,6 +440,7 @@ static bool config_own(kevy_store *s) {
   if (s->config != NULL) return true;
   s->config = calloc(1, sizeof *s->config);
   for (size_t id = 0; s->config != NULL && id < CONFIG_ROWS; id++) s->config->numbers[id] = config_rows[id].initial;
+  if (s->config != NULL) memcpy(s->config->limits, config_limits, sizeof config_limits);
   return s->config != NULL;
 }
 

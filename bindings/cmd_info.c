@@ -14,6 +14,7 @@
 
 #include "../core/persist/directory.h"
 #include "blocking.h"
+#include "clients.h"
 #include "config.h"
 #include "evict.h"
 #include "persistence.h"
@@ -122,7 +123,8 @@ static void info_cpu(kevy_store *s, info_text *t) {
 /* ---- The store -------------------------------------------------------------------------------------- */
 
 static void info_clients(kevy_store *s, info_text *t) {
-  info_add(t, "connected_clients:1\r\ncluster_connections:0\r\n");
+  info_int(t, "connected_clients", (int64_t)clients_count(s));
+  info_add(t, "cluster_connections:0\r\n");
   info_int(t, "maxclients", config_number(s, CONFIG_MAXCLIENTS));
   info_add(t, "client_recent_max_input_buffer:0\r\nclient_recent_max_output_buffer:0\r\n");
   info_int(t, "blocked_clients", (int64_t)blocking_count(s));
@@ -168,7 +170,9 @@ static void info_persistence(kevy_store *s, info_text *t) {
 }
 
 static void info_stats(kevy_store *s, info_text *t) {
-  info_add(t, "rejected_connections:0\r\nsync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n");
+  info_int(t, "total_connections_received", s->clients != NULL ? (int64_t)s->clients->accepted : 0);
+  info_int(t, "rejected_connections", s->clients != NULL ? (int64_t)s->clients->refused : 0);
+  info_add(t, "sync_full:0\r\nsync_partial_ok:0\r\nsync_partial_err:0\r\n");
   info_int(t, "expired_keys", info_count(s, "expired"));
   info_add(t, "expired_stale_perc:0.00\r\nexpired_time_cap_reached_count:0\r\n");
   info_int(t, "evicted_keys", info_count(s, "evicted"));

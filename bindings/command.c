@@ -365,6 +365,7 @@ static void command_dispatch(command_call *c) {
   c->row = command_lookup(c->argc, c->argv);
   bool fits = c->row != NULL && command_arity_fits(c->row, c->argc);
   if (UNLIKELY(c->session != NULL) && !c->inside) {
+    session_note(c->session, c->row);
     if (!fits) session_rejects(c);
     else if (session_refuses(c) || session_forbids(c) || session_queues(c)) return;
   }

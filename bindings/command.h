@@ -194,8 +194,14 @@ bool session_is_deaf(const kevy_session *session);
  * messages to others, and what changes the server. */
 bool session_forbids(command_call *c);
 
+/* Whether the row writes, may (a script), or tells others. */
+bool session_changes(const command *row);
+
 /* From now on the session may only look. */
 void session_restrict(kevy_session *session);
+
+/* Its last command is this one; NULL: an unknown one. */
+void session_note(kevy_session *session, const command *row);
 
 /* A command that is not accepted there: EXEC will refuse. */
 void session_rejects(command_call *c);

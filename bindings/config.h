@@ -3,6 +3,7 @@
 #ifndef KEVY_CONFIG_H
 #define KEVY_CONFIG_H
 
+#include "pubsub.h"
 #include "store.h"
 
 typedef enum config_id {
@@ -15,6 +16,10 @@ typedef enum config_id {
 /* An option's number: bytes, a count, 0 or 1, the index of a word, or the bits of notify-keyspace-events. The caller
  * holds the store's lock. O(1). */
 int64_t config_number(const kevy_store *s, config_id id);
+
+/* The classes of client-output-buffer-limit, and the limit of one. */
+typedef enum config_class { CONFIG_OF_NORMAL, CONFIG_OF_REPLICA, CONFIG_OF_PUBSUB, CONFIG_CLASSES } config_class;
+pubsub_limit config_limit(const kevy_store *s, config_class kind);
 
 /* An option as CONFIG GET prints it; line is room for it, 64 bytes at least where it is no text. */
 kevy_value config_text(const kevy_store *s, config_id id, char *line);

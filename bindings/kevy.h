@@ -826,7 +826,7 @@ typedef struct kevy_window_options {
   const char *password;   /* what AUTH and HELLO ask for; NULL: nothing */
   uint32_t flags;         /* KEVY_WINDOW_WRITE: clients may write; KEVY_WINDOW_PUBLIC: the address may be one that other
                              machines reach */
-  uint32_t maxclients;    /* further ones are turned away; 0: 10,000 */
+  uint32_t maxclients;    /* further ones are turned away; 0: as many as the option maxclients says, 10,000 */
   uint64_t query_buffer;  /* bytes of one request, at most 1 GiB; 0: 64 MiB */
   uint64_t output_buffer; /* bytes that a client may leave untaken before it is cut off, at most 1 GiB; 0: 64 MiB */
 } kevy_window_options;

@@ -5,10 +5,10 @@
  * there is kevy_begin. A watched key is a version held (kevy_version_of). */
 #include "session.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "blocking.h"
+#include "clients.h"
 #include "effect.h"
 #include "store.h"
 
@@ -43,6 +43,15 @@ static session_command *session_copy(size_t argc, const kevy_value *argv) {
   return q;
 }
 
+size_t session_queue_bytes(const kevy_session *session) {
+  size_t bytes = 0;
+  for (const session_command *q = session->first; q != NULL; q = q->next) {
+    bytes += sizeof *q + q->argc * sizeof *q->argv;
+    for (size_t i = 0; i < q->argc; i++) bytes += q->argv[i].kind <= KEVY_TEXT ? q->argv[i].len : 0;
+  }
+  return bytes;
+}
+
 static void session_free_queue(session_command *q) {
   for (session_command *next; q != NULL; q = next) {
     next = q->next;
@@ -64,9 +73,14 @@ static session_command *session_leave(kevy_session *session) {
   session_command *q = session->first;
   session->first = session->last = NULL;
   session->queued = 0;
-  session->multi = session->rejected = false;
+  session->multi = session->rejected = session->writes = false;
   session_unwatch(session);
   return q;
+}
+
+void session_note(kevy_session *session, const command *row) {
+  session->last_row = row;
+  session->heard = clients_clock();
 }
 
 void session_rejects(command_call *c) {
@@ -83,13 +97,15 @@ static bool session_asks(const command *row) {
   return false;
 }
 
+/* Writes, scripts that may write, messages to others. */
+bool session_changes(const command *row) {
+  const char *flags = row->about.flags;
+  return command_has_word(flags, "write") || (command_has_word(flags, "may_replicate") && !command_has_word(flags, "readonly"));
+}
+
 bool session_forbids(command_call *c) {
   if (LIKELY(!c->session->looks)) return false;
-  const char *flags = c->row->about.flags;
-  bool changes = command_has_word(flags, "write") ||
-                 (command_has_word(flags, "may_replicate") && !command_has_word(flags, "readonly")) ||
-                 (command_has_word(flags, "admin") && !session_asks(c->row));
-  if (!changes) return false;
+  if (!session_changes(c->row) && (!command_has_word(c->row->about.flags, "admin") || session_asks(c->row))) return false;
   session_rejects(c);
   command_fail(c, "READONLY You can't write against a read only window.");
   return true;
@@ -113,6 +129,7 @@ bool session_queues(command_call *c) {
   else session->first = q;
   session->last = q;
   session->queued++;
+  session->writes |= session_changes(c->row);
   sink_status(c->out, "QUEUED");
   return true;
 }
@@ -176,7 +193,7 @@ void cmd_unwatch(command_call *c) {
   sink_status(c->out, "OK");
 }
 
-static bool session_conflicts(const kevy_session *session) {
+bool session_conflicts(const kevy_session *session) {
   for (const session_watch *w = session->watches; w != NULL; w = w->next)
     if (kevy_version_check(session->store, w->version) != KEVY_OK) return true;
   return false;
@@ -226,25 +243,33 @@ void session_reset(kevy_session *session) {
   session_free_queue(session_leave(session));
   free(session->name);
   session->name = NULL;
+  session->stays = session->touches_not = false;
   session->protocol = 2;
   session->silent = SESSION_ANSWERS;
 }
 
 /* ---- The ABI ------------------------------------------------------------------------------------- */
 
+kevy_session *session_new(kevy_store *s) {
+  kevy_session *session = calloc(1, sizeof *session);
+  if (session == NULL) return NULL;
+  session->store = s;
+  session->opened = session->heard = clients_clock();
+  session->protocol = 2;
+  session->fd = -1;
+  subscriber_open(&session->listens, s);
+  return session;
+}
+
 KEVY_API kevy_status kevy_session_open(kevy_store *s, kevy_session **out) {
   if (!store_enter(s)) return KEVY_ECLOSED;
   kevy_status status = s->frozen != NULL ? KEVY_EREADONLY : KEVY_OK;
-  kevy_session *session = status == KEVY_OK ? calloc(1, sizeof *session) : NULL;
-  if (status == KEVY_OK && session == NULL) status = KEVY_EOOM;
-  if (session != NULL) {
-    static _Atomic int64_t last_id;
-    session->store = s;
-    session->opened = store_now(s);
-    session->id = atomic_fetch_add(&last_id, 1) + 1;
-    session->protocol = 2;
-    subscriber_open(&session->listens, s);
+  kevy_session *session = status == KEVY_OK ? session_new(s) : NULL;
+  if (session != NULL && clients_join(session)) {
     *out = session;
+  } else if (status == KEVY_OK) {
+    free(session);
+    status = KEVY_EOOM;
   }
   status = store_noted(s, status);
   store_leave(s);
@@ -303,21 +328,23 @@ KEVY_API kevy_status kevy_session_wait(kevy_session *session, size_t argc, const
 }
 
 KEVY_API int32_t kevy_session_protocol(kevy_session *session) {
-  return session->over ? 0 : session->protocol;
+  return __atomic_load_n(&session->over, __ATOMIC_RELAXED) ? 0 : session->protocol;
 }
 
-/* The store may have closed, and knows of a session only while that listens. */
+/* The store may have closed, and then has it in no list. */
 static void session_end_listening(kevy_session *session) {
-  kevy_store *s = session->listens.listed ? session->store : NULL;
+  kevy_store *s = session->listed || session->listens.listed ? session->store : NULL;
   bool locked = s != NULL && store_enter_beside(s) && s->locked;
+  if (session->waits) blocking_forget(session);
+  clients_leave(session);
   subscriber_close(&session->listens);
   if (locked) store_unlock(s);
 }
 
 KEVY_API void kevy_session_close(kevy_session *session) {
   if (session == NULL) return;
-  session_reset(session);
   session_end_listening(session);
+  session_reset(session);
   free(session->library[0]);
   free(session->library[1]);
   free(session);

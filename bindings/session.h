@@ -7,23 +7,47 @@
 #include "command.h"
 #include "pubsub.h"
 
+#define SESSION_ADDRESS 160
+
 typedef struct session_command session_command;
 typedef struct session_watch session_watch;
+
+/* What a session knows of the connection that it is of. */
+typedef struct session_line {
+  void (*address)(const void *connection, bool local, char text[SESSION_ADDRESS]); /* the other end's, or this end's */
+  void (*cut)(void *connection); /* ends it soon; on any thread, with the store's lock held */
+  bool file;                     /* of a unix socket */
+} session_line;
+
+/* Bytes of a connection's buffers, which its thread writes and others read. */
+typedef struct session_figures {
+  size_t input, room, output; /* what came and was not run yet; what there is room for beyond; what is not sent */
+} session_figures;
 
 typedef enum session_replies { SESSION_ANSWERS, SESSION_SKIPS_NEXT, SESSION_SKIPS, SESSION_SILENT } session_replies;
 
 struct kevy_session {
   kevy_store *store;
+  kevy_session *next, *prev; /* of the store's, while it is listed (clients.h) */
+  bool listed;
   int64_t id;   /* no other session of this process had it */
   int protocol; /* 2 or 3 */
   bool over;    /* QUIT was answered */
   char *name;   /* as CLIENT SETNAME left it; NULL: none */
   char *library[2];       /* its name and version, as CLIENT SETINFO left them */
   session_replies silent; /* CLIENT REPLY */
-  int64_t opened;         /* Unix ms */
+  int64_t opened, heard;  /* on clients_clock: when it was, when its last command was */
+  const command *last_row; /* its last command; NULL: none, or an unknown one */
+  const session_line *line; /* NULL: a session of this process */
+  void *line_of;
+  int fd;                  /* -1 there */
+  session_figures figures;
+  bool waits;              /* a command of it does */
+  bool stays, touches_not; /* CLIENT NO-EVICT and NO-TOUCH */
   bool multi;    /* between MULTI and EXEC */
   bool rejected; /* a command was */
   bool looks;    /* it may look, and not touch (session_restrict) */
+  bool writes;   /* something among what is queued does */
   size_t queued;
   session_command *first, *last;
   session_watch *watches;
@@ -32,6 +56,15 @@ struct kevy_session {
 
 /* Answers an error where the command is of no session. */
 bool session_missing(command_call *c);
+
+/* Bytes of what waits for EXEC. The store's lock is held. */
+size_t session_queue_bytes(const kevy_session *session);
+
+/* A session that no list has; NULL: no memory. The store need not let in. */
+kevy_session *session_new(kevy_store *s);
+
+/* Whether a key that it watches was changed. The store's lock is held. */
+bool session_conflicts(const kevy_session *session);
 
 /* As after kevy_session_open, but for the id: no transaction, nothing watched, no name, protocol 2, replies to all. */
 void session_reset(kevy_session *session);

@@ -87,6 +87,7 @@ typedef struct kevy_store {
   struct saving *saving; /* SAVE and BGSAVE; NULL: there was none */
   struct config *config; /* options that were set while it is open; NULL: none */
   struct kevy_wait *waiters, *waiters_last;
+  struct clients *clients;             /* its sessions, NULL: there was none (bindings/clients.h) */
   struct kevy_window *windows;         /* through which others look in (bindings/window) */
   void (*forked)(struct kevy_store *s); /* what a child of a fork does about them first, NULL for nothing */
   uint32_t readies;                    /* keys written since; beyond STORE_READY_MAX any may have been */

@@ -16,6 +16,7 @@
 
 #include "window.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,12 +58,19 @@ struct connection {
   kevy_window *w;
   connection *next, *prev;                         /* of all */
   connection *next_answered, *next_ready, *next_gone;
-  kevy_session *session; /* NULL before its first command */
+  kevy_session *session; /* NULL: it is refused */
   waiting *wait;         /* the command that waits, or NULL */
   request request;
   buffer in, out, flight; /* flight is being written */
   uv_write_t write;
+  int64_t soft_since; /* it owes more than the soft limit of its class since then; 0: it does not */
   int fd;
+  union {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+  } ends[2]; /* the other and this one, of TCP */
+  atomic_bool cut; /* CLIENT KILL */
   bool known;    /* said the password, or there is none */
   bool reading, writing;
   bool paused;   /* owes too much */
@@ -122,10 +130,33 @@ static connection *list_take(connection_list *list) {
   return first;
 }
 
+static const session_line connection_lines[2];
+
+/* Gives it a session, unless there are too many. */
+static void connection_admit(connection *c) {
+  kevy_window *w = c->w;
+  uint64_t most = w->maxclients != 0 ? w->maxclients : (uint64_t)config_number(w->store, CONFIG_MAXCLIENTS);
+  clients *all = clients_of(w->store);
+  if (all == NULL) return;
+  all->accepted++;
+  kevy_session *session = atomic_load(&w->count) < most ? session_new(w->store) : NULL;
+  if (session == NULL) {
+    all->refused++;
+    return;
+  }
+  session->looks = !(w->flags & KEVY_WINDOW_WRITE);
+  session->line = &connection_lines[w->bound.as.any.sa_family == AF_UNIX];
+  session->line_of = c;
+  session->fd = c->fd;
+  (void)clients_join(session);
+  c->session = session;
+}
+
 /* The store's lock keeps forks out while the list of all is changed. */
 static void connection_link(connection *c) {
   kevy_window *w = c->w;
   bool entered = store_enter_beside(w->store);
+  if (entered) connection_admit(c);
   c->prev = NULL;
   c->next = w->all;
   if (c->next != NULL) c->next->prev = c;
@@ -140,12 +171,16 @@ static void connection_unlink(connection *c) {
   if (c->prev != NULL) c->prev->next = c->next;
   else w->all = c->next;
   if (c->next != NULL) c->next->prev = c->prev;
+  if (c->session != NULL) clients_leave(c->session);
   if (entered) store_unlock(w->store);
   atomic_fetch_sub(&w->count, 1);
 }
 
 void connections_forked(kevy_window *w) {
-  for (connection *c = w->all; c != NULL; c = c->next) close(c->fd);
+  for (connection *c = w->all; c != NULL; c = c->next) {
+    if (c->session != NULL) clients_leave(c->session);
+    close(c->fd);
+  }
   close(w->fd);
   close(uv_backend_fd(&w->loop));
 }
@@ -217,9 +252,21 @@ void connections_bury(kevy_window *w, bool all) {
 
 static size_t connection_owes(const connection *c) { return buffer_has(&c->out) + buffer_has(&c->flight); }
 
+/* Whether it owes more than clients of its class may. */
+static bool connection_exceeds(connection *c) {
+  kevy_window *w = c->w;
+  const pubsub_limit *limit = &w->limits[subscriber_listens(&c->session->listens) ? CONFIG_OF_PUBSUB : CONFIG_OF_NORMAL];
+  size_t owes = connection_owes(c);
+  int64_t now = (int64_t)uv_now(&w->loop);
+  if (limit->soft == 0 || owes <= limit->soft) c->soft_since = 0;
+  else if (c->soft_since == 0) c->soft_since = now;
+  return owes > w->output_most || (limit->hard != 0 && owes > limit->hard) ||
+         (c->soft_since != 0 && now - c->soft_since > limit->seconds * 1000);
+}
+
 static void connection_answer(connection *c, const char *bytes, size_t len) {
   if (c->closing) return;
-  if (len > c->w->output_most - connection_owes(c) || !buffer_add(&c->out, bytes, len)) {
+  if (len > c->w->output_most - connection_owes(c) || !buffer_add(&c->out, bytes, len) || connection_exceeds(c)) {
     connection_close(c);
     return;
   }
@@ -254,6 +301,7 @@ static void connection_write_rest(connection *c) {
 
 /* All is sent. */
 static void connection_sent(connection *c) {
+  c->soft_since = 0;
   if (c->out.room > BUFFER_KEPT) buffer_free(&c->out);
   else c->out.at = c->out.len = 0;
   if (c->ending) connection_close(c);
@@ -272,6 +320,7 @@ static void connection_flush(connection *c) {
   }
   if (buffer_has(&c->out) == 0) connection_sent(c);
   else connection_write_rest(c);
+  if (c->session != NULL) __atomic_store_n(&c->session->figures.output, connection_owes(c), __ATOMIC_RELAXED);
   if (c->closing || !c->paused || connection_owes(c) > OWED_PAUSE / 2) return;
   c->paused = false;
   connection_again(c, false);
@@ -456,7 +505,9 @@ void connections_tell(kevy_window *w) {
     next = c->next_signalled;
     atomic_store(&c->signalled, false);
     if (c->closing || c->session == NULL) continue;
-    if (window_enter(w)) {
+    if (atomic_load(&c->cut)) {
+      connection_close(c);
+    } else if (window_enter(w)) {
       connection_tell(c);
       window_leave(w);
     } else {
@@ -465,12 +516,35 @@ void connections_tell(kevy_window *w) {
   }
 }
 
-static bool connection_session(connection *c) {
-  if (LIKELY(c->session != NULL)) return true;
-  if (kevy_session_open(c->w->store, &c->session) != KEVY_OK) return false;
-  if (!(c->w->flags & KEVY_WINDOW_WRITE)) session_restrict(c->session);
-  session_on_push(c->session, connection_on_push, c);
-  return true;
+/* ---- What its session knows of it ------------------------------------------------------------------ */
+
+static void connection_address(const void *context, bool local, char text[SESSION_ADDRESS]) {
+  const connection *c = context;
+  char host[INET6_ADDRSTRLEN] = "";
+  if (c->w->bound.as.any.sa_family == AF_INET) {
+    inet_ntop(AF_INET, &c->ends[local].in.sin_addr, host, sizeof host);
+    snprintf(text, SESSION_ADDRESS, "%s:%u", host, ntohs(c->ends[local].in.sin_port));
+  } else if (c->w->bound.as.any.sa_family == AF_INET6) {
+    inet_ntop(AF_INET6, &c->ends[local].in6.sin6_addr, host, sizeof host);
+    snprintf(text, SESSION_ADDRESS, "[%s]:%u", host, ntohs(c->ends[local].in6.sin6_port));
+  } else {
+    snprintf(text, SESSION_ADDRESS, "%.107s:0", c->w->bound.as.un.sun_path);
+  }
+}
+
+static void connection_cut(void *context) {
+  connection *c = context;
+  atomic_store(&c->cut, true);
+  connection_on_push(c);
+}
+
+static const session_line connection_lines[2] = {{connection_address, connection_cut, false}, {connection_address, connection_cut, true}};
+
+/* Bytes that came and are not run yet, and what else its buffer has room for. */
+static void connection_count(const connection *c) {
+  session_figures *f = &c->session->figures;
+  __atomic_store_n(&f->input, buffer_has(&c->in), __ATOMIC_RELAXED);
+  __atomic_store_n(&f->room, c->in.room - buffer_has(&c->in), __ATOMIC_RELAXED);
 }
 
 static void connection_replied(connection *c, kevy_status status) {
@@ -501,8 +575,12 @@ static bool connection_command(connection *c) {
   kevy_wait *wait = NULL;
   if (connection_hears(c)) return true;
   if (!window_enter(w)) return false;
-  kevy_status status = KEVY_EOOM;
-  if (connection_session(c)) status = kevy_session_wait(c->session, q->argc, q->argv, KEVY_RESP, w->reply, &wait);
+  if (UNLIKELY(clients_hold(c->session, q->argc, q->argv))) {
+    window_leave(w);
+    return false;
+  }
+  kevy_status status = kevy_session_wait(c->session, q->argc, q->argv, KEVY_RESP, w->reply, &wait);
+  if (UNLIKELY(c->session->over)) c->ending = true;
   window_leave(w);
   if (wait == NULL) connection_replied(c, status);
   else if (!connection_wait(c, wait)) connection_say(c, SAY_MEMORY);
@@ -562,6 +640,7 @@ static void connection_read(connection *c, bool wanted) {
 }
 
 static void connection_turn(connection *c) {
+  connection_count(c);
   turn_end end = connection_steps(c);
   connection_read(c, end == TURN_HUNGRY || c->wait != NULL);
   if (end == TURN_SPENT || end == TURN_TAKEN) connection_again(c, end == TURN_TAKEN);
@@ -574,7 +653,19 @@ void connections_run(kevy_window *w) {
     c->ready = false;
     if (!c->closing && c->session != NULL) connection_on_push(c); /* messages may have been kept back, too */
     if (!c->closing) connection_turn(c);
-    if (!c->closing && buffer_has(&c->in) == 0) buffer_free(&c->in);
+    if (c->closing) continue;
+    if (buffer_has(&c->in) == 0) buffer_free(&c->in);
+    connection_count(c);
+  }
+}
+
+void connections_expire(kevy_window *w) {
+  int64_t now = clients_clock();
+  for (connection *c = w->all, *next; c != NULL; c = next) {
+    next = c->next;
+    bool listens = c->session != NULL && subscriber_listens(&c->session->listens);
+    if (c->session == NULL || c->wait != NULL || listens) continue;
+    if (now - c->session->heard > w->timeout * 1000) connection_close(c);
   }
 }
 
@@ -601,18 +692,26 @@ static void connection_borrow(connection *c, char *bytes, size_t n) {
   if (!buffer_add(&c->in, left.bytes + left.at, buffer_has(&left))) connection_close(c);
 }
 
+/* What is left over is counted; what is run is counted while it is. */
+static void connection_came(connection *c, char *bytes, size_t n) {
+  if (bytes == c->w->room) {
+    connection_borrow(c, bytes, n);
+  } else {
+    c->in.len += n;
+    if (c->wait == NULL) connection_turn(c);
+    if (buffer_has(&c->in) == 0) buffer_free(&c->in);
+  }
+  if (!c->closing) connection_count(c);
+}
+
 static void connection_on_read(uv_stream_t *from, ssize_t n, const uv_buf_t *buf) {
   connection *c = from->data;
   if (n == 0 || c->closing) return;
   if (n < 0) { /* it left, or sent more than it may */
     connection_flush(c);
     connection_close(c);
-  } else if (buf->base == c->w->room) {
-    connection_borrow(c, buf->base, (size_t)n);
   } else {
-    c->in.len += (size_t)n;
-    if (c->wait == NULL) connection_turn(c);
-    if (buffer_has(&c->in) == 0) buffer_free(&c->in);
+    connection_came(c, buf->base, (size_t)n);
   }
 }
 
@@ -627,10 +726,20 @@ static int connection_take(connection *c) {
   error = uv_accept(&w->listener.stream, &c->as.stream);
   if (error == 0) error = uv_fileno(&c->as.handle, &c->fd);
   if (error == 0 && !file) {
+    socklen_t peer = sizeof c->ends[0], local = sizeof c->ends[1];
     uv_tcp_nodelay(&c->as.tcp, 1);
-    uv_tcp_keepalive(&c->as.tcp, 1, 300);
+    (void)getpeername(c->fd, &c->ends[0].any, &peer);
+    (void)getsockname(c->fd, &c->ends[1].any, &local);
   }
   return error;
+}
+
+/* What it does without asking, once it is admitted. */
+static void connection_settle(connection *c) {
+  kevy_window *w = c->w;
+  session_on_push(c->session, connection_on_push, c);
+  if (w->bound.as.any.sa_family != AF_UNIX && w->keepalive != 0) uv_tcp_keepalive(&c->as.tcp, 1, (unsigned)w->keepalive);
+  connection_read(c, true);
 }
 
 void connection_accept(kevy_window *w) {
@@ -642,12 +751,12 @@ void connection_accept(kevy_window *w) {
   c->request.most = (int64_t)w->query_most;
   c->request.stranger = w->password != NULL;
   c->known = w->password == NULL;
-  bool crowded = atomic_load(&w->count) >= w->maxclients;
   int error = connection_take(c);
   connection_link(c);
-  if (error == 0 && crowded && write(c->fd, full, sizeof full - 1) < 0) error = UV_EAGAIN;
-  if (error != 0 || crowded) connection_close(c);
-  else connection_read(c, true);
+  bool refused = c->session == NULL;
+  if (error == 0 && refused && write(c->fd, full, sizeof full - 1) < 0) error = UV_EAGAIN;
+  if (error != 0 || refused) connection_close(c);
+  else connection_settle(c);
 }
 
 #endif

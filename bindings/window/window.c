@@ -13,11 +13,11 @@
 #include "../../core/registry.h"
 #include "../../core/store.h"
 
-#define WINDOW_CLIENTS 10000
 #define WINDOW_BYTES ((size_t)64 << 20)
 #define WINDOW_BYTES_MOST (UINT64_C(1) << 30)
 #define WINDOW_BACKLOG 511
 #define WINDOW_TICK_MS 100
+#define WINDOW_LOOK 10 /* ticks between looks for idle clients */
 #define WINDOW_TICKS 8 /* slices of upkeep, one after the other */
 
 /* ---- The store ----------------------------------------------------------------------------------- */
@@ -45,6 +45,13 @@ static void window_forked(kevy_store *s) {
   for (kevy_window *w = s->windows; w != NULL; w = w->next) connections_forked(w);
 }
 
+/* What CONFIG SET may have changed. */
+static void window_options(kevy_window *w) {
+  w->keepalive = config_number(w->store, CONFIG_TCP_KEEPALIVE);
+  w->timeout = config_number(w->store, CONFIG_TIMEOUT);
+  for (int i = 0; i < CONFIG_CLASSES; i++) w->limits[i] = config_limit(w->store, (config_class)i);
+}
+
 /* Puts the window into the store, which has a lock from now on, and is whole across forks. */
 static kevy_status window_hang(kevy_store *s, kevy_window *w) {
   if (!s->registered && registry_open(NULL, window_registered, s) == NULL) return KEVY_EOOM;
@@ -52,6 +59,7 @@ static kevy_status window_hang(kevy_store *s, kevy_window *w) {
   s->locked = true;
   (void)store_enter_beside(s);
   w->store = s;
+  window_options(w);
   w->next = s->windows;
   s->windows = w;
   s->forked = window_forked;
@@ -105,10 +113,12 @@ static void window_on_round(uv_prepare_t *round) {
 static void window_on_tick(uv_timer_t *tick) {
   kevy_window *w = tick->data;
   for (int i = 0; i < WINDOW_TICKS && window_enter(w); i++) {
+    if (i == 0) window_options(w);
     kevy_status status = kevy_tick(w->store, 0, NULL);
     window_leave(w);
     if (status != KEVY_UNMET) break;
   }
+  if (w->timeout != 0 && ++w->ticks % WINDOW_LOOK == 0) connections_expire(w);
 }
 
 static void window_on_signal(uv_async_t *async) {
@@ -151,7 +161,7 @@ static kevy_window *window_new(const kevy_window_options *o) {
   if (w == NULL) return NULL;
   w->pid = getpid();
   w->flags = o->flags;
-  w->maxclients = o->maxclients != 0 ? o->maxclients : WINDOW_CLIENTS;
+  w->maxclients = o->maxclients;
   w->query_most = o->query_buffer != 0 ? (size_t)o->query_buffer : WINDOW_BYTES;
   w->output_most = o->output_buffer != 0 ? (size_t)o->output_buffer : WINDOW_BYTES;
   w->answered.end = &w->answered.first;

@@ -23,6 +23,8 @@
 #include <uv.h>
 
 #include "address.h"
+#include "../clients.h"
+#include "../config.h"
 #include "command.h"
 #include "request.h"
 
@@ -43,7 +45,11 @@ struct kevy_window {
   char text[ADDRESS_ROOM];
   char *password; /* NULL: none */
   uint32_t flags;
-  uint32_t maxclients;
+  uint32_t maxclients; /* 0: as the option of the store says */
+  int64_t keepalive;   /* seconds between probes of TCP; 0: none */
+  int64_t timeout;     /* seconds that a client may say nothing; 0: any */
+  pubsub_limit limits[CONFIG_CLASSES]; /* client-output-buffer-limit, as it was at the last tick */
+  int ticks;           /* until idle clients are looked for */
   size_t query_most, output_most;
   pthread_t thread;
   bool running;
@@ -88,6 +94,9 @@ void connection_close(connection *c);
 /* The next turn of those that are ready; sends what is answered. */
 void connections_run(kevy_window *w);
 void connections_flush(kevy_window *w);
+
+/* Ends those that said nothing for too long. */
+void connections_expire(kevy_window *w);
 
 /* Sends what was published for those that were signalled. */
 void connections_tell(kevy_window *w);

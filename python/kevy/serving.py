@@ -25,10 +25,11 @@ def serve(args):
     stops = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, stops)
     options = {"maxmemory": args.maxmemory, "policy": args.policy}
+    limits = {"maxclients": args.maxclients} if args.maxclients is not None else {}
     password = args.password or os.environ.get("KEVY_PASSWORD") or None
     with open_store(args.store, args.write, options) as store:
         for address in args.listen or [ADDRESS]:
-            window = store.serve(address, write=args.write, password=password, public=args.public, maxclients=args.maxclients)
+            window = store.serve(address, write=args.write, password=password, public=args.public, **limits)
             print(f"kevy: {args.store} at {window.address}, {len(store)} keys, {'to write' if args.write else 'read-only'}", flush=True)
         signal.sigwait(stops)
     return 0
@@ -49,7 +50,7 @@ def add(subparsers):
     p.add_argument("--write", action="store_true", help="clients may write, too")
     p.add_argument("--password", help="what clients must say; better, where others see your processes, in $KEVY_PASSWORD")
     p.add_argument("--public", action="store_true", help="addresses may be such that other machines reach them")
-    p.add_argument("--maxclients", type=int, default=10000, metavar="N", help="clients at a time (10000)")
+    p.add_argument("--maxclients", type=int, metavar="N", help="clients at a time (as CONFIG SET maxclients says: 10000)")
     p.add_argument("--maxmemory", default=0, metavar="SIZE", help="of the store: 0, 64mb, 2gb ...")
     p.add_argument("--policy", default="noeviction", help="what goes at maxmemory: allkeys-lru ...")
     p.set_defaults(run=run)
