@@ -25,6 +25,9 @@ typedef uint64_t ref;
 
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* Has a value computed once: the compiler does not work it out again at each of its uses. */
+#define OPAQUE(x) __asm__("" : "+r"(x))
+
 #if defined(__SANITIZE_ADDRESS__)
 #define KEVY_ASAN 1
 #elif defined(__has_feature)

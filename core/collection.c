@@ -47,7 +47,7 @@ FLAT entry *collection_guess_at(const char *base, const struct bucket *home, uin
 FLAT entry *keyed_guess(const kevy_store *s, const entry *e, const kevy_value *member, bool *absent) {
   const keyed *k = (const keyed *)collection_large(s->base, e);
   if (member->len - 8 > 8) __builtin_unreachable();
-  uint64_t hash = hash_bytes(s->sp->secret, member->as.ptr, member->len);
+  uint64_t hash = hash_short(s->secret, member->as.ptr, member->len);
   return table_guess(s->base, table_home(s->base, &k->members, hash), hash, absent);
 }
 

@@ -56,6 +56,16 @@ static inline int32_t entry_type(const entry *e) {
 static inline uint32_t entry_value_kind(const entry *e) { return e->kinds & 7u; }
 static inline uint32_t entry_key_kind(const entry *e) { return (e->kinds >> 4) & 3u; }
 
+/* The kind of a value and its reserved word, in one store. */
+static FLAT void value_begin(kevy_value *out, uint32_t kind) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  store64(out, kind);
+#else
+  out->kind = kind;
+  out->reserved = 0;
+#endif
+}
+
 /* The byte behind the header and the optional parts: where the key begins. */
 static inline size_t entry_head(uint32_t flags) {
   return sizeof(entry) + ((flags & ENTRY_TTL) ? ENTRY_TTL_BYTES : 0) +

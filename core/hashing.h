@@ -41,6 +41,8 @@ static FLAT product multiply(uint64_t a, uint64_t b) {
   return p;
 }
 
+#define HASH_SHORT_SECRET 32 /* what keys of up to 16 bytes take of it */
+
 static FLAT uint64_t hash_two(const unsigned char *secret, uint64_t a, uint64_t b, size_t n) {
   product p = multiply(a ^ load64(secret), b ^ load64(secret + 8));
   p = multiply(p.low ^ load64(secret + 16), p.high ^ load64(secret + 24) ^ n);
@@ -54,13 +56,18 @@ static FLAT uint64_t hash_tiny(const unsigned char *secret, const char *p, size_
   return hash_two(secret, u[0] | (uint64_t)u[n >> 1] << 8 | (uint64_t)u[n - 1] << 16, 0, n);
 }
 
+/* Of 8 to 16 bytes. */
+static FLAT uint64_t hash_short(const unsigned char *secret, const char *p, size_t n) {
+  return hash_two(secret, load64(p), load64(p + n - 8), n);
+}
+
 /* Of at most 16 bytes: without a call. */
 static FLAT uint64_t hash_quick(const unsigned char *secret, const char *p, size_t n) {
-  return LIKELY(n - 8 <= 8) ? hash_two(secret, load64(p), load64(p + n - 8), n) : hash_tiny(secret, p, n);
+  return LIKELY(n - 8 <= 8) ? hash_short(secret, p, n) : hash_tiny(secret, p, n);
 }
 
 static FLAT uint64_t hash_bytes(const unsigned char *secret, const char *p, size_t n) {
-  if (LIKELY(n - 8 <= 8)) return hash_two(secret, load64(p), load64(p + n - 8), n);
+  if (LIKELY(n - 8 <= 8)) return hash_short(secret, p, n);
   return n < 8 ? hash_tiny(secret, p, n) : hash_long(secret, p, n);
 }
 

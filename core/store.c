@@ -342,6 +342,7 @@ void store_reset_stats(kevy_store *s) { s->hits = s->misses = s->expired = s->ev
 
 void store_attach(kevy_store *s, space *sp) {
   s->sp = sp;
+  memcpy(s->secret, sp->secret, sizeof s->secret);
   s->base = sp->mem.base;
   s->keys = &sp->keys;
   s->next_due = INT64_MAX;

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "clock.h"
+#include "hashing.h"
 #include "snapshot.h"
 
 typedef struct store_lock {
@@ -35,6 +36,7 @@ typedef struct kevy_store {
   char *base;        /* of the space's region */
   table *keys;       /* the table to read */
   space *sp;
+  unsigned char secret[HASH_SHORT_SECRET]; /* the beginning of the space's: at hand for lookups of short keys */
   moment *frozen;    /* a snapshot's moment, NULL for a live store */
   timeline clock;
   int64_t next_due;  /* no expiry work before this time */

@@ -83,7 +83,7 @@ __attribute__((noinline)) kevy_status hash_get_small(kevy_store *s, const char *
                                                      const kevy_value *field, kevy_value *out) {
   bool absent;
   if (klen > 16 || !packed_is_quick(field)) return hash_get_noted(s, key, klen, field, out);
-  uint64_t hash = hash_quick(s->sp->secret, key, klen);
+  uint64_t hash = hash_quick(s->secret, key, klen);
   entry *e = collection_guess_at(s->base, table_home(s->base, s->keys, hash), hash, key, klen,
                                  COLLECTION_SMALL(KEVY_TYPE_HASH), &absent);
   if (UNLIKELY(e == NULL)) return hash_get_noted(s, key, klen, field, out);
@@ -324,7 +324,7 @@ __attribute__((noinline)) bool hash_set_large(kevy_store *s, const entry *e, con
                                               const kevy_value *value, uint64_t *added) {
   if (field->len - 8 > 8 || value->len > 32) __builtin_unreachable();
   keyed *k = (keyed *)collection_large(s->base, e);
-  uint64_t hash = hash_bytes(s->sp->secret, field->as.ptr, field->len);
+  uint64_t hash = hash_short(s->secret, field->as.ptr, field->len);
   const struct bucket *home = table_home(s->base, &k->members, hash);
   table_prefetch_head(home);
   bool absent;

@@ -72,7 +72,7 @@ __attribute__((noinline)) kevy_status list_index_small(kevy_store *s, const char
                                                        kevy_value *out) {
   bool absent;
   if (klen > 16) return list_index_noted(s, key, klen, position, out);
-  uint64_t hash = hash_quick(s->sp->secret, key, klen);
+  uint64_t hash = hash_quick(s->secret, key, klen);
   entry *e = collection_guess_at(s->base, table_home(s->base, s->keys, hash), hash, key, klen,
                                  COLLECTION_SMALL(KEVY_TYPE_LIST), &absent);
   if (UNLIKELY(e == NULL)) return list_index_noted(s, key, klen, position, out);

@@ -160,7 +160,7 @@ __attribute__((noinline)) bool set_add_member(kevy_store *s, const entry *e, con
                                               uint64_t *added) {
   if (member->len - 8 > 8) __builtin_unreachable();
   keyed *k = (keyed *)collection_large(s->base, e);
-  uint64_t hash = hash_bytes(s->sp->secret, member->as.ptr, member->len);
+  uint64_t hash = hash_short(s->secret, member->as.ptr, member->len);
   bool there = member_find_to_write(s->base, k, hash, member->as.ptr, member->len) != NULL;
   if (!there && !keyed_insert(s, k, hash, member->as.ptr, member->len, member->kind, &set_no_content)) return false;
   set_report(added, !there);

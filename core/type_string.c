@@ -135,8 +135,7 @@ static FLAT entry *find_plain(kevy_store *s, const char *key, size_t klen, uint6
 static FLAT kevy_status get_plain(kevy_store *s, const entry *e, const char *value,
                                   kevy_value *out) {
   s->hits++;
-  out->kind = entry_value_kind(e);
-  out->reserved = 0;
+  value_begin(out, entry_value_kind(e));
   out->len = e->vlen;
   out->as.ptr = value;
   return KEVY_OK;
@@ -175,14 +174,14 @@ static FLAT quick_look look_quick(const kevy_store *s, const char *key, size_t k
   quick_look q;
   q.hash = probe_hash_short(s, key, klen);
   q.e = table_guess(s->base, table_home(s->base, s->keys, q.hash), q.hash, &q.absent);
-  q.unmarked = q.e != NULL && LIKELY(entry_flags(q.e) == (ENTRY_PLAIN | s->access));
+  q.unmarked = q.e != NULL && LIKELY((entry_flags(q.e) ^ s->access) == ENTRY_PLAIN);
   return q;
 }
 
 /* Whether a plain entry's key is this one of 8 to 16 bytes. */
 static FLAT bool is_key_quick(const entry *e, const char *key, size_t klen) {
   const char *at = (const char *)(e + 1);
-  return LIKELY(e->klen == klen) && LIKELY(load64(at) == load64(key)) &&
+  return LIKELY(e->klen == (uint8_t)klen) && LIKELY(load64(at) == load64(key)) &&
          LIKELY(load64(at + klen - 8) == load64(key + klen - 8));
 }
 
@@ -225,7 +224,7 @@ FLAT entry *string_guess_quick(const kevy_store *s, const char *key, size_t klen
 }
 
 static FLAT bool is_overwritten(const kevy_store *s, const entry *e, const char *key, size_t klen, size_t len) {
-  return LIKELY(entry_flags(e) == (ENTRY_PLAIN | s->access)) && is_key_quick(e, key, klen) && e->vlen == len;
+  return LIKELY((entry_flags(e) ^ s->access) == ENTRY_PLAIN) && is_key_quick(e, key, klen) && e->vlen == (uint16_t)len;
 }
 
 static FLAT void overwrite_quick(kevy_store *s, entry *e, size_t klen, const kevy_value *value) {

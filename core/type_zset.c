@@ -149,7 +149,7 @@ __attribute__((noinline)) bool zset_add_member(kevy_store *s, const entry *e, co
                                                double score, uint64_t *changed) {
   if (member->len - 8 > 8) __builtin_unreachable();
   zset *z = (zset *)collection_large(s->base, e);
-  uint64_t hash = hash_bytes(s->sp->secret, member->as.ptr, member->len);
+  uint64_t hash = hash_short(s->secret, member->as.ptr, member->len);
   if (member_find_to_write(s->base, &z->k, hash, member->as.ptr, member->len) != NULL) return false;
   if (!zset_insert(s, z, hash, member->as.ptr, member->len, member->kind, score + 0.0)) return false;
   if (changed != NULL) *changed = 1;

@@ -36,6 +36,10 @@ static inline uint64_t hash_bytes(const unsigned char *secret, const char *p, si
   (void)secret;
   return n == 4 ? hash_of(load32(p)) : 0;
 }
+#define HASH_SHORT_SECRET 32
+static inline uint64_t hash_short(const unsigned char *secret, const char *p, size_t n) {
+  return hash_bytes(secret, p, n);
+}
 
 #include "internals.h"
 
