@@ -56,12 +56,12 @@ static inline unsigned home_of(uint64_t hash) {
  * takes three instructions to multiply by 63. */
 static inline uint64_t home_offset(uint64_t hash) {
 #if defined(__x86_64__) && !defined(__clang__)
-  uint64_t product;
-  __asm__("imulq %2, %1, %0" : "=r"(product) : "r"(hash & UINT32_MAX), "i"(TABLE_BUCKETS) : "cc");
+  uint64_t scaled;
+  __asm__("imulq %2, %1, %0" : "=r"(scaled) : "r"(hash & UINT32_MAX), "i"(TABLE_BUCKETS) : "cc");
 #else
-  uint64_t product = (hash & UINT32_MAX) * TABLE_BUCKETS;
+  uint64_t scaled = (hash & UINT32_MAX) * TABLE_BUCKETS;
 #endif
-  return (product >> 26) & ~UINT64_C(63);
+  return (scaled >> 26) & ~UINT64_C(63);
 }
 static inline uint64_t tag_of(uint64_t hash) {
   uint64_t tag = hash & 0xff;
