@@ -1,7 +1,7 @@
 /* cmd_blocking.c: BLPOP and its relatives: the popping commands, and waiting where there is nothing to pop.
  *
- * Each tries like the command it is named after. A timeout is read before anything else is looked at, as in
- * Redis. XREAD and XREADGROUP wait in cmd_stream_read.c. */
+ * Each tries like the command it is named after. A timeout is read before the keyspace is looked at, behind all other
+ * words, as in Redis. XREAD and XREADGROUP wait in cmd_stream_read.c. */
 #include "command.h"
 
 #include "type_list.h"
@@ -40,7 +40,7 @@ void cmd_brpop(command_call *c) { blocking_pop(c, 0); }
 void cmd_blmpop(command_call *c) {
   int64_t timeout, keys, n;
   uint32_t flags;
-  if (!command_timeout(c, &c->argv[1], &timeout) || !list_read_mpop(c, 2, &keys, &flags, &n)) return;
+  if (!list_read_mpop(c, 2, &keys, &flags, &n) || !command_timeout(c, &c->argv[1], &timeout)) return;
   if (!list_mpop(c, 3, (size_t)keys, flags, (uint64_t)n)) command_wait(c, 3, (size_t)keys, timeout);
 }
 
@@ -102,6 +102,6 @@ void cmd_bzpopmax(command_call *c) { blocking_zpop(c, true); }
 void cmd_bzmpop(command_call *c) {
   int64_t timeout, keys, count;
   bool max;
-  if (!command_timeout(c, &c->argv[1], &timeout) || !zset_read_mpop(c, 2, &keys, &max, &count)) return;
+  if (!zset_read_mpop(c, 2, &keys, &max, &count) || !command_timeout(c, &c->argv[1], &timeout)) return;
   if (!zset_mpop(c, 3, (size_t)keys, (uint64_t)count, max)) command_wait(c, 3, (size_t)keys, timeout);
 }

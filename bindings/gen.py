@@ -30,7 +30,7 @@ FACES = (
     ("lua/kevy/cdef.lua", luajit_face.write, "-- {}\n", "kevy.h, errors.def, options.def"),
     ("bindings/ffi/abi_table.inc", libffi_face.write, "/* {} */\n", "kevy.h"),
     ("docs/reference.md", reference_face.write, "<!-- {} -->\n", "kevy.h, *.def"),
-    ("docs/compatibility.md", compatibility_face.write, "<!-- {} -->\n", "*.def, tests/conformance/differences.txt"),
+    ("docs/compatibility.md", compatibility_face.write, "<!-- {} -->\n", "*.def, tests/conformance/differences.txt, unlike.list"),
 )
 
 

@@ -66,13 +66,18 @@ typedef struct scripting_call {
 static scripting_call *host_of(script_run *run) { return (scripting_call *)(void *)run; }
 static sink *host_out(script_run *run) { return host_of(run)->c->out; }
 
+/* Whether a read-only script must not call a command: those that write, and those that Redis may replicate as if they did. */
+static bool host_may_write(const command *row) {
+  return command_writes(row) || row->handler == cmd_pfcount || row->handler == cmd_publish || row->handler == cmd_spublish;
+}
+
 /* Why a script must not call a command; NULL: it may. */
 static const char *host_refuses(const scripting_call *call, size_t argc, const kevy_value *argv) {
   const command *row = command_lookup(argc, argv);
   if (row == NULL) return "Unknown Redis command called from script";
   if (!command_arity_fits(row, argc)) return "Wrong number of args calling Redis command from script";
   if (command_has_word(row->about.flags, "noscript")) return "This Redis command is not allowed from script";
-  if (call->read_only && command_writes(row)) return "Write commands are not allowed from read-only scripts.";
+  if (call->read_only && host_may_write(row)) return "Write commands are not allowed from read-only scripts.";
   return NULL;
 }
 

@@ -84,9 +84,8 @@ void session_note(kevy_session *session, const command *row) {
 }
 
 void session_rejects(command_call *c) {
-  if (!c->session->multi) return;
-  c->session->rejected = true;
   if (c->row != NULL && c->row->handler == cmd_exec) session_free_queue(session_leave(c->session));
+  else c->session->rejected = c->session->multi;
 }
 
 /* What tools ask for among the commands that change servers. */

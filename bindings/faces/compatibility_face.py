@@ -10,12 +10,14 @@ from .rows import Row, Rows
 
 KNOWN = "bindings/known.def"
 DIFFERENCES = "tests/conformance/differences.txt"
+UNLIKE = "tests/conformance/unlike.list"
 
 HEAD = """
 # Compatibility with Redis
 
 Commands, replies and error texts are those of Redis 7.2 and Valkey 8, byte for byte, in both protocols. The conformance
-cases are asked of kevy through every door and of a real redis-server; random commands are asked of both side by side.
+cases are asked of kevy through every door and of a real redis-server; random commands are asked of both side by side
+([below](#random-commands)).
 `COMMAND` and `COMMAND DOCS` answer from the same rows as this page; what each takes is in [reference.md](reference.md).
 """
 
@@ -29,6 +31,23 @@ BESIDE = """
 - What has no order of its own (`KEYS`, `SMEMBERS`, `HGETALL` of large hashes, cursors, members drawn by chance, `SORT BY`
   equal weights with a `LIMIT`, places equally far away with a `COUNT`) comes in an order of kevy's.
 - Values keep the kind they were stored in where the host language stores and reads them; to commands all are strings.
+
+"""
+
+RANDOM = """
+## Random commands
+
+    tests/conformance/differential.py --commands 1000000 --seed 1
+
+asks a redis-server 7.0 and kevy the same random commands and compares every reply, byte by byte but for what the table
+below names. A round of 400 commands follows from its seed: every row of the command table, with words made of its syntax;
+each type in depth; wrong arities, types, numbers and options; values on both sides of every encoding's limits; MULTI, EXEC
+and WATCH with another client; scripts and functions that are made up; blocking forms; payloads of DUMP, whole and damaged,
+carried from one to the other; RESP2 and RESP3. At a round's end what is stored must be the same: types, values, deadlines,
+encodings; and so must what another redis-server makes of kevy's log. A difference is shrunk to the commands that show it.
+`make test` runs a slice of it, `make soak` a million commands.
+
+What is not asked, or compared loosely:
 
 """
 
@@ -80,9 +99,10 @@ def coverage_text(known: Dict[str, str], here) -> str:
     return table(("first in", "commands and subcommands", "of them here"), map(row, dict.fromkeys(known.values())))
 
 
-def differences_text(text: str) -> str:
+def listed_table(titles, text: str) -> str:
+    """The rows of a text file whose columns are separated by bars."""
     rows = [line.split(" | ") for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return table(("case", "what 7.0 answers", "source"), ([cell(part.strip()) for part in row] for row in rows))
+    return table(titles, ([cell(part.strip()) for part in row] for row in rows))
 
 
 def write(d: Description, rows: Rows) -> str:
@@ -95,4 +115,4 @@ def write(d: Description, rows: Rows) -> str:
             + listed(here - set(known)) + ".\n\n## What is not here\n\nThese are refused by name: `ERR unknown command`, or `ERR unknown subcommand`.\n\n"
             + absent_text([n for n in known if n not in here], why) + BESIDE.lstrip("\n")
             + "## Where redis-server 7.0 answers otherwise\n\nThe comparisons leave these cases out; each says what changed it.\n\n"
-            + differences_text(rows.text(DIFFERENCES)))
+            + listed_table(("case", "what 7.0 answers", "source"), rows.text(DIFFERENCES)) + RANDOM + listed_table(("what", "redis-server 7.0", "why"), rows.text(UNLIKE)))

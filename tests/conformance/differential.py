@@ -1,287 +1,413 @@
 #!/usr/bin/env python3
-"""Asks a redis-server and kevy the same random questions, and compares every reply.
+"""Asks a redis-server and kevy the same random questions, and compares every reply, what is stored then, and what kevy's log
+makes of another redis-server.
 
-    tests/conformance/differential.py [--seconds 20] [--rounds N] [--seed N] [--server redis-server]
+    tests/conformance/differential.py [--commands N | --seconds 20 | --rounds N] [--seed N] [--only SUBJECT,...]
 
-A round is a few hundred commands on a dozen keys, from an empty store: right and wrong options, numbers at
-their limits, values of every size, patterns made of what patterns are made of. A difference is shrunk to the
-fewest commands that still show it. Times to live are long, all different, or past, so that the few
-milliseconds between the two clocks decide nothing."""
+A round is a few hundred commands on a dozen keys, from an empty store: right and wrong options, numbers at their limits, values
+of every size, transactions, scripts; in RESP2 or RESP3, with small encodings that end early or late. Everything follows from
+the round's seed. A difference is shrunk to the fewest commands that still show it. questions.py says how commands come about,
+unlike.list what is not compared, and why. Times to live are long, all different, or past, so that the few milliseconds between
+the two clocks decide nothing."""
 
 import argparse
-import importlib
-import random
+import collections
+
+import shutil
 import sys
+import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import conformance  # noqa: E402
 import kevy  # noqa: E402
-from oracle import Redis  # noqa: E402
+import oracle  # noqa: E402
+from differential_session import ByAnother  # noqa: E402
+from questions import SUBJECTS, Questions  # noqa: E402
 
-# One module for each type of collections. command(q) makes a random command of it with the help of Questions q. What
-# else they may have: fair(command): False where the two mean different things by it; alike(command, redis, ours):
-# whether two decoded replies are alike, None for those that must be the same; ahead(command): commands that Redis alone
-# is asked before it.
-TYPES = [importlib.import_module(path.stem) for path in sorted(HERE.glob("differential_*.py"))]
+LENGTH = 400  # commands of a round
+GENERATORS = list(SUBJECTS.values())
+UNFAIR = [m.unfair for m in GENERATORS if hasattr(m, "unfair")]
+ALIKE = [m.alike for m in GENERATORS if hasattr(m, "alike")]
+AHEAD = [m.ahead for m in GENERATORS if hasattr(m, "ahead")]
 
-KEYS = [b"a", b"b", b"aa", b"ab", b"key:1", b"key:2", b"[a]", b"a*b", b"\\", b"\x00", b"\xff\xfe", b"k" * 300]
-INTEGERS = [0, 1, -1, 2, 10, 100, 12345, 2**31, 2**53, 2**63 - 1, 2**63 - 2, -2**63, -2**63 + 1, 2**63, -2**64]
-FLOATS = [b"0", b"1.5", b"-1.5", b"0.1", b"3.0", b"1e3", b"5.0e3", b"1e-7", b"inf", b"-inf", b"nan", b"1e400", b".5",
-          b"0x1p3", b" 1", b"1 ", b"", b"-0", b"1e17", b"123456789.123456789", b"1e5000"]
-WORDS = [b"NX", b"XX", b"GT", b"LT", b"GET", b"KEEPTTL", b"PERSIST", b"EX", b"PX", b"EXAT", b"PXAT", b"REPLACE",
-         b"DB", b"ASYNC", b"SYNC", b"MATCH", b"COUNT", b"TYPE", b"string", b"FOO", b"nx", b"eX"]
+# ---- Comparing replies ----
 
 
-class Questions:
-    """Random commands. Every time to live that counts from now is given once."""
-
-    def __init__(self, seed):
-        self.r = random.Random(seed)
-        self.lives = 0
-        # A round dwells on a few types, so that their values meet; strings among them only here and there.
-        self.types = self.r.sample(TYPES, self.r.randrange(1, len(TYPES) + 1)) if TYPES else []
-        self.collections = self.r.choice([0, 0.6, 0.95, 0.95]) if TYPES else 0
-
-    def one_in(self, n):
-        return self.r.randrange(n) == 0
-
-    def key(self):
-        return self.r.choice(KEYS)
-
-    def integer(self):
-        if self.one_in(15):
-            return self.r.choice([b"", b"x", b"1.0", b"+1", b"01", b" 1", b"1\x00", b"-"])
-        return b"%d" % (self.r.choice(INTEGERS) if self.one_in(3) else self.r.randrange(-20, 40))
-
-    def value(self):
-        kind = self.r.randrange(8)
-        if kind < 2:
-            return self.integer()
-        if kind == 2:
-            return self.r.choice(FLOATS)
-        size = self.r.choice([0, 1, 3, 10, 44, 45, 100, 255, 256, 1000, 4095, 4096, 20000])
-        return self.r.randbytes(size) if self.one_in(2) else self.r.choice([b"x", b"ab", b"\x00"]) * size
-
-    def life(self, unit):
-        """What counts from now, in seconds or milliseconds."""
-        if self.one_in(6):
-            return self.r.choice([b"0", b"-1", b"-100", b"", b"x", b"1.5", b"+1", b" 1", b"%d" % (2**63 - 1),
-                                  b"%d" % 2**63, b"%d" % -2**63, b"%d" % (2**63 // 1000)])
-        self.lives += 1
-        return b"%d" % ((1000 + 10 * self.lives) * unit)
-
-    def moment(self, unit):
-        """A deadline."""
-        if self.one_in(6):
-            return self.r.choice([b"0", b"-1", b"1", b"1000", self.integer()])
-        return b"%d" % (33_000_000_000 * unit + self.r.randrange(100))
-
-    def expire_option(self, *others):
-        option = self.r.choice([
-            lambda: [b"EX", self.life(1)], lambda: [b"PX", self.life(1000)], lambda: [b"EXAT", self.moment(1)],
-            lambda: [b"PXAT", self.moment(1000)], *(lambda o=o: [o] for o in others)])
-        return option()
-
-    def options(self, *makers):
-        return [word for _ in range(self.r.choice([0, 0, 1, 1, 2, 3])) for word in self.r.choice(makers)()]
-
-    def pattern(self):
-        return b"".join(self.r.choice([b"*", b"?", b"a", b"b", b"[", b"]", b"^", b"-", b"\\", b"k", b"\xff", b"\x00",
-                                       b"[a-k]", b"[^a]", b"*", b"key:"]) for _ in range(self.r.randrange(1, 8)))
-
-    def set(self):
-        return [b"SET", self.key(), self.value()] + self.options(
-            lambda: self.expire_option(b"KEEPTTL"), lambda: [self.r.choice(WORDS[:6])])
-
-    def getex(self):
-        return [b"GETEX", self.key()] + self.options(lambda: self.expire_option(b"PERSIST"))
-
-    def expire(self):
-        name, when = self.r.choice([(b"EXPIRE", self.life(1)), (b"PEXPIRE", self.life(1000)),
-                                    (b"EXPIREAT", self.moment(1)), (b"PEXPIREAT", self.moment(1000))])
-        return [name, self.key(), when] + self.options(lambda: [self.r.choice(WORDS[:4])])
-
-    def scan(self):
-        return [b"SCAN", b"0", b"COUNT", b"100000"] + self.options(
-            lambda: [b"MATCH", self.pattern()], lambda: [b"TYPE", self.r.choice([b"string", b"list", b"x"])])
-
-    def pairs(self):
-        return [word for _ in range(self.r.randrange(1, 5)) for word in (self.key(), self.value())]
-
-    def keys(self):
-        return [self.key() for _ in range(self.r.randrange(1, 5))]
-
-    def plain(self):
-        """A command whose arguments are keys, values and numbers."""
-        k, v, i, n = self.key, self.value, self.integer, self.r.choice
-        return n([
-            lambda: [n([b"GET", b"GETDEL", b"STRLEN", b"INCR", b"DECR", b"TTL", b"PTTL", b"EXPIRETIME", b"PERSIST",
-                        b"PEXPIRETIME", b"TYPE", b"GET", b"INCR"]), k()],
-            lambda: [n([b"GETSET", b"SETNX", b"APPEND"]), k(), v()],
-            lambda: [n([b"INCRBY", b"DECRBY"]), k(), i()],
-            lambda: [b"INCRBYFLOAT", k(), n([n(FLOATS), i()])],
-            lambda: [n([b"GETRANGE", b"SUBSTR"]), k(), i(), i()],
-            lambda: [b"SETRANGE", k(), n([i(), b"%d" % self.r.randrange(30000), b"536870912"]), v()],
-            lambda: [b"SETEX", k(), self.life(1), v()],
-            lambda: [b"PSETEX", k(), self.life(1000), v()],
-            lambda: [n([b"RENAME", b"RENAMENX"]), k(), k()],
-            lambda: [b"COPY", k(), k()] + self.options(lambda: [n([b"REPLACE", b"replace"])], lambda: [b"DB", i()]),
-            lambda: [n([b"MSET", b"MSETNX"])] + self.pairs(),
-            lambda: [n([b"MGET", b"DEL", b"UNLINK", b"EXISTS", b"TOUCH"])] + self.keys(),
-            lambda: [b"KEYS", self.pattern()],
-            lambda: [n([b"DBSIZE", b"RANDOMKEY"])],
-            lambda: [n([b"ECHO", b"PING"]), v()],
-            lambda: [b"COMMAND", b"GETKEYS", *self.plain()],
-            lambda: [n([b"FLUSHALL", b"FLUSHDB"])] if self.one_in(20) else [b"SELECT", i()],
-        ])()
-
-    def bend(self, command):
-        """A command that is wrong somewhere, or looks so."""
-        command, at = list(command), self.r.randrange(len(command))
-        change = self.r.randrange(4)
-        if change == 0 and len(command) > 1:
-            del command[at]
-        elif change == 1:
-            command.insert(at + 1, self.r.choice(WORDS))
-        elif change == 2:
-            command[0] = command[0].lower()
-        else:
-            command.append(self.r.choice(WORDS + KEYS))
-        return command
-
-    def command(self):
-        if self.r.random() < self.collections:
-            command = self.r.choice(self.types).command(self)
-        else:
-            make = self.r.choice([self.set, self.set, self.plain, self.plain, self.plain, self.plain, self.expire,
-                                  self.getex, self.scan])
-            command = make()
-        if self.one_in(12):
-            command = self.bend(command)
-        return command
-
-
-# ---- Comparing -------------------------------------------------------------------------------
-
-CLOSE = {b"TTL": 2, b"PTTL": 2000, b"EXPIRETIME": 2, b"PEXPIRETIME": 2000}
+def unfair(command):
+    """The row of unlike.list because of which the two cannot be asked a command, or None."""
+    words = [word if isinstance(word, bytes) else b"payload" for word in command]
+    why = next(filter(None, (each(words) for each in UNFAIR)), None)
+    asked_about = words[2:] if words[0].upper() == b"COMMAND" and words[1:2] != [b"INFO"] else None
+    return why or (unfair(asked_about) if asked_about else None)
 
 
 def fair(command):
-    """Whether both are asked the same: no options, cursors or words that mean another thing to one of them."""
-    name = command[0].upper()
-    if b"SYNC" in command[:3]:  # a command that kevy has no use for
-        return False
-    if name == b"COMMAND" and len(command) == 3:  # 7.0 asks for an argument more
-        return False
-    if name == b"SCAN":  # a part of the keys, in an order of its own
-        return command[1:4] == [b"0", b"COUNT", b"100000"] and b"COUNT" not in command[4:]
-    if any(not t.fair(command) for t in TYPES if hasattr(t, "fair")):
-        return False
-    if name in (b"SET", b"GETEX", b"EXPIRE", b"PEXPIRE", b"EXPIREAT", b"PEXPIREAT", b"COPY"):
-        return not any(b"\x00" in word for word in command[3:])  # Redis reads an option up to a zero byte
-    return True
+    return unfair(command) is None
 
 
 def alike(command, redis, ours):
-    if redis == ours:
+    """Whether two replies, as bytes, say the same."""
+    return redis == ours or same(command, conformance.decode(redis), conformance.decode(ours))
+
+
+def cut(redis, ours):
+    """Long words in errors: whether an error repeats one, of which kevy gives a part."""
+    return redis.kind == ours.kind == "error" and len(ours.value) > 128 and redis.value.startswith(ours.value)
+
+
+def same(command, redis, ours):
+    if conformance.matches(redis, ours) or cut(redis, ours):
         return True
     name = command[0].upper()
-    redis, ours = conformance.decode(redis), conformance.decode(ours)
-    if conformance.matches(redis, ours):
-        return True
     if name not in (b"DBSIZE", b"XINFO") and conformance.shape(redis) != conformance.shape(ours):
         return False
     redis, ours = conformance.as_resp2(command, redis), conformance.as_resp2(command, ours)
-    if name in CLOSE and redis.kind == ours.kind == "int" and redis.value > 0:
-        return abs(redis.value - ours.value) <= CLOSE[name]
-    if name == b"DBSIZE":  # Redis counts what was set with a past deadline until it comes across it
-        return redis.kind == ours.kind == "int" and ours.value <= redis.value
-    for module in TYPES:
-        answer = module.alike(command, redis, ours) if hasattr(module, "alike") else None
-        if answer is not None:
-            return answer
-    if name in (b"KEYS", b"SCAN"):
-        return conformance.unordered(redis) == conformance.unordered(ours)
-    return name == b"RANDOMKEY" and redis.kind == ours.kind == "bulk"
+    return any(answer for answer in (each(command, redis, ours) for each in ALIKE))
 
 
-def ask(redis, commands, protocol):
-    """The replies of both, from an empty store, and the index of the first difference, or None."""
-    redis.execute([b"FLUSHALL"])
-    redis.execute([b"HELLO", b"%d" % protocol])
-    with kevy.Store() as store, store.session() as session:
-        session.command("HELLO", protocol)
-        execute = store.command_resp if protocol == 2 else session.command_resp
-        for i, command in enumerate(commands):
-            for first in [c for t in TYPES if hasattr(t, "ahead") for c in t.ahead(command)]:
-                redis.execute(first)
-            theirs, ours = redis.execute(command), execute(*command)
-            if not alike(command, theirs, ours):
-                return i, theirs, ours
-    return None
+class Transactions:
+    """What is queued since MULTI, so that EXEC's replies can be compared each as its command's."""
+
+    def __init__(self):
+        self.queue = None
+
+    def alike(self, command, redis, ours):
+        name, queue = command[0].upper(), self.queue
+        if redis == b"+QUEUED\r\n" and queue is not None:
+            queue.append(command)
+        elif name == b"MULTI" and redis == b"+OK\r\n":
+            self.queue = []
+        elif name == b"RESET" and redis == b"+RESET\r\n" or name in (b"EXEC", b"DISCARD") and redis[:4] != b"-ERR":
+            self.queue = None
+        if redis == ours:
+            return True
+        theirs, mine = conformance.decode(redis), conformance.decode(ours)
+        if name != b"EXEC" or queue is None or theirs.kind != "array" or mine.kind != "array":
+            return same(command, theirs, mine)
+        return len(queue) == len(theirs.value) == len(mine.value) and all(
+            same(each, *both) for each, *both in zip(queue, theirs.value, mine.value))
 
 
-def shrink(redis, commands, protocol):
-    """Fewer commands with a difference at their end."""
+# ---- Comparing what is stored ----
+
+READING = {b"string": [b"GET"], b"hash": [b"HGETALL"], b"set": [b"SMEMBERS"], b"list": [b"LRANGE", b"0", b"-1"],
+           b"zset": [b"ZRANGE", b"0", b"-1", b"WITHSCORES"], b"stream": [b"XINFO", b"STREAM", b"FULL", b"COUNT", b"0"]}
+
+
+def reading(key, kind):
+    name, *rest = READING[kind]
+    return [name, b"STREAM", key, *rest[1:]] if name == b"XINFO" else [name, key, *rest]
+
+
+def stored_alike(redis, ours, encodings=True, log=False):
+    """None, or the command whose answer tells two keyspaces apart, and both answers."""
+    def differ(command):
+        theirs, mine = redis(command), ours(command)
+        return None if alike(command, theirs, mine) else (command, theirs, mine)
+
+    found = differ([b"KEYS", b"*"])
+    if found:
+        return found
+    for item in conformance.decode(redis([b"KEYS", b"*"])).value:
+        key = item.value
+        kind = conformance.decode(redis([b"TYPE", key])).value
+        if kind not in READING:  # gone this very moment
+            continue
+        told = [[b"TYPE", key], reading(key, kind), [b"PEXPIRETIME", key]] + [[b"OBJECT", b"ENCODING", key]] * encodings
+        for command in told:
+            found = differ(command)
+            if found:
+                return found
+    return differ([b"FUNCTION", b"LIST", b"WITHCODE"]) if not log else None
+
+
+# ---- A round ----
+
+
+@dataclass
+class Round:
+    """What a seed makes. only: subjects that it keeps to."""
+
+    seed: int
+    protocol: int
+    session: bool  # whether kevy is asked through a session, or a store without one
+    logged: bool  # whether kevy's store is in a directory
+    restores: bool  # whether values are carried over, with encodings that follow nobody's limits
+    settings: list
+    commands: list
+    left_out: collections.Counter = field(default_factory=collections.Counter)
+
+
+def asks_encoding(command):
+    return b"ENCODING" in command[1:2] and command[0].upper() == b"OBJECT"
+
+
+def make_round(seed, only=()):
+    q = Questions(seed, only)
+    made = Round(seed, 2 + seed % 2, seed % 2 == 1 or seed % 4 == 0, seed % 5 == 0, "dump" in q.subjects, q.settings, [])
+    for _ in range(LENGTH):
+        command = q.command()
+        why = unfair(command) or ("Encodings of what was restored" if made.restores and asks_encoding(command) else None)
+        if why:
+            made.left_out[why] += 1
+        elif made.session or SUBJECTS["session"].stateless(command):
+            made.commands.append(command)
+    return made
+
+
+@dataclass
+class Difference:
+    at: int  # the command's place; behind the last where what is stored is not the same
+    command: list
+    redis: bytes
+    ours: bytes
+
+
+def commands_of(log):
+    """The commands of an append-only file, as bytes, without the remarks between them."""
+    at = 0
+    while at < len(log):
+        begin, at = at, log.index(b"\n", at) + 1
+        if log[begin:begin + 1] == b"#":
+            continue
+        for _ in range(int(log[begin + 1:at - 2])):
+            line = log.index(b"\n", at) + 1
+            at = line + int(log[at + 1:line - 2]) + 2
+        yield log[begin:at]
+
+
+class Servers:
+    """A redis-server with two clients, and another that does kevy's log over again."""
+
+    def __init__(self, program):
+        self.program = program
+        self.redis, self.mirror = oracle.Redis(program), None
+        self.first, self.second = self.redis.execute, self.redis.connection().execute
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.redis.__exit__()
+        if self.mirror:
+            self.mirror.__exit__()
+
+    def prepare(self, settings, protocol):
+        for command in ([b"RESET"], [b"FLUSHALL"], [b"FUNCTION", b"FLUSH"], [b"SCRIPT", b"FLUSH"], *settings, [b"HELLO", b"%d" % protocol]):
+            self.first(command)
+
+    def replay(self, directory):
+        """Sends the commands of kevy's log as they are written; returns the first that is refused, or None."""
+        if self.mirror is None:
+            self.mirror = oracle.Redis(self.program)
+        for command in ([b"FLUSHALL"], [b"FUNCTION", b"FLUSH"]):
+            self.mirror.execute(command)
+        log = b"".join(path.read_bytes() for path in sorted(Path(directory).rglob("*.incr.aof")))
+        self.mirror.socket.sendall(b"".join(commands_of(log)) + b"*2\r\n$4\r\nECHO\r\n$3\r\nend\r\n")
+        refused = None
+        while True:
+            reply = self.mirror.read()
+            if reply == b"$3\r\nend\r\n":
+                return refused
+            if reply[:1] == b"-" and refused is None:
+                refused = reply
+
+
+def batches(commands):
+    """Runs of commands that Redis can be sent at once; alone those that the other client has a part in."""
+    batch = []
+    for command in commands:
+        alone = isinstance(command, ByAnother) or not all(isinstance(w, bytes) for w in command) or any(ahead(command) for ahead in AHEAD)
+        if batch and (alone or len(batch) == 50):
+            yield batch
+            batch = []
+        batch.append(command)
+        if alone:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class Asking:
+    """One asking of a round's commands, from an empty store on."""
+
+    def __init__(self, servers, made):
+        self.servers, self.made = servers, made
+        self.last = []  # the command that was asked last
+
+    def difference(self):
+        home = tempfile.mkdtemp(prefix="kevy-differential-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None) if self.made.logged else None
+        try:
+            with kevy.Store(home, fsync="no") if home else kevy.Store() as store:
+                found = self.commands(store)
+            return found or (self.log(home) if home else None)
+        finally:
+            if home:
+                shutil.rmtree(home)
+
+    def commands(self, store):
+        """Asks the commands; then compares what is stored."""
+        made, servers = self.made, self.servers
+        servers.prepare(made.settings, made.protocol)
+        session, second = store.session(), store.session()
+        session.command("HELLO", made.protocol)
+        speak, other = (session if made.session else store).command_resp, lambda c: second.command_resp(*c)
+        for setting in made.settings:
+            speak(*setting)
+        transactions, at = Transactions(), 0
+        for batch in batches(made.commands):
+            self.last = batch
+            batch = [type(c)(w if isinstance(w, bytes) else w.bytes(servers.second, other) for w in c) for c in batch]
+            for first in [c for ahead in AHEAD for c in ahead(batch[0])]:
+                servers.second(first)
+            another = isinstance(batch[0], ByAnother)
+            for words, theirs in zip(batch, [servers.second(batch[0])] if another else servers.redis.execute_all(batch)):
+                mine = other(words) if another else speak(*words)
+                if not (alike if another else transactions.alike)(words, theirs, mine):
+                    return Difference(at, words, theirs, mine)
+                at += 1
+        found = stored_alike(servers.second, other, not made.restores)
+        return Difference(len(made.commands), *found) if found else None
+
+    def log(self, home):
+        """Does kevy's log over again; then compares what both redis-servers have."""
+        end = len(self.made.commands)
+        refused = self.servers.replay(home)
+        if refused:
+            return Difference(end, [b"the log"], refused, b"")
+        found = stored_alike(self.servers.second, self.servers.mirror.execute, False, True)
+        return Difference(end, [b"the log:", *found[0]], *found[1:]) if found else None
+
+
+# ---- Differences ----
+
+
+def shrink(servers, made, difference):
+    """Takes commands away that the difference does not need."""
+    def ask(commands):
+        return Asking(servers, Round(made.seed, made.protocol, made.session, made.logged, made.restores, made.settings, commands)).difference()
+
+    commands, difference = made.commands[:difference.at + 1], difference
     step = max(len(commands) // 2, 1)
     while True:
         at = 0
-        while at < len(commands) - 1:
-            fewer = commands[:at] + commands[min(at + step, len(commands) - 1):]
-            found = ask(redis, fewer, protocol)
+        while at < len(commands):
+            fewer = commands[:at] + commands[at + step:]
+            found = ask(fewer) if fewer else None
             if found:
-                commands = fewer[:found[0] + 1]
+                commands, difference = fewer[:found.at + 1], found
             else:
                 at += step
         if step == 1:
-            return commands
+            return commands, difference
         step //= 2
 
 
 def show(word):
     """A word as the cases write it; what is long and random is cut."""
+    if not isinstance(word, bytes):
+        return str(word)
     if len(word) > 3 and word == word[:1] * len(word):
         return conformance.quote(word[:1]) + f"*{len(word)}"
-    return conformance.quote(word) if len(word) <= 100 else conformance.quote(word[:100]) + f"... {len(word)} bytes"
+    return conformance.quote(word) if len(word) <= 300 else conformance.quote(word[:300]) + f"... {len(word)} bytes"
 
 
-def report(redis, commands, seed, protocol):
-    commands = shrink(redis, commands, protocol)
-    found = ask(redis, commands, protocol)
-    print(f"a difference, seed {seed}, protocol {protocol}:")
+def show_command(command):
+    return (">> " if isinstance(command, ByAnother) else "> ") + " ".join(map(show, command))
+
+
+def report(servers, made, difference):
+    again = Asking(servers, made).difference()
+    if again is None:
+        print("not seen again:")
+    commands, difference = shrink(servers, made, again) if again else (made.commands[max(0, difference.at - 5):difference.at + 1], difference)
+    print(f"a difference, seed {made.seed}, protocol {made.protocol}{', a session' if made.session else ''}"
+          f"{', logged' if made.logged else ''}, {' '.join(b'='.join(s[2:]).decode() for s in made.settings)}")
     for command in commands:
-        print("> " + " ".join(map(show, command)))
-    if found:
-        print("redis\n" + str(conformance.decode(found[1]))[:2000])
-        print("kevy\n" + str(conformance.decode(found[2]))[:2000], flush=True)
+        print(show_command(command))
+    if difference.at >= len(commands):
+        print("and then " + show_command(difference.command))
+    for who, reply in (("redis", difference.redis), ("kevy", difference.ours)):
+        print(f"{who}\n{conformance.decode(reply) if reply else ''}"[:2000], flush=True)
+
+
+# ---- The command line ----
+
+
+class Tally:
+    """What was asked until now."""
+
+    def __init__(self):
+        self.passed = self.failed = self.rounds = 0
+        self.families, self.left_out = collections.Counter(), collections.Counter()
+        self.began = self.told = time.monotonic()
+
+    def add(self, made, difference):
+        asked = made.commands[:difference.at] if difference else made.commands
+        self.rounds += 1
+        self.passed += len(asked)
+        self.failed += difference is not None
+        self.families.update(family(command) for command in asked)
+        self.left_out.update(made.left_out)
+
+    def progress(self, seed, every):
+        now = time.monotonic()
+        if now - self.told >= every:
+            self.told = now
+            print(f"  {self.passed:,} commands in {self.rounds:,} rounds, {self.failed} differences, "
+                  f"{self.passed / (now - self.began):,.0f} a second, seed {seed}", flush=True)
+
+    def summary(self):
+        for title, counts in (("commands", self.families), ("left out (unlike.list)", self.left_out)):
+            print(f"{title}: " + ", ".join(f"{name} {n:,}" for name, n in counts.most_common()))
+
+
+def family(command):
+    return SUBJECTS["rows"].GROUPS.get(command[0].upper(), "none") if isinstance(command[0], bytes) else "none"
+
+
+def arguments():
+    options = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    options.add_argument("--commands", type=int, default=1 << 62, help="stop after so many")
+    options.add_argument("--seconds", type=float, help="stop after so long; 20 where nothing else is said")
+    options.add_argument("--rounds", type=int, default=1 << 62, help="stop after so many rounds of 400 commands")
+    options.add_argument("--seed", type=int, default=1, help="of the first round; each following has the next")
+    options.add_argument("--only", default="", help="subjects, with commas: " + " ".join(SUBJECTS))
+    options.add_argument("--failures", type=int, default=5, help="stop after so many differences")
+    options.add_argument("--server", default="redis-server")
+    options = options.parse_args()
+    if options.seconds is None:
+        options.seconds = 20 if options.commands == options.rounds else float("inf")
+    return options
 
 
 def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("--seconds", type=float, default=20)
-    options.add_argument("--rounds", type=int, default=1 << 62)
-    options.add_argument("--seed", type=int, default=1)
-    options.add_argument("--server", default="redis-server")
-    options = options.parse_args()
-    passed = failed = 0
-    until = time.monotonic() + options.seconds
+    options, tally = arguments(), Tally()
+    only = [name for name in options.only.split(",") if name]
     seed = options.seed
-    with Redis(options.server) as redis:
-        while time.monotonic() < until and seed < options.seed + options.rounds and failed < 5:
-            questions = Questions(seed)
-            commands = [c for c in (questions.command() for _ in range(400)) if fair(c)]
-            protocol = 2 + seed % 2
-            found = ask(redis, commands, protocol)
-            passed += found[0] if found else len(commands)
-            if found:
-                failed += 1
-                report(redis, commands[:found[0] + 1], seed, protocol)
+    with Servers(options.server) as servers:
+        while (tally.passed < options.commands and tally.rounds < options.rounds and tally.failed < options.failures
+               and time.monotonic() - tally.began < options.seconds):
+            made = make_round(seed, only)
+            asking = Asking(servers, made)
+            try:
+                difference = asking.difference()
+            except Exception:
+                print(f"seed {seed}: " + "\n".join(map(show_command, asking.last)), flush=True)
+                raise
+            tally.add(made, difference)
+            if difference:
+                report(servers, made, difference)
             seed += 1
-    print(f"differential: {passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+            tally.progress(seed, 10)
+    tally.summary()
+    print(f"differential: seeds {options.seed} to {seed - 1}: {tally.passed} passed, {tally.failed} failed")
+    return 1 if tally.failed or not tally.passed else 0
 
 
 if __name__ == "__main__":

@@ -84,11 +84,12 @@ ASKED = {b"BITCOUNT": rb"(%s %s( BYTE| BIT)?)?" % (NUMBER, NUMBER),
          b"BITPOS": rb"[01]( %s( %s( BYTE| BIT)?)?)?" % (NUMBER, NUMBER)}
 
 
-def fair(command):
-    """7.0 looks for the key before it reads bounds, and reads words up to a zero byte; and nobody needs half a gigabyte."""
+def unfair(command):
     name = command[0].upper()
-    if name in ASKED:
-        return re.fullmatch(ASKED[name], b" ".join(command[2:]).upper()) is not None
-    if name in (b"SETBIT", b"BITFIELD", b"BITFIELD_RO"):
-        return not any(b"\x00" in word or re.fullmatch(rb"#?\d{7,}", word) for word in command[2:])
-    return name != b"BITOP" or b"\x00" not in command[1:2]
+    if name in ASKED and not re.fullmatch(ASKED[name], b" ".join(command[2:]).upper()):
+        return "BITCOUNT and BITPOS with wrong arguments of a missing key"
+    if name in (b"SETBIT", b"BITFIELD", b"BITFIELD_RO", b"SETRANGE") and any(re.fullmatch(rb"#?\d{7,}", w) for w in command[2:]):
+        return "Values of half a gigabyte"
+    if name in (b"BITFIELD", b"BITFIELD_RO") and any(b"\x00" in word for word in command[2:]):
+        return "Words with a zero byte"
+    return None

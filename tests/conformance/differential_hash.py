@@ -3,6 +3,7 @@
 import conformance
 
 FIELDS = [b"", b"a", b"b", b"ab", b"f" * 64, b"f" * 65, b"f" * 300, b"\x00", b"\xff", b"01", b"+1", b"-0", b" 1"]
+REFUSED = (b"x", b"0x", b"18446744073709551616")  # as cursors
 UNORDERED = {b"HKEYS", b"HVALS"}
 PAIRED = {b"HGETALL", b"HSCAN"}
 
@@ -57,17 +58,29 @@ def command(q):
     ])()
 
 
-def fair(command):
-    """Draws differ, and so do the parts that a scan gives."""
+def unfair(command):
     name = command[0].upper()
     if name == b"HRANDFIELD":
-        return len(command) > 2 and command[2] in (b"0", b"1000000", b"x") and b"\x00" not in b"".join(command[3:])
-    if name == b"HSCAN":
-        if any(len(word) > 1 and not word.strip(b"*") for word in command[5:]):
-            return False  # "**" does not match the empty field in Redis
-        return b"\x00" not in b"".join(command[3:]) and (command[3:5] == [b"COUNT", b"100000"] or
-                                                          command[4:] in ([b"0"], [b"x"]))
-    return True
+        return unfair_draw(command)
+    return unfair_scan(command) if name == b"HSCAN" else None
+
+
+def unfair_draw(command):
+    """Of a command that draws elements: all or none can be compared, and what is wrong."""
+    if len(command) < 3 or command[2] not in (b"0", b"1000000", b"x", b"%d" % 2**63):
+        return "Elements drawn by chance"
+    return "Words with a zero byte" if b"\x00" in b"".join(command[3:]) else None
+
+
+def unfair_scan(command):
+    """Of a command that scans a value: only all of it can be compared, and what is wrong."""
+    if command[2:3] and command[2] in REFUSED:
+        return None
+    if any(len(word) > 1 and not word.strip(b"*") for word in command[5:]):
+        return "The pattern ** and the empty string"
+    if b"\x00" in b"".join(command[3:]):
+        return "Words with a zero byte"
+    return None if command[3:5] == [b"COUNT", b"100000"] or command[4:] in ([b"0"], [b"x"]) else "Parts of a scan"
 
 
 def by_pairs(item):

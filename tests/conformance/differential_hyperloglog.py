@@ -47,6 +47,6 @@ def command(q):
     ])()
 
 
-def fair(command):
-    """Of what is not valid, Redis keeps what it did before it noticed."""
-    return not (command[0] == b"SET" and command[2:3] and command[2][:5] == b"HYLL\x01")
+def unfair(command):
+    sparse = command[0].upper() == b"SET" and command[2:3] and command[2][:5] == b"HYLL\x01"
+    return "HyperLogLogs that are not valid" if sparse else None

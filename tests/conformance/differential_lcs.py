@@ -13,6 +13,5 @@ def command(q):
         lambda: [b"MINMATCHLEN", b"%d" % q.r.randrange(-2, 5) if not q.one_in(8) else q.integer()], lambda: [b"IDX"])
 
 
-def fair(command):
-    """A long string times another takes too long."""
-    return command[0].upper() != b"LCS" or not any(b"\x00" in word for word in command[3:])
+def unfair(command):
+    return "Words with a zero byte" if command[0].upper() == b"LCS" and any(b"\x00" in word for word in command[3:]) else None

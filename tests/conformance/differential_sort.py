@@ -56,12 +56,10 @@ def words(command):
     return [word.upper() for word in command[2:]]
 
 
-def fair(command):
-    """Of a set without an order, and where texts may be equal to one another up to a zero byte or by their pattern, the two
-    answer in orders of their own; stored, that would be seen in what follows."""
-    if command[0].upper() not in (b"SORT", b"SORT_RO"):
-        return True
-    return not (b"STORE" in words(command) and b"BY" in words(command) and b"ALPHA" in words(command))
+def unfair(command):
+    if command[0].upper() != b"SORT" or b"STORE" not in words(command):
+        return None
+    return "What SORT finds equal, stored" if b"BY" in words(command) and b"ALPHA" in words(command) else None
 
 
 def ahead(command):

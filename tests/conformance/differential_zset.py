@@ -1,11 +1,15 @@
 """Random commands on sorted sets, for differential.py. Scores are sums of few binary digits, which every version of
 Redis prints alike."""
 
-import conformance
+import re
+
+from differential_hash import unfair_draw, unfair_scan
 
 SCORES = [b"0", b"1", b"-1", b"1.5", b"-2.25", b"1e3", b"inf", b"-inf", b"+inf", b"0x10", b"3.0", b"1048576", b"0.125"]
 WRONG = [b"nan", b"x", b"", b" 1", b"1 ", b"1.5.5"]
 MEMBERS = [b"", b"a", b"b", b"ab", b"abc", b"m" * 64, b"m" * 65, b"m" * 300, b"\x00", b"a\x00b", b"\xff", b"01", b"-0"]
+# Commands that are given members, whose bytes are their own.
+NAMING = {b"ZADD", b"ZREM", b"ZSCORE", b"ZMSCORE", b"ZINCRBY", b"ZRANK", b"ZREVRANK"}
 OPTIONS = [b"NX", b"XX", b"GT", b"LT", b"CH", b"INCR", b"ch", b"incr"]
 
 
@@ -48,15 +52,6 @@ def name_bound(q):
     if q.one_in(3):
         return q.r.choice([b"-", b"+", b"", b"x", b"(", b"[", b"-x", b"+\x00"])
     return q.r.choice([b"(", b"["]) + member(q)
-
-
-def keys(q):
-    return [q.key() for _ in range(q.r.randrange(1, 4))]
-
-
-def counted(q):
-    some = keys(q)
-    return [b"%d" % len(some) if not q.one_in(12) else q.r.choice([q.integer(), b"0", b"%d" % (len(some) + 1)]), *some]
 
 
 def algebra_options(q, n, store):
@@ -102,7 +97,7 @@ def command(q):
         lambda: [b"ZMSCORE", q.key(), *(member(q) for _ in range(r.randrange(1, 5)))],
         lambda: [r.choice([b"ZCARD", b"TYPE", b"DEL", b"ZPOPMIN", b"ZPOPMAX"]), q.key()],
         lambda: [r.choice([b"ZPOPMIN", b"ZPOPMAX"]), q.key(), q.integer()],
-        lambda: [b"ZMPOP", *counted(q), r.choice([b"MIN", b"MAX", b"min", b"x"])] + q.options(lambda: [b"COUNT", q.integer()]),
+        lambda: [b"ZMPOP", *q.counted(q.keys()[:3]), r.choice([b"MIN", b"MAX", b"min", b"x"])] + q.options(lambda: [b"COUNT", q.integer()]),
         lambda: [b"ZCOUNT", q.key(), bound(q), bound(q)],
         lambda: [r.choice([b"ZRANGE", b"ZREVRANGE"]), q.key(), q.integer(), q.integer()] + q.options(
             lambda: [b"WITHSCORES"], lambda: [b"REV"], lambda: limit(q)),
@@ -124,7 +119,7 @@ def command(q):
 
 
 def algebra(q):
-    r, some = q.r, counted(q)
+    r, some = q.r, q.counted(q.keys()[:3])
     name = r.choice([b"ZUNION", b"ZINTER", b"ZDIFF"])
     return r.choice([
         lambda: [name, *some, *algebra_options(q, len(some) - 1, False)],
@@ -134,28 +129,28 @@ def algebra(q):
     ])()
 
 
-def fair(command):
-    """Draws differ; 7.0 knows no WITHSCORE, and reads options and the ends of ranges up to a zero byte."""
+def unfair(command):
     name = command[0].upper()
-    if name == b"COMMAND" and len(command) > 2 and command[1].upper() == b"GETKEYS":
-        return fair(command[2:])
-    if not name.startswith(b"Z"):
-        return True
-    if name in (b"ZRANK", b"ZREVRANK"):
-        return len(command) == 3
+    if name in (b"ZRANK", b"ZREVRANK") and len(command) == 4:
+        return "ZRANK with WITHSCORE"
     if name == b"ZRANDMEMBER":
-        return len(command) >= 3 and command[2] in (b"0", b"1000000", b"x", b"%d" % -2**63)
+        return unfair_draw(command)
     if name == b"ZSCAN":
-        return command[2:5] == [b"0", b"COUNT", b"100000"] and b"COUNT" not in command[5:] and b"\x00" not in b"".join(command[5:])
-    if name in (b"ZADD", b"ZREM", b"ZSCORE", b"ZMSCORE", b"ZINCRBY") or b"LEX" in b"".join(command):
-        return b"INCR" not in command or b"inf" not in b"".join(command)
-    return not any(b"\x00" in word for word in command[2:] if word not in (b"\x00",))
+        return unfair_scan(command)
+    if name[:1] == b"Z" and b"LEX" in b"".join(command).upper():
+        return None if any(word.startswith(b"level") for word in command[1:3]) else "Ranges of names among several scores"
+    if name in NAMING or not name.startswith(b"Z"):
+        return None
+    return "Words with a zero byte" if any(b"\x00" in word for word in command[2:] if word != b"\x00") else None
+
+
+DIGITS = re.compile(r"-?[0-9]+\.?[0-9]*(e[+-]?[0-9]+)?")  # "Scores are printed in the fewest digits"
 
 
 def alike(command, redis, ours):
-    """Redis knows a score of -0, which is 0 here."""
+    """A score of -0; the digits of scores."""
     name = command[0].upper()
-    if name.startswith(b"Z") and score_text(redis) == score_text(ours):
+    if name[:1] in (b"Z", b"B") and score_text(redis) == score_text(ours):
         return True
     if name == b"ZSCAN" or name == b"ZRANDMEMBER":
         return sorted(map(score_text, flat(redis))) == sorted(map(score_text, flat(ours)))
@@ -163,7 +158,7 @@ def alike(command, redis, ours):
 
 
 def score_text(item):
-    return str(item).replace('"-0"', '"0"')
+    return DIGITS.sub(lambda number: repr(float(number.group())), str(item).replace('"-0"', '"0"'))
 
 
 def flat(item):

@@ -22,25 +22,14 @@ import conformance  # noqa: E402
 LONGEST_WAIT = 500  # ms that are really waited for
 
 
-class Redis:
-    """A redis-server of our own, and one connection to it. file: an RDB file that it begins with; home: a directory with
-    append-only files, which it works in."""
+class Connection:
+    """One client of a server."""
 
-    def __init__(self, program="redis-server", file=None, home=None, options=()):
-        self.directory = tempfile.TemporaryDirectory(prefix="kevy-oracle-")
-        if file is not None:
-            shutil.copyfile(file, self.directory.name + "/dump.rdb")
-        path = self.directory.name + "/socket"
-        self.process = subprocess.Popen(
-            [program, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "yes" if home else "no",
-             "--enable-debug-command", "yes", "--databases", "1", "--dir", str(home or self.directory.name), "--hz", "100", *options],
-            stdout=subprocess.DEVNULL)
-        self.socket = self._connect(path)
+    def __init__(self, path, process=None):
+        self.socket = self._connect(path, process)
         self.file = self.socket.makefile("rb")
-        while self.execute([b"PING"]).startswith(b"-LOADING"):
-            time.sleep(0.02)
 
-    def _connect(self, path):
+    def _connect(self, path, process):
         for _ in range(200):
             try:
                 s = socket.socket(socket.AF_UNIX)
@@ -48,28 +37,27 @@ class Redis:
                 return s
             except OSError:
                 s.close()
-                if self.process.poll() is not None:
+                if process is None or process.poll() is not None:
                     break
                 time.sleep(0.05)
         raise RuntimeError("redis-server does not come up")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def close(self):
         self.file.close()
         self.socket.close()
-        self.process.terminate()
-        self.process.wait(10)
-        self.directory.cleanup()
 
     def execute(self, arguments):
         """The exact bytes of the reply."""
-        self.socket.sendall(b"*%d\r\n" % len(arguments) + b"".join(
-            b"$%d\r\n%s\r\n" % (len(a), a) for a in arguments))
-        return self._read()
+        return self.execute_all([arguments])[0]
 
-    def _read(self):
+    def execute_all(self, commands):
+        """The replies of commands that are sent at once."""
+        self.socket.sendall(b"".join(b"*%d\r\n" % len(arguments) + b"".join(
+            b"$%d\r\n%s\r\n" % (len(a), a) for a in arguments) for arguments in commands))
+        return [self.read() for _ in commands]
+
+    def read(self):
+        """The bytes of the next reply."""
         line = self.file.readline()
         if not line.endswith(b"\r\n"):
             raise RuntimeError("redis-server hung up")
@@ -77,8 +65,39 @@ class Redis:
         if mark in b"$=" and int(rest) >= 0:
             return line + self.file.read(int(rest) + 2)
         if mark in b"*~>%":
-            return line + b"".join(self._read() for _ in range(int(rest) * (2 if mark == b"%" else 1)))
+            return line + b"".join(self.read() for _ in range(int(rest) * (2 if mark == b"%" else 1)))
         return line
+
+
+class Redis(Connection):
+    """A redis-server of our own, and one connection to it. file: an RDB file that it begins with; home: a directory with
+    append-only files, which it works in."""
+
+    def __init__(self, program="redis-server", file=None, home=None, options=()):
+        self.directory = tempfile.TemporaryDirectory(prefix="kevy-oracle-")
+        if file is not None:
+            shutil.copyfile(file, self.directory.name + "/dump.rdb")
+        self.path = self.directory.name + "/socket"
+        self.process = subprocess.Popen(
+            [program, "--port", "0", "--unixsocket", self.path, "--save", "", "--appendonly", "yes" if home else "no",
+             "--enable-debug-command", "yes", "--databases", "1", "--dir", str(home or self.directory.name), "--hz", "100", *options],
+            stdout=subprocess.DEVNULL)
+        super().__init__(self.path, self.process)
+        while self.execute([b"PING"]).startswith(b"-LOADING"):
+            time.sleep(0.02)
+
+    def connection(self):
+        """Another client of it."""
+        return Connection(self.path)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+        self.process.terminate()
+        self.process.wait(10)
+        self.directory.cleanup()
 
 
 def advance(milliseconds):

@@ -21,7 +21,7 @@ from faces.rows import Rows, read_rows  # noqa: E402
 HEADERS = ("core/kevy_types.h", "bindings/kevy.h")
 SOURCES = HEADERS + ("bindings/gen.py", "bindings/commands.def", "bindings/errors.def",
                      "bindings/options.def", "core/info.def", "bindings/known.def",
-                     "tests/conformance/differences.txt",
+                     "tests/conformance/differences.txt", "tests/conformance/unlike.list",
                      *(f"python/{p.name}" for p in (ROOT / "python").glob("*.def")),
                      *(f"bindings/{p.name}" for p in (ROOT / "bindings").glob("commands_*.def")))
 FACES = ("python/kevy/_abi.py", "python/kevy/_abi.pyi", "python/kevy/_kevy.pyi", "lua/kevy/cdef.lua",
