@@ -31,6 +31,7 @@ from questions import SUBJECTS, Questions  # noqa: E402
 LENGTH = 400  # commands of a round
 GENERATORS = list(SUBJECTS.values())
 UNFAIR = [m.unfair for m in GENERATORS if hasattr(m, "unfair")]
+UNFAIR_IN = [m.unfair_in for m in GENERATORS if hasattr(m, "unfair_in")]
 ALIKE = [m.alike for m in GENERATORS if hasattr(m, "alike")]
 AHEAD = [m.ahead for m in GENERATORS if hasattr(m, "ahead")]
 
@@ -43,6 +44,11 @@ def unfair(command):
     why = next(filter(None, (each(words) for each in UNFAIR)), None)
     asked_about = words[2:] if words[0].upper() == b"COMMAND" and words[1:2] != [b"INFO"] else None
     return why or (unfair(asked_about) if asked_about else None)
+
+
+def unfair_in(q, command):
+    """The same, for what depends on the round."""
+    return next(filter(None, (each(q, command) for each in UNFAIR_IN)), None)
 
 
 def fair(command):
@@ -142,16 +148,12 @@ class Round:
     left_out: collections.Counter = field(default_factory=collections.Counter)
 
 
-def asks_encoding(command):
-    return b"ENCODING" in command[1:2] and command[0].upper() == b"OBJECT"
-
-
 def make_round(seed, only=()):
     q = Questions(seed, only)
     made = Round(seed, 2 + seed % 2, seed % 2 == 1 or seed % 4 == 0, seed % 5 == 0, "dump" in q.subjects, q.settings, [])
     for _ in range(LENGTH):
         command = q.command()
-        why = unfair(command) or ("Encodings of what was restored" if made.restores and asks_encoding(command) else None)
+        why = unfair(command) or unfair_in(q, command)
         if why:
             made.left_out[why] += 1
         elif made.session or SUBJECTS["session"].stateless(command):

@@ -42,6 +42,11 @@ def unfair(command):
     return "RESTORE of a payload that goes on behind its value" if whole else None
 
 
+def unfair_in(q, command):
+    asks = command[0].upper() == b"OBJECT" and b"ENCODING" in [word.upper() for word in command[1:2]]
+    return "Encodings of what was restored" if asks and "dump" in q.subjects else None
+
+
 def alike(command, redis, ours):
     """The bytes of a payload."""
     return redis.kind == ours.kind if command[0].upper() == b"DUMP" else None

@@ -27,8 +27,9 @@ LOOSE = {b"KEYS", b"SCAN", b"RANDOMKEY", b"TTL", b"PTTL", b"EXPIRETIME", b"PEXPI
          b"XREAD", b"XREADGROUP", b"XGROUP", b"XAUTOCLAIM", b"XCLAIM", b"LCS", b"SCRIPT", b"SLOWLOG", b"LATENCY", b"MEMORY"}
 
 
-# Words with times to live, which must stay long.
-LIVES = {b"EX", b"PX", b"EXPIRE", b"PEXPIRE", b"SETEX", b"PSETEX", b"BLPOP", b"BLMPOP"}
+# Words beside which no other is exchanged: times to live must stay long, and what is fair must stay so.
+KEPT = {b"EX", b"PX", b"EXPIRE", b"PEXPIRE", b"SETEX", b"PSETEX", b"BLPOP", b"BLMPOP", b"BITCOUNT", b"BITPOS", b"MINID", b"SETRANGE",
+        b"SETBIT", b"BITFIELD", b"LPOS", b"LREM"}
 
 
 def quoted(word):
@@ -37,13 +38,13 @@ def quoted(word):
 
 def asked(q):
     """A command whose answer is one and the same."""
-    from differential import unfair
+    from differential import unfair, unfair_in
     while True:
         command = q.plain(but=("script", "session"))
         command = q.bend(command) if q.one_in(15) else command
         simple = all(isinstance(word, bytes) and len(word) < 500 for word in command) and len(command) < 50
         exact = command[0].upper() not in LOOSE and not command[0].upper().startswith((b"GEO", b"Z"))
-        if simple and (exact or q.one_in(3) and command[0].upper() in PRECISE) and not unfair(command):
+        if simple and (exact or q.one_in(3) and command[0].upper() in PRECISE) and not (unfair(command) or unfair_in(q, command)):
             return command
 
 
@@ -53,7 +54,7 @@ PRECISE = {b"ZADD", b"ZSCORE", b"ZMSCORE", b"ZRANGE", b"ZCARD", b"ZRANK", b"ZREM
 def called(q):
     command = asked(q)
     words = [quoted(word) for word in command]
-    for at in range(1, len(words) if not LIVES & {word.upper() for word in command} else 0):
+    for at in range(1, len(words) if not KEPT & {word.upper() for word in command} else 0):
         if q.one_in(12):
             words[at] = q.r.choice(["KEYS[1]", "ARGV[1]", "KEYS[2]", "7", "-1", "'x'..'y'", "tostring(1)", "ARGV[7]"])
     return "redis.%s(%s)" % (q.r.choice(["call", "pcall", "pcall"]), ",".join(words))

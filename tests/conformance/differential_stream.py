@@ -117,6 +117,13 @@ def unfair(command):
     return None
 
 
+def unfair_in(q, command):
+    """What a round with MINID ~ is not asked, and one without it."""
+    name, words = command[0].upper(), [word.upper() for word in command[2:] if isinstance(word, bytes)]
+    trims = name in (b"XADD", b"XTRIM") and b"MINID" in words and b"~" in words
+    return "MINID ~ after XDEL" if trims and not q.trims_nodes or name == b"XDEL" and q.trims_nodes else None
+
+
 def settled(item):
     """The reply without what is unsure, and without consumers that have nothing pending: When a consumer came."""
     if item.kind != "array":

@@ -4,6 +4,7 @@ A generator is a module differential_<subject>.py with command(q), which makes a
 Questions q. What else it may have:
 
     unfair(command)             the name of the row in unlike.list because of which the command is not asked, or None
+    unfair_in(q, command)       the same, for what depends on the round
     alike(command, redis, ours) whether two decoded replies are alike, None for those that must be the same
     ahead(command)              commands that Redis alone is asked before it
 
@@ -51,6 +52,7 @@ class Questions:
         for key in self.r.sample(KEYS, len(KEYS)):
             self.homes[self.r.choice(kinds)].append(key)
         self.subject = None  # what the command that is being made is about
+        self.trims_nodes = self.one_in(2)  # whether MINID ~ comes in this round, or XDEL
         self.share = 1 if only else self.r.choice([0.1, 0.6, 0.9, 0.95])
         self.settings = [[b"CONFIG", b"SET", name, b"%d" % self.r.choice(values)] for name, values in LIMITS.items()]
 
