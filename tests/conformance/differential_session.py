@@ -15,11 +15,16 @@ def end(q):
     return [b"EXEC"] if not q.one_in(6) else [b"DISCARD"]
 
 
+def by_another(q):
+    command = q.plain(but=("session",))
+    return ByAnother(command if stateless(command) else [b"SET", q.key(), q.value()])
+
+
 def watch(q):
     return q.r.choice([
         lambda: [b"WATCH", *q.keys()], lambda: [b"WATCH", *q.keys()], lambda: [b"UNWATCH"],
-        lambda: ByAnother(q.r.choice([[b"SET", q.key(), q.value()], [b"DEL", q.key()], [b"GET", q.key()], q.plain(but=("session",)),
-                                      [b"EXPIRE", q.key(), q.life(1)], [b"FLUSHALL"] if q.one_in(9) else [b"APPEND", q.key(), b"x"]])),
+        lambda: by_another(q), lambda: ByAnother([b"FLUSHALL"] if q.one_in(9) else [b"APPEND", q.key(), b"x"]),
+        lambda: ByAnother(q.r.choice([[b"DEL", q.key()], [b"GET", q.key()], [b"EXPIRE", q.key(), q.life(1)]])),
     ])()
 
 

@@ -131,7 +131,7 @@ def algebra(q):
 
 def unfair(command):
     name = command[0].upper()
-    if name in (b"ZRANK", b"ZREVRANK") and len(command) == 4:
+    if name in (b"ZRANK", b"ZREVRANK") and len(command) > 3:
         return "ZRANK with WITHSCORE"
     if name == b"ZRANDMEMBER":
         return unfair_draw(command)
