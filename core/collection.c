@@ -44,6 +44,13 @@ FLAT entry *collection_guess_at(const char *base, const struct bucket *home, uin
   return LIKELY(e->klen == klen && bytes_equal((const char *)(e + 1), key, klen)) ? e : NULL;
 }
 
+FLAT entry *collection_small(const kevy_store *s, const char *key, size_t klen, int32_t type) {
+  bool absent;
+  if (UNLIKELY(klen > 16)) return NULL;
+  uint64_t hash = hash_quick(s->secret, key, klen);
+  return collection_guess_at(s->base, table_home(s->base, s->keys, hash), hash, key, klen, COLLECTION_SMALL(type), &absent);
+}
+
 FLAT entry *keyed_guess(const kevy_store *s, const entry *e, const kevy_value *member, bool *absent) {
   const keyed *k = (const keyed *)collection_large(s->base, e);
   if (member->len - 8 > 8) __builtin_unreachable();

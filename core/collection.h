@@ -98,6 +98,9 @@ entry *collection_recent(const kevy_store *s, const char *key, size_t klen, int3
 entry *collection_guess_at(const char *base, const struct bucket *home, uint64_t hash, const char *key, size_t klen,
                            uint32_t flags, bool *absent);
 
+/* The same of a small value of this type, key and all; of keys that are not short it knows nothing. NULL: look further. */
+entry *collection_small(const kevy_store *s, const char *key, size_t klen, int32_t type);
+
 /* The large value of such an entry. */
 static inline collection *collection_large(const char *base, const entry *e) {
   return mem_ptr(base, load64((const char *)(e + 1) + e->klen));

@@ -176,10 +176,14 @@ void packed_get(const char *at, kevy_value *out, char digits[PACKED_NUMBER]) {
   }
 }
 
-/* packed_scan for what nearly every key is: a string whose length its head tells. */
+/* packed_scan for what nearly every key is: a string whose length its head tells. Keys that lie together are mostly told apart by
+ * how they end. */
 static FLAT const char *packed_scan_short(const char *at, const char *end, const packed_key *key, uint32_t stride) {
+  size_t len = key->len, tail = len >= 8 ? len - 8 : 0;
+  uint64_t last = len >= 8 ? load64(key->ptr + tail) : 0;
   while (at < end) {
-    if (((uint8_t)*at & 0xbf) == key->len && bytes_equal(at + 1, key->ptr, key->len)) return at;
+    if (((uint8_t)*at & 0xbf) == len && (len < 8 || load64(at + 1 + tail) == last) && bytes_equal(at + 1, key->ptr, len))
+      return at;
     at = packed_next(at);
     for (uint32_t i = 1; i < stride && at < end; i++) at = packed_next(at);
   }

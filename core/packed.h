@@ -58,6 +58,7 @@ static inline const char *packed_next(const char *at) {
   uint8_t head = (uint8_t)*at;
   if (LIKELY(head < 0x80)) return at + 2 + (head & 63u);
   if (head < 0xc0) return at + 2;
+  if (head == 0xd8) return at + 10; /* a float */
   return packed_next_wide(at);
 }
 /* The element that ends where `at` begins; at may be the end of the block. */

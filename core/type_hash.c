@@ -81,11 +81,7 @@ static __attribute__((noinline)) kevy_status hash_get_noted(kevy_store *s, const
 /* In a small hash whose key is found at first sight. */
 __attribute__((noinline)) kevy_status hash_get_small(kevy_store *s, const char *key, size_t klen,
                                                      const kevy_value *field, kevy_value *out) {
-  bool absent;
-  if (klen > 16 || !packed_is_quick(field)) return hash_get_noted(s, key, klen, field, out);
-  uint64_t hash = hash_quick(s->secret, key, klen);
-  entry *e = collection_guess_at(s->base, table_home(s->base, s->keys, hash), hash, key, klen,
-                                 COLLECTION_SMALL(KEVY_TYPE_HASH), &absent);
+  entry *e = packed_is_quick(field) ? collection_small(s, key, klen, KEVY_TYPE_HASH) : NULL;
   if (UNLIKELY(e == NULL)) return hash_get_noted(s, key, klen, field, out);
   const char *block = (const char *)(e + 1) + klen;
   if (UNLIKELY(hash_is_timed(block))) return hash_get_noted(s, key, klen, field, out);

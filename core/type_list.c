@@ -70,11 +70,7 @@ static FLAT bool list_get_quick(uint32_t uniform, const char *at, kevy_value *ou
 /* In a small list whose key is found at first sight. */
 __attribute__((noinline)) kevy_status list_index_small(kevy_store *s, const char *key, size_t klen, int64_t position,
                                                        kevy_value *out) {
-  bool absent;
-  if (klen > 16) return list_index_noted(s, key, klen, position, out);
-  uint64_t hash = hash_quick(s->secret, key, klen);
-  entry *e = collection_guess_at(s->base, table_home(s->base, s->keys, hash), hash, key, klen,
-                                 COLLECTION_SMALL(KEVY_TYPE_LIST), &absent);
+  entry *e = collection_small(s, key, klen, KEVY_TYPE_LIST);
   if (UNLIKELY(e == NULL)) return list_index_noted(s, key, klen, position, out);
   const char *block = (const char *)(e + 1) + klen;
   uint64_t at = list_position(position, packed_count(block));

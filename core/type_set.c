@@ -264,9 +264,20 @@ kevy_status set_has(kevy_store *s, const char *key, size_t klen, const kevy_valu
   return set_entry_has(s->sp, p.live, &m.key) ? KEVY_OK : KEVY_MISSING;
 }
 
-__attribute__((noinline)) kevy_status set_has_noted(kevy_store *s, const char *key, size_t klen,
-                                                    const kevy_value *member) {
+static __attribute__((noinline)) kevy_status set_has_noted(kevy_store *s, const char *key, size_t klen,
+                                                           const kevy_value *member) {
   return store_noted(s, set_has(s, key, klen, member));
+}
+
+/* In a small set whose key is found at first sight. */
+__attribute__((noinline)) kevy_status set_has_small(kevy_store *s, const char *key, size_t klen,
+                                                    const kevy_value *member) {
+  entry *e = packed_is_quick(member) ? collection_small(s, key, klen, KEVY_TYPE_SET) : NULL;
+  if (UNLIKELY(e == NULL)) return set_has_noted(s, key, klen, member);
+  bool found = packed_find_quick((const char *)(e + 1) + klen, e->vlen, member, 1) != NULL;
+  s->hits++;
+  probe_note_access(s, e);
+  return found ? KEVY_OK : KEVY_MISSING;
 }
 
 /* In a large set, in two steps (keyed_guess). */
@@ -289,7 +300,7 @@ __attribute__((noinline)) kevy_status set_has_member(kevy_store *s, const entry 
 
 FLAT kevy_status set_has_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member) {
   const entry *e = collection_recent(s, key, klen, KEVY_TYPE_SET);
-  return e != NULL ? set_has_member(s, e, member) : set_has_noted(s, key, klen, member);
+  return e != NULL ? set_has_member(s, e, member) : set_has_small(s, key, klen, member);
 }
 
 set_view set_view_of(const space *sp, const entry *e) {

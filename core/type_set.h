@@ -35,10 +35,10 @@ kevy_status set_has(kevy_store *s, const char *key, size_t klen, const kevy_valu
  * the long way by itself, and notes its errors; where the second answers false, nothing was done. */
 bool set_add_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member, uint64_t *added);
 kevy_status set_has_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member);
-/* Where they go on: in the large set that e is the entry of, and the long way. */
+/* Where they go on: in the large set that e is the entry of, and in one that is not known for one. */
 bool set_add_member(kevy_store *s, const entry *e, const kevy_value *member, uint64_t *added);
 kevy_status set_has_member(kevy_store *s, const entry *e, const kevy_value *member);
-kevy_status set_has_noted(kevy_store *s, const char *key, size_t klen, const kevy_value *member);
+kevy_status set_has_small(kevy_store *s, const char *key, size_t klen, const kevy_value *member);
 kevy_status set_count(kevy_store *s, const char *key, size_t klen, uint64_t *count);
 
 /* SMOVE: KEVY_MISSING when the member is not in the source. */

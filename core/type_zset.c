@@ -394,9 +394,22 @@ kevy_status zset_score(kevy_store *s, const char *key, size_t klen, const kevy_v
   return status == KEVY_OK ? zset_view_score(&v, member, score) : status;
 }
 
-__attribute__((noinline)) kevy_status zset_score_noted(kevy_store *s, const char *key, size_t klen,
-                                                       const kevy_value *member, double *score) {
+static __attribute__((noinline)) kevy_status zset_score_noted(kevy_store *s, const char *key, size_t klen,
+                                                              const kevy_value *member, double *score) {
   return store_noted(s, zset_score(s, key, klen, member, score));
+}
+
+/* In a small sorted set whose key is found at first sight. */
+__attribute__((noinline)) kevy_status zset_score_small(kevy_store *s, const char *key, size_t klen,
+                                                       const kevy_value *member, double *score) {
+  entry *e = packed_is_quick(member) ? collection_small(s, key, klen, KEVY_TYPE_ZSET) : NULL;
+  if (UNLIKELY(e == NULL)) return zset_score_noted(s, key, klen, member, score);
+  const char *at = packed_find_quick((const char *)(e + 1) + klen, e->vlen, member, 2);
+  s->hits++;
+  probe_note_access(s, e);
+  if (at == NULL) return KEVY_MISSING;
+  *score = zset_packed_score(packed_next(at));
+  return KEVY_OK;
 }
 
 /* In a large sorted set, in two steps (keyed_guess). */
@@ -422,7 +435,7 @@ __attribute__((noinline)) kevy_status zset_score_member(kevy_store *s, const ent
 FLAT kevy_status zset_score_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member,
                                   double *score) {
   const entry *e = collection_recent(s, key, klen, KEVY_TYPE_ZSET);
-  return e != NULL ? zset_score_member(s, e, member, score) : zset_score_noted(s, key, klen, member, score);
+  return e != NULL ? zset_score_member(s, e, member, score) : zset_score_small(s, key, klen, member, score);
 }
 
 kevy_status zset_count(kevy_store *s, const char *key, size_t klen, uint64_t *count) {

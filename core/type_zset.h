@@ -66,10 +66,10 @@ kevy_status zset_store(kevy_store *s, const char *key, size_t klen, size_t n, co
 kevy_status zset_score(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double *score);
 /* The quick way, for a member that collection_is_quick, on a store without a lock; errors are noted. */
 kevy_status zset_score_quick(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double *score);
-/* Where the quick ways go on: in the large set that e is the entry of, and the long way. */
+/* Where the quick ways go on: in the large set that e is the entry of, and in one that is not known for one. */
 bool zset_add_member(kevy_store *s, const entry *e, const kevy_value *member, double score, uint64_t *changed);
 kevy_status zset_score_member(kevy_store *s, const entry *e, const kevy_value *member, double *score);
-kevy_status zset_score_noted(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double *score);
+kevy_status zset_score_small(kevy_store *s, const char *key, size_t klen, const kevy_value *member, double *score);
 kevy_status zset_count(kevy_store *s, const char *key, size_t klen, uint64_t *count);
 /* flags: KEVY_REV. *score may be NULL. KEVY_MISSING without the member or the key. */
 kevy_status zset_rank(kevy_store *s, const char *key, size_t klen, const kevy_value *member, uint32_t flags,
