@@ -74,7 +74,7 @@ static inline bool pyargs_quick_int(PyObject *object, kevy_value *value) {
 
 /* The short form of the two: a str in ASCII, bytes, an int, each exactly, which borrow nothing but from
  * the object and run nobody's code. False: take the long way. */
-static inline bool pyargs_quick_member(PyObject *object, kevy_value *value) {
+static inline __attribute__((always_inline)) bool pyargs_quick_member(PyObject *object, kevy_value *value) {
   if (LIKELY(PyUnicode_CheckExact(object))) {
     if (UNLIKELY(!PyUnicode_IS_COMPACT_ASCII(object))) return false;
     *value = kevy_text((const char *)((PyASCIIObject *)object + 1),

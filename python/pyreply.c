@@ -19,7 +19,69 @@ void pyreply_give(Store *self, kevy_reply *reply) {
   kevy_reply_free(reply);
 }
 
-/* ---- Building ----------------------------------------------------------------------------------- */
+/* ---- Making objects ----------------------------------------------------------------------------- */
+
+static PyObject *make_list(const ReplyMaker *maker, kevy_reply *reply, uint64_t count) {
+  PyObject *list = PyList_New((Py_ssize_t)count);
+  for (uint64_t i = 0; list && i < count; i++) {
+    PyObject *item = pyreply_make(maker, reply);
+    if (item) PyList_SET_ITEM(list, (Py_ssize_t)i, item);
+    else Py_CLEAR(list);
+  }
+  return list;
+}
+
+/* A set; or a list, where Python cannot hash the elements. */
+static PyObject *make_set(const ReplyMaker *maker, kevy_reply *reply, uint64_t count) {
+  PyObject *list = make_list(maker, reply, count);
+  PyObject *set = list ? PySet_New(list) : NULL;
+  if (list && !set && PyErr_ExceptionMatches(PyExc_TypeError)) {
+    PyErr_Clear();
+    return list;
+  }
+  Py_XDECREF(list);
+  return set;
+}
+
+static PyObject *make_dict(const ReplyMaker *maker, kevy_reply *reply, uint64_t count) {
+  PyObject *dict = PyDict_New();
+  for (uint64_t i = 0; dict && i < count; i++) {
+    PyObject *key = pyreply_make(maker, reply);
+    PyObject *value = key ? pyreply_make(maker, reply) : NULL;
+    if (!value || PyDict_SetItem(dict, key, value) < 0) Py_CLEAR(dict);
+    Py_XDECREF(key);
+    Py_XDECREF(value);
+  }
+  return dict;
+}
+
+static PyObject *make_container(const ReplyMaker *maker, kevy_reply *reply, const kevy_item *item) {
+  if (item->type == KEVY_REPLY_SET && maker->sets) return make_set(maker, reply, item->count);
+  if (item->type != KEVY_REPLY_MAP) return make_list(maker, reply, item->count);
+  return maker->maps ? make_dict(maker, reply, item->count) : make_list(maker, reply, 2 * item->count);
+}
+
+static bool is_container(int32_t type) {
+  return type == KEVY_REPLY_ARRAY || type == KEVY_REPLY_SET || type == KEVY_REPLY_MAP || type == KEVY_REPLY_PUSH;
+}
+
+PyObject *pyreply_make(const ReplyMaker *maker, kevy_reply *reply) {
+  kevy_item item;
+  kevy_reply_next(reply, &item);
+  if (!is_container(item.type)) return maker->leaf(maker, &item);
+  if (Py_EnterRecursiveCall(" while reading a reply")) return NULL;
+  PyObject *object = make_container(maker, reply, &item);
+  Py_LeaveRecursiveCall();
+  return object;
+}
+
+/* ---- In the forms of kevy's own calls ----------------------------------------------------------- */
+
+typedef struct {
+  ReplyMaker base;
+  State *state;
+  ReplyForm form;
+} OwnMaker;
 
 static PyObject *build_scalar(const kevy_value *value, ReplyForm form) {
   kevy_value plain = *value;
@@ -39,62 +101,20 @@ static PyObject *build_error(State *state, const kevy_value *value) {
   return error;
 }
 
-static PyObject *build_array(State *state, kevy_reply *reply, ReplyForm form, uint64_t count) {
-  PyObject *list = PyList_New((Py_ssize_t)count);
-  for (uint64_t i = 0; list && i < count; i++) {
-    PyObject *item = pyreply_build(state, reply, form);
-    if (item) PyList_SET_ITEM(list, (Py_ssize_t)i, item);
-    else Py_CLEAR(list);
-  }
-  return list;
-}
-
-/* A set; or a list, where Python cannot hash the elements. */
-static PyObject *build_set(State *state, kevy_reply *reply, ReplyForm form, uint64_t count) {
-  PyObject *list = build_array(state, reply, form, count);
-  PyObject *set = list ? PySet_New(list) : NULL;
-  if (list && !set && PyErr_ExceptionMatches(PyExc_TypeError)) {
-    PyErr_Clear();
-    return list;
-  }
-  Py_XDECREF(list);
-  return set;
-}
-
-static PyObject *build_map(State *state, kevy_reply *reply, ReplyForm form, uint64_t count) {
-  PyObject *dict = PyDict_New();
-  for (uint64_t i = 0; dict && i < count; i++) {
-    PyObject *key = pyreply_build(state, reply, form);
-    PyObject *value = key ? pyreply_build(state, reply, form) : NULL;
-    if (!value || PyDict_SetItem(dict, key, value) < 0) Py_CLEAR(dict);
-    Py_XDECREF(key);
-    Py_XDECREF(value);
-  }
-  return dict;
-}
-
-static PyObject *build_item(State *state, kevy_reply *reply, ReplyForm form,
-                            const kevy_item *item) {
+static PyObject *own_leaf(const ReplyMaker *maker, const kevy_item *item) {
+  const OwnMaker *self = (const OwnMaker *)maker;
   switch (item->type) {
-    case KEVY_REPLY_VALUE: return build_scalar(&item->value, form);
+    case KEVY_REPLY_VALUE: return build_scalar(&item->value, self->form);
     case KEVY_REPLY_STATUS: return build_text(&item->value);
-    case KEVY_REPLY_ERROR: return build_error(state, &item->value);
+    case KEVY_REPLY_ERROR: return build_error(self->state, &item->value);
     case KEVY_REPLY_BOOL: return PyBool_FromLong(item->value.as.i != 0);
-    case KEVY_REPLY_PUSH:
-    case KEVY_REPLY_ARRAY: return build_array(state, reply, form, item->count);
-    case KEVY_REPLY_SET: return build_set(state, reply, form, item->count);
-    case KEVY_REPLY_MAP: return build_map(state, reply, form, item->count);
     default: Py_RETURN_NONE;
   }
 }
 
 PyObject *pyreply_build(State *state, kevy_reply *reply, ReplyForm form) {
-  kevy_item item;
-  kevy_reply_next(reply, &item);
-  if (Py_EnterRecursiveCall(" while reading a reply")) return NULL;
-  PyObject *object = build_item(state, reply, form, &item);
-  Py_LeaveRecursiveCall();
-  return object;
+  OwnMaker maker = {{own_leaf, true, true}, state, form};
+  return pyreply_make(&maker.base, reply);
 }
 
 PyObject *pyreply_raise(State *state, kevy_reply *reply) {

@@ -531,7 +531,12 @@ static PyObject *wire_fileno(PyObject *object, PyObject *unused) {
 
 /* ---- Replies --------------------------------------------------------------------------------------- */
 
-static PyObject *build(Wire *self, kevy_reply *reply, bool decode);
+/* What redis-py's parser makes of replies. */
+typedef struct {
+  ReplyMaker base;
+  Wire *wire;
+  bool decode;
+} WireMaker;
 
 static PyObject *build_string(Wire *self, const char *ptr, size_t len, bool decode) {
   if (!decode) return PyBytes_FromStringAndSize(ptr, (Py_ssize_t)len);
@@ -555,53 +560,37 @@ static PyObject *build_error(Wire *self, const kevy_value *value) {
   return error;
 }
 
-static PyObject *build_list(Wire *self, kevy_reply *reply, uint64_t count, bool decode) {
-  PyObject *list = PyList_New((Py_ssize_t)count);
-  for (uint64_t i = 0; list && i < count; i++) {
-    PyObject *item = build(self, reply, decode);
-    if (item) PyList_SET_ITEM(list, (Py_ssize_t)i, item);
-    else Py_CLEAR(list);
-  }
-  return list;
-}
-
-static PyObject *build_dict(Wire *self, kevy_reply *reply, uint64_t count, bool decode) {
-  PyObject *dict = PyDict_New();
-  for (uint64_t i = 0; dict && i < count; i++) {
-    PyObject *key = build(self, reply, decode);
-    PyObject *value = key ? build(self, reply, decode) : NULL;
-    if (!value || PyDict_SetItem(dict, key, value) < 0) Py_CLEAR(dict);
-    Py_XDECREF(key);
-    Py_XDECREF(value);
-  }
-  return dict;
-}
-
-static PyObject *build_item(Wire *self, kevy_reply *reply, const kevy_item *item, bool decode) {
+static PyObject *wire_leaf(const ReplyMaker *maker, const kevy_item *item) {
+  Wire *self = ((const WireMaker *)maker)->wire;
+  bool decode = ((const WireMaker *)maker)->decode;
   switch (item->type) {
     case KEVY_REPLY_VALUE: return build_value(self, &item->value, decode);
     case KEVY_REPLY_STATUS: return build_string(self, item->value.as.ptr, item->value.len, decode);
     case KEVY_REPLY_ERROR: return build_error(self, &item->value);
     case KEVY_REPLY_BOOL:
       return self->resp3 ? PyBool_FromLong(item->value.as.i != 0) : PyLong_FromLongLong(item->value.as.i);
-    case KEVY_REPLY_MAP:
-      if (self->resp3) return build_dict(self, reply, item->count, decode);
-      return build_list(self, reply, 2 * item->count, decode);
-    case KEVY_REPLY_PUSH:
-    case KEVY_REPLY_ARRAY:
-    case KEVY_REPLY_SET: return build_list(self, reply, item->count, decode);
     default: Py_RETURN_NONE;
   }
 }
 
-/* What redis-py's parser makes of the next item, with all that is in it. */
-static PyObject *build(Wire *self, kevy_reply *reply, bool decode) {
-  kevy_item item;
-  kevy_reply_next(reply, &item);
-  if (Py_EnterRecursiveCall(" while reading a reply")) return NULL;
-  PyObject *object = build_item(self, reply, &item, decode);
-  Py_LeaveRecursiveCall();
-  return object;
+/* Whether the next reply to be read is a pushed message. */
+static bool is_pushed(const Wire *self) {
+  kevy_reply *reply = self->replies[self->head];
+  kevy_item first;
+  size_t at = reply->at;
+  if (!self->resp3) return false;
+  kevy_reply_next(reply, &first);
+  reply->at = at;
+  return first.type == KEVY_REPLY_PUSH;
+}
+
+/* Takes the next reply, which is there. */
+static PyObject *read_next(Wire *self, bool decode) {
+  WireMaker maker = {{wire_leaf, false, self->resp3}, self, decode};
+  kevy_reply *reply = queue_pop(self);
+  PyObject *result = pyreply_make(&maker.base, reply);
+  queue_done(self, reply);
+  return result;
 }
 
 /* read(decode): the next reply. Waits for none: BlockingIOError. */
@@ -612,17 +601,29 @@ static PyObject *wire_read(PyObject *object, PyObject *decode) {
   if (wire_empty(self)) {
     PyErr_SetString(PyExc_BlockingIOError, "there is nothing to read");
   } else {
-    kevy_reply *reply = queue_pop(self);
-    kevy_item first;
-    size_t at = reply->at;
-    kevy_reply_next(reply, &first);
-    reply->at = at;
-    result = build(self, reply, decode == Py_True);
-    self->pushed = self->resp3 && first.type == KEVY_REPLY_PUSH;
-    queue_done(self, reply);
+    bool pushed = is_pushed(self);
+    result = read_next(self, decode == Py_True);
+    self->pushed = pushed;
   }
   wire_leave(self);
   return result;
+}
+
+/* read_some(n, decode): the next replies, up to n and to the first that is not there or answers no command. */
+static PyObject *wire_read_some(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
+  Wire *self = (Wire *)object;
+  int64_t n;
+  if (nargs != 2) return PyErr_Format(PyExc_TypeError, "read_some(n, decode)");
+  if (!pyargs_int64(args[0], "n", &n) || !wire_enter(self)) return NULL;
+  PyObject *list = PyList_New(0);
+  while (list && n-- > 0 && !self->closed && !wire_empty(self) && !is_pushed(self)) {
+    PyObject *item = read_next(self, args[1] == Py_True);
+    if (!item || PyList_Append(list, item) < 0) Py_CLEAR(list);
+    Py_XDECREF(item);
+  }
+  self->pushed = false;
+  wire_leave(self);
+  return list;
 }
 
 /* ---- The object ------------------------------------------------------------------------------------ */
@@ -699,6 +700,8 @@ static PyMethodDef methods[] = {
     PYMETHOD("ready", wire_ready, FAST, "($self, timeout=0, /)",
              "Whether there is something to read within timeout seconds; None: wait for ever.")
     PYMETHOD("read", wire_read, ONE, "($self, decode, /)", "The next reply, strings decoded or as bytes.")
+    PYMETHOD("read_some", wire_read_some, FAST, "($self, n, decode, /)",
+             "The next replies: up to n, and to the first that is not there yet or answers no command.")
     PYMETHOD("fileno", wire_fileno, NOARGS, "($self, /)", "A descriptor that is readable as long as there is something to read.")
     PYMETHOD("close", wire_close, NOARGS, "($self, /)", "Close the session and forget what was not read.")
     {NULL, NULL, 0, NULL}};

@@ -35,3 +35,10 @@ def either(request):
     """A store of its own, and one that carries the engine's lock."""
     with kevy.open(request.param) as store:
         yield store
+
+
+@pytest.fixture
+def r(s):
+    """redis-py on the store."""
+    with pytest.importorskip("kevy.redis").Redis(s) as client:
+        yield client

@@ -58,6 +58,9 @@ def spoken(c):
 
 def wired(s):
     wire = s._wire(repr, ValueError, "utf-8", "strict", 2)
+    wire.send([("GET", KEY), ("NOPE",), ("LRANGE", "l", 0, -1)])
+    wire.read_some(2, True), wire.read_some(9, False)
+    refuse(TypeError, lambda: wire.read_some("9", False))
     wire.call(("SET", KEY, 1.5))
     wire.send([wire.pack(("GET", KEY)), ("BLPOP", "l", 0), ("GET", RAW)])
     wire.read(True), wire.ready(0), wire.read(False), wire.fileno()

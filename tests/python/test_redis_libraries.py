@@ -13,12 +13,6 @@ kevy_redis = pytest.importorskip("kevy.redis")
 
 
 @pytest.fixture
-def r(s):
-    with kevy_redis.Redis(s) as client:
-        yield client
-
-
-@pytest.fixture
 def url():
     """The URL of a store that lives as long as the test."""
     name = uuid.uuid4().hex

@@ -15,12 +15,6 @@ kevy_redis = pytest.importorskip("kevy.redis")
 
 
 @pytest.fixture
-def r(s):
-    with kevy_redis.Redis(s) as client:
-        yield client
-
-
-@pytest.fixture
 def d(s):
     with kevy_redis.Redis(s, decode_responses=True) as client:
         yield client
@@ -209,6 +203,41 @@ def test_pipeline(r):
     with r.pipeline(transaction=False) as p:
         p.set("a", 1).incr("a").get("a").lpush("l", "x").smembers("none")
         assert p.execute() == [True, 2, b"2", 1, set()]
+
+
+def read_calls(r):
+    """Calls whose replies redis-py makes something of, or reads in a way of its own."""
+    return [r.hgetall("h"), r.zrange("z", 0, -1, withscores=True), r.dump("text"), r.get("text"), r.ttl("none"), r.smembers("m"),
+            r.blpop("l", 1), r.blpop("l", 0.01), r.get("text"), r.type("z"), r.echo("x")]
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_replies_of_a_pipeline_are_those_of_calls(s, protocol):
+    with kevy_redis.Redis(s, decode_responses=True, protocol=protocol) as r:
+        r.hset("h", mapping={"a": 1, "b": "x"}), r.zadd("z", {"m": 1.5}), r.sadd("m", "é"), r.set("text", "é"), r.rpush("l", 1)
+        with r.pipeline(transaction=False) as p:
+            read_calls(p)
+            together = p.execute()
+        r.rpush("l", 1)
+        assert together == read_calls(r)
+
+
+def test_callbacks_that_fail_in_a_pipeline(r):
+    def refuse(response, **options):
+        raise redis.ResponseError("no")
+
+    r.set_response_callback("ECHO", refuse)
+    with r.pipeline(transaction=False) as p:
+        answers = p.set("a", 1).echo("x").lpush("a", 1).get("a").execute(raise_on_error=False)
+    assert [type(one) for one in answers] == [bool, redis.ResponseError, redis.ResponseError, bytes]
+
+
+def test_a_pipeline_may_watch(r):
+    with r.pipeline(transaction=False) as p:
+        p.watch("a")
+        assert p.watching and p.get("a") is None
+        p.unwatch()
+        assert not p.watching
 
 
 def test_pipeline_of_many(r):

@@ -43,6 +43,15 @@ async def test_is_a_redis(s, r):
 
 
 @running
+async def test_replies_of_a_pipeline_are_those_of_calls(s, r):
+    await r.hset("h", mapping={"a": 1}), await r.set("text", "é"), await r.rpush("l", 1, 1)
+    async with r.pipeline(transaction=False) as p:
+        together = await p.hgetall("h").dump("text").blpop("l", 1).blpop("none", 0.01).lpush("h", 1).get("text").execute(False)
+    assert isinstance(together.pop(4), errors.ResponseError)
+    assert together == [await r.hgetall("h"), await r.dump("text"), ("l", "1"), None, "é"]
+
+
+@running
 async def test_pipelines(s, r):
     async with r.pipeline(transaction=False) as p:
         assert await p.set("a", 1).incr("a").get("a").execute() == [True, 2, "2"]

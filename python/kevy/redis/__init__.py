@@ -16,9 +16,10 @@ redis.asyncio in the same way.
 import time
 
 import redis
+import redis.client
 import redis.connection
 from redis.connection import AbstractConnection, ConnectionPool
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from kevy.redis import _common
 
@@ -154,8 +155,37 @@ class Connection(AbstractConnection):
                 del response  # no cycle of references
         return response
 
+    def read_responses(self, n):
+        """The replies that are there, errors among them: up to n, and to the first that read_response has to wait for."""
+        try:
+            replies = self._sock.read_some(n, self._decodes)
+        except (OSError, AttributeError) as e:
+            raise self._failed("reading from", e)
+        if self.health_check_interval:
+            self._note_health()
+        return replies
+
     def _note_health(self):
         self.next_health_check = time.monotonic() + self.health_check_interval
+
+
+class Pipeline(redis.client.Pipeline):
+    """redis-py's, which reads its replies by one call."""
+
+    def _execute_pipeline(self, connection, commands, raise_on_error):
+        if not isinstance(connection, Connection) or not _common.is_plain(commands):
+            return super()._execute_pipeline(connection, commands, raise_on_error)
+        connection.send_packed_command(connection.pack_commands([args for args, _ in commands]))
+        replies = connection.read_responses(len(commands))
+        made = _common.responses(self.response_callbacks, commands, replies)
+        for args, options in commands[len(made):]:
+            try:
+                made.append(self.parse_response(connection, args[0], **options))
+            except ResponseError as error:
+                made.append(error)
+        if raise_on_error:
+            self.raise_first_error(commands, made)
+        return made
 
 
 class Redis(redis.Redis):
@@ -171,6 +201,9 @@ class Redis(redis.Redis):
             connection_pool = ConnectionPool(**_common.pool_options(store, Connection), **options)
         super().__init__(connection_pool=connection_pool, single_connection_client=single_connection_client)
         self.auto_close_connection_pool = owned
+
+    def pipeline(self, transaction=True, shard_hint=None):
+        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 StrictRedis = Redis

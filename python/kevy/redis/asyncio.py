@@ -5,10 +5,12 @@ loop free: the loop watches a descriptor that whoever serves the command makes r
 """
 
 import asyncio
+import inspect
 
 import redis.asyncio
+import redis.asyncio.client
 import redis.asyncio.connection
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 import kevy
 from kevy.redis import _common
@@ -190,12 +192,46 @@ class Connection(redis.asyncio.connection.AbstractConnection):
                 break
             response = await self._next(decode, timeout, disconnect_on_error)
         if self.health_check_interval:
-            self.next_health_check = asyncio.get_running_loop().time() + self.health_check_interval
+            self._note_health()
         if isinstance(response, Exception):
             if isinstance(response, ConnectionError) and disconnect_on_error:
                 self._close()
             raise response from None
         return response
+
+
+    def read_responses(self, n):
+        """The replies that are there, errors among them: up to n, and to the first that read_response has to wait for."""
+        try:
+            replies = self._wire.read_some(n, self._decodes)
+        except (OSError, AttributeError) as e:
+            raise self._failed("reading from", e)
+        if self.health_check_interval:
+            self._note_health()
+        return replies
+
+    def _note_health(self):
+        self.next_health_check = asyncio.get_running_loop().time() + self.health_check_interval
+
+
+class Pipeline(redis.asyncio.client.Pipeline):
+    """redis-py's, which reads its replies by one call."""
+
+    async def _execute_pipeline(self, connection, commands, raise_on_error):
+        if not isinstance(connection, Connection) or not _common.is_plain(commands):
+            return await super()._execute_pipeline(connection, commands, raise_on_error)
+        await connection.send_packed_command(connection.pack_commands([args for args, _ in commands]))
+        replies = connection.read_responses(len(commands))
+        made = _common.responses(self.response_callbacks, commands, replies)
+        made = [await one if inspect.isawaitable(one) else one for one in made]
+        for args, options in commands[len(made):]:
+            try:
+                made.append(await self.parse_response(connection, args[0], **options))
+            except ResponseError as error:
+                made.append(error)
+        if raise_on_error:
+            self.raise_first_error(commands, made)
+        return made
 
 
 class Redis(redis.asyncio.Redis):
@@ -208,6 +244,9 @@ class Redis(redis.asyncio.Redis):
             connection_pool = redis.asyncio.ConnectionPool(**_common.pool_options(store, Connection), **options)
         super().__init__(connection_pool=connection_pool, single_connection_client=single_connection_client)
         self.auto_close_connection_pool = owned
+
+    def pipeline(self, transaction=True, shard_hint=None):
+        return Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
 StrictRedis = Redis
