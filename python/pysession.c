@@ -6,6 +6,9 @@
 
 #include "pywait.h"
 
+#define PYROWS "session.def"
+#include "pytables.h"
+
 /* ---- Versions -------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -137,7 +140,7 @@ static PyObject *session_replies(Session *self, PyObject *first, kevy_reply *rep
   return list;
 }
 
-static PyObject *session_command(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
+PyObject *pysession_command(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
   Session *self = (Session *)object;
   kevy_status status;
   kevy_reply *reply = session_call(self, args, nargs, 0, &status);
@@ -148,7 +151,7 @@ static PyObject *session_command(PyObject *object, PyObject *const *args, Py_ssi
   return answer;
 }
 
-static PyObject *session_command_resp(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
+PyObject *pysession_command_resp(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
   Session *self = (Session *)object;
   kevy_status status;
   kevy_reply *reply = session_call(self, args, nargs, KEVY_RESP, &status);
@@ -170,7 +173,7 @@ static void session_let_go(Session *self) {
 }
 
 /* Threads that wait for its messages are woken, and see that it is closed. */
-static PyObject *session_close(PyObject *object, PyObject *unused) {
+PyObject *pysession_close(PyObject *object, PyObject *unused) {
   (void)unused;
   Session *self = (Session *)object;
   bool open = false;
@@ -254,7 +257,7 @@ static bool session_timeout(PyObject *object, int64_t *ms) {
   return true;
 }
 
-static PyObject *session_next_message(PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
+PyObject *pysession_next_message(PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
   Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
   int64_t ms = -1;
   if (nargs + named > 1 || (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, 0), "timeout") != 0)) {
@@ -265,12 +268,12 @@ static PyObject *session_next_message(PyObject *object, PyObject *const *args, P
   return session_await((Session *)object, ms, false);
 }
 
-static PyObject *session_next_or_none(PyObject *object, PyObject *unused) {
+PyObject *pysession_next_or_none(PyObject *object, PyObject *unused) {
   (void)unused;
   return session_await((Session *)object, -1, true);
 }
 
-static PyObject *session_messages(PyObject *object, PyObject *unused) {
+PyObject *pysession_messages(PyObject *object, PyObject *unused) {
   (void)unused;
   PyObject *next = PyObject_GetAttrString(object, "_next_message");
   PyObject *iterator = next ? PyCallIter_New(next, Py_None) : NULL;
@@ -278,7 +281,7 @@ static PyObject *session_messages(PyObject *object, PyObject *unused) {
   return iterator;
 }
 
-static PyObject *session_fileno(PyObject *object, PyObject *unused) {
+PyObject *pysession_fileno(PyObject *object, PyObject *unused) {
   (void)unused;
   Session *self = (Session *)object;
   Turn turn;
@@ -290,14 +293,14 @@ static PyObject *session_fileno(PyObject *object, PyObject *unused) {
   return PyLong_FromLong(fd);
 }
 
-static PyObject *session_enter(PyObject *self, PyObject *unused) {
+PyObject *pysession_enter(PyObject *self, PyObject *unused) {
   (void)unused;
   return Py_NewRef(self);
 }
 
-static PyObject *session_exit(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+PyObject *pysession_exit(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
   (void)args, (void)nargs;
-  return session_close(self, NULL);
+  return pysession_close(self, NULL);
 }
 
 static int session_traverse(PyObject *self, visitproc visit, void *arg) {
@@ -316,43 +319,19 @@ static void session_dealloc(PyObject *object) {
   Py_DECREF(type);
 }
 
-static PyMethodDef session_methods[] = {
-    PYMETHOD("command", session_command, FAST, "($self, /, *args)",
-             "Run a Redis command, MULTI, WATCH and SUBSCRIBE among them, as Store.command does.\n\n"
-             "What has several replies, as SUBSCRIBE of several channels, is a list of them.")
-    PYMETHOD("command_resp", session_command_resp, FAST, "($self, /, *args)",
-             "Run a Redis command and return its reply as bytes, RESP3 after HELLO 3, else RESP2.")
-    PYMETHOD("next_message", session_next_message, KEYWORDS, "($self, /, timeout=None)",
-             "Return the next message of a channel, as [b'message', channel, payload], or None after timeout seconds.\n\n"
-             "Of a pattern it is [b'pmessage', pattern, channel, payload]. It waits without the GIL, for ever if timeout is None, and\n"
-             "may be called by any thread. kevy.Error: more waited than may, and they were dropped.")
-    PYMETHOD("messages", session_messages, NOARGS, "($self, /)",
-             "Iterate over messages as they come, until the session is closed.")
-    PYMETHOD("_next_message", session_next_or_none, NOARGS, "($self, /)", "The next message, None when there are no more.")
-    PYMETHOD("fileno", session_fileno, NOARGS, "($self, /)",
-             "Return a descriptor that can be read while next_message(0) has something to give, for event loops.")
-    PYMETHOD("close", session_close, NOARGS, "($self, /)", "Forget what was queued and watched, and hear no more messages.")
-    PYMETHOD("__enter__", session_enter, NOARGS, "($self, /)", "Return the session itself.")
-    PYMETHOD("__exit__", session_exit, FAST, "($self, /, *exc)", "Close the session.")
-    {NULL, NULL, 0, NULL}};
-
-static PyObject *session_protocol(PyObject *object, void *unused) {
+PyObject *pysession_get_protocol(PyObject *object, void *unused) {
   (void)unused;
   kevy_session *handle = ((Session *)object)->handle;
   return PyLong_FromLong(handle ? kevy_session_protocol(handle) : 0);
 }
-
-static PyGetSetDef session_properties[] = {
-    {"protocol", session_protocol, NULL, "The protocol of replies, 2 or 3; 0 when the session is over.", NULL},
-    {NULL, NULL, NULL, NULL, NULL}};
 
 static const char session_doc[] = "A session, as Store.session() opens it: what a connection of Redis remembers.";
 
 static PyType_Slot session_slots[] = {{Py_tp_doc, (void *)(uintptr_t)session_doc},
                                       {Py_tp_dealloc, session_dealloc},
                                       {Py_tp_traverse, session_traverse},
-                                      {Py_tp_methods, session_methods},
-                                      {Py_tp_getset, session_properties},
+                                      {Py_tp_methods, methods},
+                                      {Py_tp_getset, properties},
                                       {0, NULL}};
 
 static PyType_Spec session_spec = {

@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <time.h>
 
+#define PYROWS "window.def"
+#include "pytables.h"
+
 typedef struct {
   PyObject_HEAD
   Store *store;
@@ -143,7 +146,7 @@ static kevy_window *window_take(Window *self) {
   return handle;
 }
 
-static PyObject *window_close(PyObject *object, PyObject *unused) {
+PyObject *pywindow_close(PyObject *object, PyObject *unused) {
   (void)unused;
   kevy_window *handle = window_take((Window *)object);
   if (handle) {
@@ -172,26 +175,26 @@ void pywindow_end(PyObject *windows) {
 
 /* ---- The type ------------------------------------------------------------------------------------ */
 
-static PyObject *window_enter(PyObject *self, PyObject *unused) {
+PyObject *pywindow_enter(PyObject *self, PyObject *unused) {
   (void)unused;
   return Py_NewRef(self);
 }
 
-static PyObject *window_exit(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+PyObject *pywindow_exit(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
   (void)args, (void)nargs;
-  return window_close(self, NULL);
+  return pywindow_close(self, NULL);
 }
 
-static PyObject *window_get_address(PyObject *self, void *unused) {
+PyObject *pywindow_get_address(PyObject *self, void *unused) {
   (void)unused;
   return Py_NewRef(((Window *)self)->address);
 }
-static PyObject *window_get_connections(PyObject *self, void *unused) {
+PyObject *pywindow_get_connections(PyObject *self, void *unused) {
   (void)unused;
   kevy_window *handle = ((Window *)self)->handle;
   return PyLong_FromUnsignedLongLong(handle ? kevy_window_connections(handle) : 0);
 }
-static PyObject *window_get_closed(PyObject *self, void *unused) {
+PyObject *pywindow_get_closed(PyObject *self, void *unused) {
   (void)unused;
   return PyBool_FromLong(((Window *)self)->handle == NULL);
 }
@@ -219,18 +222,6 @@ static void window_dealloc(PyObject *object) {
   type->tp_free(object);
   Py_DECREF(type);
 }
-
-static PyMethodDef methods[] = {
-    PYMETHOD("close", window_close, NOARGS, "($self, /)", "Cut the clients off. Closing twice is allowed.")
-    PYMETHOD("__enter__", window_enter, NOARGS, "($self, /)", "Return the window itself.")
-    PYMETHOD("__exit__", window_exit, FAST, "($self, /, *exc)", "Close the window.")
-    {NULL, NULL, 0, NULL}};
-
-static PyGetSetDef properties[] = {
-    {"address", window_get_address, NULL, "Where it listens: 'HOST:PORT' or 'unix:PATH'.", NULL},
-    {"connections", window_get_connections, NULL, "How many clients are connected.", NULL},
-    {"closed", window_get_closed, NULL, "True once it, or its store, is closed.", NULL},
-    {NULL, NULL, NULL, NULL, NULL}};
 
 static const char doc[] =
     "A window into a store, as Store.serve(address) opens it: any client of Redis can talk to the live store.\n\n"

@@ -3,7 +3,7 @@ doors, each from where it is declared."""
 
 from itertools import groupby
 
-from .stubs_face import VIEWS
+from .stubs_face import CLASSES
 from .header import Constant, Description, Function, Struct
 
 HEAD = """
@@ -179,7 +179,7 @@ def commands(rows) -> str:
 def python(rows) -> str:
     """The methods in the order of the .def files; overloads and continuation lines become one."""
     out = "## Python: kevy.Store\n\n" + python_methods(rows, "python/store.def")
-    for name, path, _ in VIEWS:
+    for name, path, _ in CLASSES:
         out += f"### Python: kevy.{name}\n\n" + python_methods(rows, path)
     return out
 

@@ -45,13 +45,15 @@ __version__: str
 '''
 
 # The class, the file of its rows, and what it is.
-VIEWS = (
+CLASSES = (
     ("Hash", "python/hash.def", "MutableMapping[_Element, _Value]"),
     ("List", "python/list.def", "MutableSequence[_Value]"),
     ("Set", "python/set.def", "MutableSet[_Element]"),
     ("ZSet", "python/zset.def", "MutableMapping[_Element, float]"),
     ("Stream", "python/stream.def", "Collection[_Entry]"),
     ("Group", "python/group.def", ""),
+    ("Session", "python/session.def", ""),
+    ("Window", "python/window.def", ""),
 )
 
 ALIASES = '''
@@ -75,36 +77,11 @@ class exclusive:
     def __hash__(self) -> int: ...
 '''
 
-SESSIONS = '''
+VERSION = '''
 @final
 class Version:
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
-class Session:
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exc: object) -> None: ...
-    def command(self, /, *args: _Scalar) -> Any: ...
-    def command_resp(self, /, *args: _Scalar) -> bytes: ...
-    def next_message(self, timeout: float | None = None) -> list[bytes] | None: ...
-    def messages(self) -> Iterator[list[bytes]]: ...
-    def fileno(self) -> int: ...
-    def close(self) -> None: ...
-    @property
-    def protocol(self) -> int: ...
-
-@final
-class Window:
-    @property
-    def address(self) -> str: ...
-    @property
-    def connections(self) -> int: ...
-    @property
-    def closed(self) -> bool: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exc: object) -> None: ...
-    def close(self) -> None: ...
 '''
 
 
@@ -143,13 +120,13 @@ def members(rows, path: str) -> str:
     return out
 
 
-def view(rows, name: str, path: str, base: str) -> str:
+def class_of(rows, name: str, path: str, base: str) -> str:
     hash_ = "    __hash__: ClassVar[None]  # type: ignore[assignment]\n" if base else ""
     return f"\n@final\nclass {name}{f'({base})' if base else ''}:\n{hash_}{members(rows, path)}"
 
 
 def write(description: Description, rows) -> str:
     functions = "".join(signatures(r, "") for r in rows.of("python/store.def", "FUNCTION"))
-    return (HEAD + exceptions(description, rows) + "".join(view(rows, *v) for v in VIEWS) + EXCLUSIVE + SESSIONS + ALIASES
+    return (HEAD + exceptions(description, rows) + "".join(class_of(rows, *c) for c in CLASSES) + EXCLUSIVE + VERSION + ALIASES
             + "\n" + functions + "\n@disjoint_base\nclass Store(MutableMapping[_Name, _Held]):\n"
             + members(rows, "python/store.def"))
