@@ -364,12 +364,16 @@ static bool stream_delete_one(space *sp, stream *st, const kevy_stream_id *id) {
 
 kevy_status stream_delete(kevy_store *s, const char *key, size_t klen, size_t k, const kevy_stream_id *ids,
                           uint64_t *removed) {
+  const stream *seen;
   stream *st;
+  size_t i = 0;
   *removed = 0;
-  kevy_status status = stream_lessen(s, key, klen, &st);
-  if (status != KEVY_OK) return status;
-  for (size_t i = 0; i < k; i++) *removed += stream_delete_one(s->sp, st, &ids[i]);
-  return KEVY_OK;
+  kevy_status status = stream_find(s, key, klen, &seen);
+  while (status == KEVY_OK && i < k && !stream_has(s->sp->mem.base, seen, &ids[i])) i++;
+  if (status != KEVY_OK || i == k) return status; /* a stream that loses nothing is not written */
+  status = stream_lessen(s, key, klen, &st);
+  for (; status == KEVY_OK && i < k; i++) *removed += stream_delete_one(s->sp, st, &ids[i]);
+  return status;
 }
 
 /* How many entries of the first chunk go, and where those that stay begin. */
@@ -391,28 +395,40 @@ static bool stream_trims_whole(const stream *st, const stream_chunk *c, const st
   return stream_id_compare(&last, &t->minid) < 0;
 }
 
+/* The first chunk, and how many of its entries go after `gone` did already. */
+static uint32_t stream_trim_step(const char *base, const stream *st, const stream_trim *t, uint64_t gone, tree_path *p, ref *first,
+                                 uint32_t *to) {
+  if (t->what == STREAM_KEEP_ALL || (*first = tree_first(base, &st->entries, p)) == 0) return 0;
+  const stream_chunk *c = stream_chunk_at(base, *first);
+  if (t->what == STREAM_MAXLEN && st->length <= t->maxlen) return 0;
+  if (t->limit != 0 && gone + c->live > t->limit) return 0;
+  if (stream_trims_whole(st, c, t)) return c->live;
+  return t->about ? 0 : stream_trim_count(st, c, t, to);
+}
+
 static uint64_t stream_trim_front(space *sp, stream *st, const stream_trim *t) {
   uint64_t length = st->length;
   tree_path p;
-  for (ref r; t->what != STREAM_KEEP_ALL && (r = tree_first(sp->mem.base, &st->entries, &p)) != 0;) {
-    const stream_chunk *c = stream_chunk_of(sp, r);
-    if (t->what == STREAM_MAXLEN && st->length <= t->maxlen) break;
-    if (t->limit != 0 && length - st->length + c->live > t->limit) break;
-    if (stream_trims_whole(st, c, t)) {
-      stream_chunk_remove(sp, st, &p, r);
-      continue;
-    }
-    uint32_t to, n = t->about ? 0 : stream_trim_count(st, c, t, &to);
-    if (n != 0) stream_chunk_thin(sp, st, &p, c->names, to, n);
-    break;
+  ref r;
+  uint32_t to = 0;
+  for (uint32_t n; (n = stream_trim_step(sp->mem.base, st, t, length - st->length, &p, &r, &to)) != 0;) {
+    const stream_chunk *c = stream_chunk_at(sp->mem.base, r);
+    if (n == c->live) stream_chunk_remove(sp, st, &p, r);
+    else stream_chunk_thin(sp, st, &p, c->names, to, n);
   }
   return length - st->length;
 }
 
 kevy_status stream_cut(kevy_store *s, const char *key, size_t klen, const stream_trim *trim, uint64_t *removed) {
+  const stream *seen;
   stream *st;
+  tree_path p;
+  ref r;
+  uint32_t to;
   *removed = 0;
-  kevy_status status = stream_lessen(s, key, klen, &st);
+  kevy_status status = stream_find(s, key, klen, &seen);
+  if (status != KEVY_OK || stream_trim_step(s->sp->mem.base, seen, trim, 0, &p, &r, &to) == 0) return status;
+  status = stream_lessen(s, key, klen, &st);
   if (status == KEVY_OK) *removed = stream_trim_front(s->sp, st, trim);
   return status;
 }

@@ -90,6 +90,8 @@ def unfair(command):
         return "BITCOUNT and BITPOS with wrong arguments of a missing key"
     if name in (b"SETBIT", b"BITFIELD", b"BITFIELD_RO", b"SETRANGE") and any(re.fullmatch(rb"#?\d{7,}", w) for w in command[2:]):
         return "Values of half a gigabyte"
+    if name == b"BITFIELD" and any(re.fullmatch(rb"-?\d{18,}", word) for word in command[2:]):
+        return "BITFIELD with numbers near the limits of 64 bits"
     if name in (b"BITFIELD", b"BITFIELD_RO") and any(b"\x00" in word for word in command[2:]):
         return "Words with a zero byte"
     return None

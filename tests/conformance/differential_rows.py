@@ -194,8 +194,14 @@ HERE = {row.name.encode() for row in all_rows()}
 ABSENT = {name.encode() for name in known()} - HERE
 
 
+# What each tells of itself; reached by bending others.
+OWN = {name.encode() for names, why in LEFT_OUT.items() if why == "the answer is about the process" for name in names.split()}
+
+
 def unfair(command):
-    return "Commands that are not here" if command[0].upper() in ABSENT else None
+    if command[0].upper() in ABSENT:
+        return "Commands that are not here"
+    return "Answers about the process" if b"|".join(command[:2]).upper() in OWN or command[0].upper() in OWN else None
 
 
 def command(q):

@@ -62,8 +62,12 @@ def unfair(command):
     return "What SORT finds equal, stored" if b"BY" in words(command) and b"ALPHA" in words(command) else None
 
 
+def unfair_in(q, command):
+    return "SORT after a number out of range" if command[0].upper() in (b"SORT", b"SORT_RO") and q.transaction else None
+
+
 def ahead(command):
-    """What Redis is asked first: its SORT finds fault with any number while errno says that an earlier one was out of range;
+    """SORT after a number out of range: what Redis is asked first; its SORT finds fault with any number while errno says that an earlier one was out of range;
     reading a good one clears that."""
     return [[b"ZUNION", b"1", b"", b"WEIGHTS", b"1"]] if command[0].upper() in (b"SORT", b"SORT_RO") else []
 
