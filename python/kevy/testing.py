@@ -52,9 +52,10 @@ def kevy_redis_url():
 
 @pytest.fixture
 def kevy_store(kevy_redis_url):
-    from kevy.redis import _common
+    import kevy.redis  # noqa: F401, which knows kevy:// URLs
+    from kevy.clients import common
 
-    yield _common.named_store(kevy_redis_url)
+    yield common.named_store(kevy_redis_url)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Libraries that are written for redis-py do their work on a store inside the process."""
 
 import contextlib
+import gc
 import threading
 import time
 import uuid
@@ -151,6 +152,60 @@ def test_kombu_fanout(s):
     assert got == ["fresh"]
 
 
+@pytest.fixture
+def socket(s, tmp_path):
+    """A window for clients that know nothing of kevy: the path of its unix socket."""
+    with s.serve(f"unix:{tmp_path}/sock", write=True):
+        yield f"{tmp_path}/sock"
+
+
+def celery_does_its_work(app, s):
+    """A worker in this process, and who asks it, with the results in the store."""
+    testing = pytest.importorskip("celery.contrib.testing.worker")
+    celery = pytest.importorskip("celery")
+
+    @app.task(name="add")
+    def add(a, b):
+        return a + b
+
+    @app.task(name="fails")
+    def fails():
+        raise ZeroDivisionError("as it should")
+
+    @app.task(name="again", bind=True, max_retries=1)
+    def again(self):
+        if self.request.retries == 0:
+            raise self.retry(countdown=0)
+        return "at last"
+
+    with testing.start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=20, loglevel="CRITICAL"):
+        assert [result.get(timeout=20) for result in [add.delay(i, 1) for i in range(5)]] == [1, 2, 3, 4, 5]
+        with pytest.raises(ZeroDivisionError, match="as it should"):
+            fails.delay().get(timeout=20)
+        assert again.delay().get(timeout=20) == "at last"
+        assert celery.chain(add.s(1, 2), add.s(3), add.s(4))().get(timeout=20) == 10
+        assert celery.chord([add.s(1, 1), add.s(2, 2)], app.signature("total"))().get(timeout=20) == 6
+        assert len(s.command("KEYS", "celery-task-meta-*")) >= 10
+    assert s.command("LLEN", "celery") == 0
+    gc.collect()  # results that go now still reach the store
+
+
+def celery_app(**options):
+    celery = pytest.importorskip("celery")
+    app = celery.Celery("tests", set_as_current=False, **options)
+    app.conf.update(broker_connection_retry_on_startup=False, worker_hijack_root_logger=False, worker_proc_alive_timeout=20)
+
+    @app.task(name="total")
+    def total(numbers):
+        return sum(numbers)
+
+    return app
+
+
+def test_celery(s, socket):
+    celery_does_its_work(celery_app(broker=f"redis+socket://{socket}", backend=f"redis+socket://{socket}"), s)
+
+
 # ---- Caches, limits, locks ------------------------------------------------------------------------------------
 
 
@@ -183,6 +238,36 @@ def test_flask_caching(url):
         cache.clear()
         assert cache.get("a") is None
     assert redis.from_url(url).dbsize() == 0
+
+
+@pytest.mark.parametrize("way", ["kevy://", "a window"])
+def test_django(s, url, socket, way):
+    pytest.importorskip("django")
+    from django.conf import settings
+    from django.core.cache import caches
+
+    if not settings.configured:
+        settings.configure(CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}})
+    where = url if way == "kevy://" else f"unix://{socket}"
+    backend = pytest.importorskip("django.core.cache.backends.redis")
+    cache = backend.RedisCache(where, {"KEY_PREFIX": "web", "TIMEOUT": 60})
+    assert caches["default"] is not cache
+    cache.set("a", {"some": ["thing", 1]})
+    assert cache.get("a") == {"some": ["thing", 1]} and cache.get("missing", "default") == "default"
+    assert cache.add("a", 1) is False and cache.add("b", 1) is True and cache.incr("b", 4) == 5
+    assert cache.get_or_set("c", lambda: "made") == "made" and cache.get("c") == "made"
+    cache.set_many({"d": 1, "e": None}, timeout=None)
+    assert cache.get_many(["d", "e", "nothing"]) == {"d": 1, "e": None}
+    assert cache.touch("a", 100) and "a" in cache and not cache.touch("nothing")
+    assert redis.from_url(where).ttl("web:1:a") > 60 and redis.from_url(where).ttl("web:1:d") == -1
+    with pytest.raises(ValueError):
+        cache.incr("nothing")
+    assert cache.delete("a") and not cache.delete("a")
+    cache.delete_many(["b", "c"])
+    assert cache.get("b") is None
+    cache.clear()
+    assert redis.from_url(where).dbsize() == 0
+    cache.close()
 
 
 @pytest.mark.parametrize("strategy", ["FixedWindowRateLimiter", "MovingWindowRateLimiter", "SlidingWindowCounterRateLimiter"])
