@@ -23,8 +23,8 @@ typedef struct {
 bool pyargs_parse(const Signature *signature, PyObject *const *args, Py_ssize_t nargs,
                   PyObject *kwnames, PyObject **out);
 
-/* object.name, and object.name() or object.name(argument). The name is interned: the interpreter caches
- * lookups by the name's address. */
+/* object.name, and object.name() or object.name(argument). The name is interned: the interpreter keeps, and caches
+ * lookups by, the name as an object. */
 PyObject *pyargs_attribute(PyObject *object, const char *name);
 PyObject *pyargs_call(PyObject *object, const char *name, PyObject *argument);
 

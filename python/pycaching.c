@@ -5,7 +5,7 @@
 PyObject *pystore_cached(PyObject *object, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
   Py_ssize_t total = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
   PyObject *module = PyImport_ImportModule("kevy.caching");
-  PyObject *function = module ? PyObject_GetAttrString(module, "cached") : NULL;
+  PyObject *function = module ? pyargs_attribute(module, "cached") : NULL;
   PyObject **all = function ? PyMem_Malloc((size_t)(total + 1) * sizeof *all) : NULL;
   PyObject *result = NULL;
   if (all) {

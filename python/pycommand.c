@@ -64,7 +64,7 @@ PyObject *pystore_wait(PyObject *object, PyObject *const *args, Py_ssize_t nargs
 /* A coroutine of kevy.waiting. */
 PyObject *pystore_command_async(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
   PyObject *module = PyImport_ImportModule("kevy.waiting");
-  PyObject *function = module ? PyObject_GetAttrString(module, "command") : NULL;
+  PyObject *function = module ? pyargs_attribute(module, "command") : NULL;
   PyObject *all = function ? PyTuple_New(nargs + 1) : NULL;
   PyObject *coroutine = NULL;
   if (all) {

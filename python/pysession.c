@@ -275,7 +275,7 @@ PyObject *pysession_next_or_none(PyObject *object, PyObject *unused) {
 
 PyObject *pysession_messages(PyObject *object, PyObject *unused) {
   (void)unused;
-  PyObject *next = PyObject_GetAttrString(object, "_next_message");
+  PyObject *next = pyargs_attribute(object, "_next_message");
   PyObject *iterator = next ? PyCallIter_New(next, Py_None) : NULL;
   Py_XDECREF(next);
   return iterator;

@@ -24,8 +24,8 @@ static PyObject *current_task(void) {
   PyObject *asyncio = name ? PyImport_GetModule(name) : NULL;
   PyObject *task = NULL, *loop = NULL;
   Py_XDECREF(name);
-  if (asyncio) loop = PyObject_CallMethod(asyncio, "_get_running_loop", NULL);
-  if (loop && loop != Py_None) task = PyObject_CallMethod(asyncio, "current_task", NULL);
+  if (asyncio) loop = pyargs_call(asyncio, "_get_running_loop", NULL);
+  if (loop && loop != Py_None) task = pyargs_call(asyncio, "current_task", NULL);
   if (task == Py_None) Py_CLEAR(task);
   PyErr_Clear();
   Py_XDECREF(loop);
@@ -422,7 +422,7 @@ PyObject *pystore_get_in_transaction(PyObject *object, void *unused) {
 PyObject *pystore_transaction(PyObject *self, PyObject *unused) {
   (void)unused;
   PyObject *module = PyImport_ImportModule("kevy.transactions");
-  PyObject *made = module ? PyObject_CallMethod(module, "Transaction", "O", self) : NULL;
+  PyObject *made = module ? pyargs_call(module, "Transaction", self) : NULL;
   Py_XDECREF(module);
   return made;
 }

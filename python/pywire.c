@@ -205,7 +205,7 @@ static PyObject *pack_from(Wire *self, PyObject *args, Py_ssize_t i) {
 
 /* ("CONFIG GET", ...) as ("CONFIG", "GET", ...). */
 static PyObject *pack_name(PyObject *args) {
-  PyObject *words = PyObject_CallMethod(PyTuple_GET_ITEM(args, 0), "split", NULL);
+  PyObject *words = pyargs_call(PyTuple_GET_ITEM(args, 0), "split", NULL);
   PyObject *first = words ? PyList_AsTuple(words) : NULL;
   PyObject *rest = first ? PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args)) : NULL;
   PyObject *all = rest ? PySequence_Concat(first, rest) : NULL;
