@@ -34,19 +34,32 @@ typedef struct open_request {
   kevy_status status;    /* why there is none */
 } open_request;
 
+static kevy_store *same_store(void *context) { return context; }
+
+/* A store that reads a directory is known to the registry meanwhile, which is free: its caller's progress may open others. */
+static kevy_status fill_store(kevy_store *s, const open_request *r) {
+  if (registry_open(NULL, same_store, s) == NULL) return KEVY_EOOM;
+  return directory_fill(s, r->directory, &r->kept, open_message, sizeof open_message);
+}
+
+/* One that came to nothing. */
+static void unmake_store(kevy_store *s) {
+  if (s->registered) (void)registry_close(s);
+  if (effect_kept(s)) (void)directory_close(s);
+  store_free(s);
+}
+
 static kevy_store *make_store(void *context) {
   open_request *r = context;
   kevy_store *s = store_new(r->maxmemory, r->flags);
   r->status = KEVY_EOOM;
   if (s == NULL) return NULL;
   r->status = evict_choose(s, r->policy) ? KEVY_OK : KEVY_EOOM;
-  if (r->directory != NULL && r->status == KEVY_OK)
-    r->status = directory_fill(s, r->directory, &r->kept, open_message, sizeof open_message);
+  if (r->directory != NULL && r->status == KEVY_OK) r->status = fill_store(s, r);
   if (r->status == KEVY_OK) evict_settle(s);
   if (r->status == KEVY_OK && (r->flags & KEVY_BACKGROUND) && !background_start(s)) r->status = KEVY_EOOM;
   if (r->status == KEVY_OK) return s;
-  if (effect_kept(s)) (void)directory_close(s);
-  store_free(s);
+  unmake_store(s);
   return NULL;
 }
 
@@ -95,10 +108,12 @@ kevy_status kevy_open(const kevy_options *options, kevy_store **out) {
   r.kept.rewrite_at = o.rewrite_at;
   r.kept.fail_fast = (o.flags & KEVY_FAIL_FAST) != 0;
   r.kept.salvage = (o.flags & KEVY_SALVAGE) != 0;
+  r.kept.progress = o.progress;
+  r.kept.progress_context = o.progress_context;
   kevy_status where = open_where(&o, &r, &name);
   if (where != KEVY_OK) return where;
   if (name != NULL || (r.flags & KEVY_BACKGROUND)) r.flags |= KEVY_THREADS;
-  bool known = (r.flags & KEVY_THREADS) || r.directory != NULL;
+  bool known = (r.flags & KEVY_THREADS) && r.directory == NULL;
   kevy_store *s = known ? registry_open(name, make_store, &r) : make_store(&r);
   if (s == NULL && r.status != KEVY_OK && r.status != KEVY_EOOM) return r.status;
   if (s == NULL && o.maxmemory != 0)

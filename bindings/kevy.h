@@ -57,6 +57,10 @@ KEVY_API const char *kevy_strerror(kevy_status status);
 
 typedef struct kevy_store kevy_store;
 
+/* Is told how far a long piece of work is: bytes read, of how many, and keys there are. Anything but 0 ends it, with KEVY_ECANCELLED. It may
+ * call other stores, but not the one it is about. */
+typedef int32_t (*kevy_progress)(void *context, uint64_t done, uint64_t total, uint64_t keys);
+
 typedef struct kevy_options {
   size_t size;        /* sizeof(kevy_options); fields beyond it take their defaults */
   const char *url;    /* "mem://": a store of its own (also NULL); "mem://name": one store per name
@@ -73,10 +77,12 @@ typedef struct kevy_options {
                          "no": when the system writes it; NULL is "everysec" */
   uint64_t log_queue; /* bytes of writes that may wait for the disk; 0: 64 MiB */
   uint64_t rewrite_at; /* bytes of log from which on it is rewritten, once it is as large as its base, too; 0: 64 MiB */
+  kevy_progress progress; /* of a directory: called about once a megabyte while it is read, by the thread that opens it; NULL: nobody asks */
+  void *progress_context; /* what it is called with */
 } kevy_options;
 
 #define KEVY_OPTIONS_INIT                                                                          \
-  { sizeof(kevy_options), NULL, NULL, 0, 0, 0, NULL, 0, 0 }
+  { sizeof(kevy_options), NULL, NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL }
 
 /* Opens a store. options may be NULL. *out is released by kevy_close. A second open of one
  * "mem://name" gives the same store, which lives until the last close; it always has KEVY_THREADS,
@@ -87,7 +93,7 @@ typedef struct kevy_options {
  * A directory that may only be read (no right to write, a read-only file system) gives a store that refuses writes (KEVY_EREFUSED), in
  * mode "readonly", and leaves every file as it is; several may have it open.
  * After a fork it is closed in the child. Errors: KEVY_ECORRUPT (the message has file and offset), KEVY_EDURABILITY (the directory is in use
- * elsewhere, or cannot be read or written: errno says why).
+ * elsewhere, or cannot be read or written: errno says why), KEVY_ECANCELLED (progress ended it).
  * Errors: KEVY_EARG (an unknown policy, fsync or flag, a size that is too small), KEVY_EUNSUPPORTED (a
  * scheme that is unknown or not built; the message names those that work), KEVY_EOOM.
  * kevy_errmsg(NULL) explains, on the calling thread. O(1). Since 0.1. */

@@ -47,6 +47,7 @@ static void after_fork_child(void) {
     if (s->forked != NULL) s->forked(s);
     if (store_taken(s)) transaction_undo_all(s); /* its thread is not here */
     if (effect_kept(s)) close_directory(s);
+    else if (s->opening != NULL) directory_abandon_opening(s);
   }
   unlock_stores(NULL);
   pthread_mutex_unlock(&registry_lock);

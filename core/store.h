@@ -57,6 +57,7 @@ typedef struct kevy_store {
   bool touched;           /* something may have changed since effect_begin */
   kevy_status unwritable; /* why writes are refused, KEVY_OK where they are not; another thread may set it */
   struct effects *effects; /* of a store with a log, else NULL */
+  struct directory *opening; /* that is being read, else NULL */
   struct events *events;   /* of a store that somebody listens to, else NULL */
   struct evictor *evictor; /* of a store with a policy, else NULL */
   struct notify *notify;   /* of a store that tells what happens to its keys, else NULL */

@@ -30,15 +30,15 @@ for name, methods in pairs(door.classes) do
 end
 
 -- How the engine reads each option; path is the doors' word for a file:// url.
-local KINDS = setmetatable({ path = "string" }, { __index = face.options })
+local KINDS = setmetatable({ path = "string", progress = "function" }, { __index = face.options })
 
 local function check(options)
   for name, value in pairs(options) do
     local kind = KINDS[name]
     if not kind then
       error(("bad argument #1 to 'open' (unknown option '%s')"):format(tostring(name)), 3)
-    elseif kind == "string" and type(value) ~= kind then
-      error(("bad argument #1 to 'open' (%s is a string)"):format(name), 3)
+    elseif (kind == "string" or kind == "function") and type(value) ~= kind then
+      error(("bad argument #1 to 'open' (%s is a %s)"):format(name, kind), 3)
     end
   end
   if options.url and options.path then
@@ -56,18 +56,19 @@ local function read_flags(options)
 end
 
 -- The engine reads these names up to a zero byte.
-local function open(url, bytes, policy, flags, fsync, queue, rewrite)
+local function open(url, bytes, policy, flags, fsync, queue, rewrite, progress)
   for _, name in pairs { url, policy, fsync } do
     if name:find("\0", 1, true) then return nil, "a zero byte in a url, policy or fsync" end
   end
-  return door.open(url, bytes, policy, flags, fsync, queue, rewrite)
+  return door.open(url, bytes, policy, flags, fsync, queue, rewrite, progress)
 end
 
 local kevy = { null = door.null, version = door.version, door = door.door, exclusive = common.exclusive }
 
 -- Opens a store: of its own, or the one that a url ("mem://name") names. options is a url or a table
 -- {url=, path=, maxmemory=, policy=, threads=, background=}, and for a directory (path=) {fsync=, log_queue=, rewrite_at=,
--- fail_fast=, salvage=}. A store; nil and why not.
+-- fail_fast=, salvage=, progress=}: progress(done, total, keys) is called about once a megabyte while it is read, with bytes read, of
+-- how many, and keys there are; what it raises ends the opening. A store; nil and why not.
 function kevy.open(options)
   if options == nil or type(options) == "string" then return open(options) end
   if type(options) ~= "table" then
@@ -83,7 +84,7 @@ function kevy.open(options)
   end
   local url = options.url or options.path and "file://" .. options.path
   return open(url, bytes.maxmemory, options.policy, read_flags(options), options.fsync, bytes.log_queue,
-    bytes.rewrite_at)
+    bytes.rewrite_at, options.progress)
 end
 
 local LOAD = { db = "number", skip_modules = "boolean", progress = "function" }

@@ -7,7 +7,17 @@
 
 #include "module.h"
 
-/* open(url, maxmemory, policy, flags, fsync, log_queue, rewrite_at), each of them or nil: a store; nil, why not. */
+/* kevy_options.progress: calls the function at index 8. What it raises is on the stack. */
+static int32_t module_open_tell(void *context, uint64_t done, uint64_t total, uint64_t keys) {
+  lua_State *L = context;
+  lua_pushvalue(L, 8);
+  lua_pushnumber(L, (lua_Number)done);
+  lua_pushnumber(L, (lua_Number)total);
+  lua_pushnumber(L, (lua_Number)keys);
+  return lua_pcall(L, 3, 0, 0) == 0 ? 0 : 1;
+}
+
+/* open(url, maxmemory, policy, flags, fsync, log_queue, rewrite_at, progress), each of them or nil: a store; nil, why not. */
 static int module_open(lua_State *L) {
   kevy_options options = KEVY_OPTIONS_INIT;
   options.url = luaL_optstring(L, 1, NULL);
@@ -19,9 +29,16 @@ static int module_open(lua_State *L) {
   options.fsync = luaL_optstring(L, 5, NULL);
   options.log_queue = (uint64_t)arg_int_or(L, 6, 0);
   options.rewrite_at = (uint64_t)arg_int_or(L, 7, 0);
+  lua_settop(L, 8);
+  luaL_checkstack(L, 8, NULL);
+  if (!lua_isnil(L, 8)) {
+    options.progress = module_open_tell;
+    options.progress_context = L;
+  }
   lua_store *self = store_new(L, CLASS_META);
   kevy_status status = kevy_open(&options, &self->handle);
   if (status == KEVY_OK) return 1;
+  if (status == KEVY_ECANCELLED) return lua_error(L);
   char message[512];
   snprintf(message, sizeof message, "%s", kevy_errmsg(NULL));
   return push_no(L, message);

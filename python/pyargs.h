@@ -9,7 +9,7 @@
 
 /* ---- Shapes of calls ------------------------------------------------------------------------- */
 
-#define PYARGS_MAX 8
+#define PYARGS_MAX 9
 
 typedef struct {
   const char *function;

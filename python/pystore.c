@@ -84,6 +84,8 @@ PyObject *turn_fail(Turn *turn, kevy_status status) {
 typedef struct {
   PyObject *url; /* a str, owned */
   kevy_options options;
+  PyObject *progress;    /* borrowed; NULL: nobody asks */
+  PyThreadState *thread; /* while the engine opens it: who it is that lets go of the GIL meanwhile */
 } Opening;
 
 /* An option that is a word, or NULL. */
@@ -104,8 +106,30 @@ static bool opening_flag(PyObject *value, uint32_t flag, kevy_options *options) 
 }
 
 /* What Store() and open() take beside the place, by keyword. */
-#define OPENING_WORDS "maxmemory", "policy", "fsync", "log_queue", "rewrite_at", "fail_fast", "salvage"
-#define OPENING_COUNT 7
+#define OPENING_WORDS "maxmemory", "policy", "fsync", "log_queue", "rewrite_at", "fail_fast", "salvage", "progress"
+#define OPENING_COUNT 8
+
+/* kevy_options.progress: calls the caller's, or lets Ctrl-C through. */
+static int32_t opening_tell(void *context, uint64_t done, uint64_t total, uint64_t keys) {
+  Opening *opening = context;
+  PyEval_RestoreThread(opening->thread);
+  PyObject *result = opening->progress ? PyObject_CallFunction(opening->progress, "KKK", (unsigned long long)done,
+                                                               (unsigned long long)total, (unsigned long long)keys)
+                                       : NULL;
+  bool fine = opening->progress ? result != NULL : PyErr_CheckSignals() == 0;
+  Py_XDECREF(result);
+  opening->thread = PyEval_SaveThread();
+  return fine ? 0 : 1;
+}
+
+static bool opening_progress(Opening *opening, PyObject *progress) {
+  opening->progress = progress == Py_None ? NULL : progress;
+  opening->options.progress = opening_tell;
+  opening->options.progress_context = opening;
+  if (!opening->progress || PyCallable_Check(progress)) return true;
+  PyErr_Format(PyExc_TypeError, "progress is called, which a %.200s cannot be", Py_TYPE(progress)->tp_name);
+  return false;
+}
 
 static bool opening_read(Opening *opening, PyObject *const given[OPENING_COUNT]) {
   kevy_options defaults = KEVY_OPTIONS_INIT, *options = &opening->options;
@@ -114,7 +138,8 @@ static bool opening_read(Opening *opening, PyObject *const given[OPENING_COUNT])
       !opening_word(given[1], "policy", &options->policy) || !opening_word(given[2], "fsync", &options->fsync) ||
       (given[3] && !pyargs_memory(given[3], &options->log_queue)) ||
       (given[4] && !pyargs_memory(given[4], &options->rewrite_at)) ||
-      !opening_flag(given[5], KEVY_FAIL_FAST, options) || !opening_flag(given[6], KEVY_SALVAGE, options))
+      !opening_flag(given[5], KEVY_FAIL_FAST, options) || !opening_flag(given[6], KEVY_SALVAGE, options) ||
+      !opening_progress(opening, given[7]))
     return false;
   Py_ssize_t size;
   opening->options.url = PyUnicode_AsUTF8AndSize(opening->url, &size);
@@ -124,13 +149,13 @@ static bool opening_read(Opening *opening, PyObject *const given[OPENING_COUNT])
   return false;
 }
 
-static kevy_store *open_handle(State *state, const kevy_options *options) {
+static kevy_store *open_handle(State *state, Opening *opening) {
   kevy_store *handle = NULL;
-  kevy_status status;
-  Py_BEGIN_ALLOW_THREADS
-  status = kevy_open(options, &handle);
-  Py_END_ALLOW_THREADS
+  opening->thread = PyEval_SaveThread();
+  kevy_status status = kevy_open(&opening->options, &handle);
+  PyEval_RestoreThread(opening->thread);
   if (status == KEVY_OK) return handle;
+  if (PyErr_Occurred()) return NULL; /* what ended it */
   const char *text = kevy_errmsg(NULL);
   pyerrors_raise(state, status, PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace"));
   return NULL;
@@ -212,7 +237,7 @@ PyObject *pystore_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs
   State *state = PyModule_GetState(module);
   Opening opening = {.url = given[0]};
   if (!opening_read(&opening, given + 1)) return NULL;
-  kevy_store *handle = open_handle(state, &opening.options);
+  kevy_store *handle = open_handle(state, &opening);
   if (!handle) return NULL;
   return pystore_wrap(state, handle, is_shared(&opening.options), false, Py_NewRef(given[0]));
 }
@@ -300,7 +325,7 @@ kevy_store *pystore_open_own(State *state, PyObject *maxmemory, PyObject *policy
   Opening opening = {.url = url_of_path(NULL)};
   kevy_store *handle = NULL;
   PyObject *given[OPENING_COUNT] = {maxmemory, policy};
-  if (opening.url && opening_read(&opening, given)) handle = open_handle(state, &opening.options);
+  if (opening.url && opening_read(&opening, given)) handle = open_handle(state, &opening);
   Py_XDECREF(opening.url);
   return handle;
 }
@@ -309,13 +334,13 @@ static int store_init(PyObject *object, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"path", OPENING_WORDS, NULL};
   Store *self = (Store *)object;
   PyObject *path = NULL, *given[OPENING_COUNT] = {NULL};
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OOOOOOO:Store", names, &path, &given[0], &given[1], &given[2],
-                                   &given[3], &given[4], &given[5], &given[6]))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$OOOOOOOO:Store", names, &path, &given[0], &given[1], &given[2],
+                                   &given[3], &given[4], &given[5], &given[6], &given[7]))
     return -1;
   Opening opening = {.url = url_of_path(path)};
   if (!opening.url) return -1;
   kevy_store *handle = NULL;
-  if (opening_read(&opening, given)) handle = open_handle(self->state, &opening.options);
+  if (opening_read(&opening, given)) handle = open_handle(self->state, &opening);
   if (!handle) {
     Py_DECREF(opening.url);
     return -1;
@@ -722,7 +747,7 @@ static PyMemberDef members[] = {
 
 static const char doc[] =
     "Store(path=None, *, maxmemory=0, policy='noeviction', fsync='everysec', log_queue=0, rewrite_at=0,\n"
-    "      fail_fast=False, salvage=False)\n--\n\n"
+    "      fail_fast=False, salvage=False, progress=None)\n--\n\n"
     "A mapping of keys to values, held by kevy's engine inside this process.\n\n"
     "Keys are str or bytes, and 'a' and b'a' are one key. Values are str, bytes, int (64 bits) and\n"
     "float, and read back as what they were; a dict, list, tuple or set is stored whole, as a hash,\n"
@@ -731,7 +756,8 @@ static const char doc[] =
     "With a path the store lives in that directory, as Redis's append-only files: what is written is logged, and is there\n"
     "when it is opened again. fsync says when it is safe on the disk: 'always' when a write returns, 'everysec' within\n"
     "a second or two, 'no' when the system sees fit. A log that has grown past rewrite_at bytes is rewritten in the\n"
-    "background. salvage=True opens a corrupt log up to where that begins.\n\n"
+    "background. salvage=True opens a corrupt log up to where that begins.\n"
+    "progress(done, total, keys) is called about once a megabyte while it is read: bytes read, of how many, and keys there are.\n\n"
     "Iterating visits the keys of the moment at which the iterator is made, whatever is written\n"
     "meanwhile. Any thread may use a store. Use it in a with statement, or close() it.";
 

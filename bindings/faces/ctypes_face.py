@@ -2,7 +2,7 @@
 
 import keyword
 
-from .header import Alias, CType, Description, Field, Function, Param, Struct
+from .header import Alias, Callback, CType, Description, Field, Function, Param, Struct
 
 MACHINE = {
     "void": "None", "double": "ctypes.c_double", "size_t": "ctypes.c_size_t",
@@ -37,11 +37,18 @@ def plain(d: Description, t: CType) -> str:
     """The ctypes name of a type, without knowing what it is for."""
     if t.base == "char":
         return {1: "ctypes.c_char_p", 2: "ctypes.POINTER(ctypes.c_char_p)"}[t.stars]
-    alias = any(a.name == t.base for a in d.all(Alias))
+    if t == CType("void", 1):
+        return "ctypes.c_void_p"
+    alias = any(a.name == t.base for a in d.all(Alias) + d.all(Callback))
     name = t.base if alias or d.opaque(t.base) or d.struct(t.base) else MACHINE[t.base]
     for _ in range(t.stars):
         name = f"ctypes.POINTER({name})"
     return name
+
+
+def callback(d: Description, c: Callback) -> str:
+    """The type of a callback: calling it with a function of Python's makes one that C can call, while it is kept."""
+    return f"{c.name} = ctypes.CFUNCTYPE({', '.join(plain(d, t) for t in [c.result] + [p.type for p in c.params])})\n"
 
 
 def param(d: Description, p: Param) -> str:
@@ -114,8 +121,10 @@ def stub_field(d: Description, s: Struct, f: Field) -> str:
     else:
         ctype = plain(d, f.type)
         got, given = PYTHON.get(f.type.base, ("int", "int"))
-        if d.struct(f.type.base):
+        if d.struct(f.type.base) or any(c.name == f.type.base for c in d.all(Callback)):
             got = given = ctype
+        elif ctype == "ctypes.c_void_p":
+            got = given = "int | None"
     return f"    {safe(f.name)}: _CField[{ctype}, {got}, {given}]\n"
 
 
@@ -132,7 +141,8 @@ def stub_structure(d: Description, s: Struct) -> str:
 def write_stub(description: Description, rows) -> str:
     d = description
     return (STUB_HEAD + "".join(f"{c.name}: Final = {c.value!r}\n" for c in d.constants) + "\n"
-            + "".join(f"{a.name} = {plain(d, a.type)}\n" for a in d.all(Alias)) + "\n"
+            + "".join(f"{a.name} = {plain(d, a.type)}\n" for a in d.all(Alias))
+            + "".join(f"class {c.name}(ctypes._CFuncPtr): ...\n" for c in d.all(Callback)) + "\n"
             + "".join(stub_structure(d, s) for s in d.structs).rstrip() + "\n" + STUB_TAIL)
 
 
@@ -144,6 +154,7 @@ def write(description: Description, rows) -> str:
     parts = [HEAD]
     parts += [f"{c.name} = {c.value!r}\n" for c in d.constants]
     parts.append("\n" + "".join(f"{a.name} = {plain(d, a.type)}\n" for a in d.all(Alias)))
+    parts += [callback(d, c) for c in d.all(Callback)]
     parts += ["\n\n" + structure(d, s) for s in d.structs]
     parts.append("\n\n# status: (name, message, the exception of kevy that it raises)\nERRORS = {\n")
     for e in rows.errors(d):

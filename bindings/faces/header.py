@@ -69,6 +69,21 @@ class Alias:
 
 
 @dataclass
+class Callback:
+    """A pointer to a function of the caller's, which a struct's field may hold."""
+
+    name: str
+    result: CType
+    params: List["Param"]
+    doc: str = ""
+    section: str = ""
+
+    def declaration(self) -> str:
+        params = ", ".join(p.type.c(p.name) for p in self.params)
+        return "typedef " + self.result.c() + f" (*{self.name})({params});"
+
+
+@dataclass
 class Param:
     name: str
     type: CType
@@ -417,6 +432,9 @@ class Reader:
     def typedef(self):
         if not self.accept("struct"):
             target = self.type()
+            if self.accept("("):
+                self.callback(target)
+                return
             name = self.name()
             self.take(";")
             self.known.add(name)
@@ -434,6 +452,29 @@ class Reader:
         self.add(Struct(name, fields, self.doc, self.section))
         if fields is None:
             self.doc = ""
+
+    def callback(self, result: CType):
+        self.take("*")
+        name = self.name()
+        self.take(")")
+        if not self.doc:
+            self.fail(f"{name} has no comment")
+        self.known.add(name)
+        self.add(Callback(name, result, self.params(), self.doc, self.section))
+        self.doc = ""
+
+    def params(self) -> List[Param]:
+        params: List[Param] = []
+        self.take("(")
+        if self.peek().text == "void" and self.tokens[self.at + 1].text == ")":
+            self.at += 1
+        while not self.accept(")"):
+            ctype = self.type()
+            params.append(Param(self.name(), ctype))
+            if self.peek().text != ")":
+                self.take(",")
+        self.take(";")
+        return params
 
     def fields(self) -> List[Field]:
         found: List[Field] = []
@@ -453,16 +494,8 @@ class Reader:
         return found
 
     def function(self):
-        result, name, params = self.type(), self.name(), []
-        self.take("(")
-        if self.peek().text == "void" and self.tokens[self.at + 1].text == ")":
-            self.at += 1
-        while not self.accept(")"):
-            ctype = self.type()
-            params.append(Param(self.name(), ctype))
-            if self.peek().text != ")":
-                self.take(",")
-        self.take(";")
+        result, name = self.type(), self.name()
+        params = self.params()
         if not self.doc:
             self.fail(f"{name} has no comment")
         self.add(Function(name, result, params, self.doc, self.section))

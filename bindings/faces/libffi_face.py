@@ -3,7 +3,7 @@
 The file is a list of macro calls, so that each reader takes the columns it needs. ABI_EXACT pins
 every prototype that was read against the one the compiler sees."""
 
-from .header import Alias, CType, Description, Field, Function, Param, Struct, releaser
+from .header import Alias, Callback, CType, Description, Field, Function, Param, Struct, releaser
 
 HEAD = """
 /* ABI_MOST_PARAMS: the longest parameter list.
@@ -22,7 +22,7 @@ MACHINE = {"void": "VOID", "double": "DOUBLE", "size_t": "SIZE", "int32_t": "INT
 
 
 def machine(d: Description, t: CType) -> str:
-    if t.stars:
+    if t.stars or any(c.name == t.base for c in d.all(Callback)):
         return "POINTER"
     alias = next((a for a in d.all(Alias) if a.name == t.base), None)
     return MACHINE[alias.type.base if alias else t.base]
@@ -71,6 +71,8 @@ def function_rows(d: Description, f: Function) -> str:
 
 
 def field_row(d: Description, s: Struct, f: Field) -> str:
+    if f.type == CType("void", 1) or any(c.name == f.type.base for c in d.all(Callback)):
+        return ""  # a callback and its context: this door leaves them NULL
     if f.type == CType("kevy_value"):
         kind, size = "VALUE", "POINTER"
     elif f.type == CType("char", 1, True):

@@ -1,6 +1,6 @@
 """Writes lua/kevy/cdef.lua: what LuaJIT's ffi needs to call the ABI."""
 
-from .header import Alias, Description, Field, Function, Struct
+from .header import Alias, Callback, Description, Field, Function, Struct
 
 HEAD = '''
 -- The C ABI for LuaJIT: cdef goes to ffi.cdef once per process; abi is what kevy_abi() of the loaded
@@ -30,6 +30,8 @@ def cdef(d: Description) -> str:
     for what in d.order:
         if isinstance(what, Alias):
             lines.append(f"typedef {what.type.c(what.name)};")
+        elif isinstance(what, Callback):
+            lines.append(what.declaration())
         elif isinstance(what, Struct):
             lines.append(struct_text(what))
         elif isinstance(what, Function):

@@ -93,6 +93,7 @@ static void directory_free(struct directory *d) {
 
 kevy_status directory_open(kevy_store *s, const char *path, const directory_options *o, char *message, size_t room) {
   struct directory *d = calloc(1, sizeof *d);
+  s->opening = d;
   recovery g = {.s = s, .d = d, .o = o, .message = message, .room = room};
   if (d == NULL) return recovery_fail(&g, ENOMEM, "open", path);
   d->lock = d->next_fd = -1;
@@ -105,6 +106,7 @@ kevy_status directory_open(kevy_store *s, const char *path, const directory_opti
   if (status == KEVY_OK) status = recovery_run(&g, &size);
   if (status == KEVY_OK) status = directory_start_log(&g, size);
   if (status == KEVY_OK && !directory_attach(s, d)) status = recovery_fail(&g, ENOMEM, "open", path);
+  s->opening = NULL;
   if (status != KEVY_OK) directory_free(d);
   return status;
 }
@@ -288,6 +290,13 @@ int directory_close(kevy_store *s) {
   effect_free(s->effects);
   s->effects = NULL;
   return error;
+}
+
+void directory_abandon_opening(kevy_store *s) {
+  struct directory *d = s->opening;
+  if (d->lock >= 0) (void)close(d->lock);
+  d->lock = -1;
+  s->closed = true;
 }
 
 /* Threads are gone, and what they held with them: memory of theirs stays. */

@@ -30,9 +30,9 @@ typedef struct directory_options {
   bool fail_fast, salvage;
   /* Does a record again on a store. False, with the reason: it cannot be done. */
   bool (*apply)(kevy_store *s, size_t argc, const kevy_value *argv, char *message, size_t room);
-  /* Is told about once a megabyte how many bytes are read, of how many, and keys there are. False: that is enough. NULL: nobody asks. */
-  bool (*tell)(void *context, uint64_t done, uint64_t total, uint64_t keys);
-  void *tell_context;
+  /* Is told about once a megabyte how many bytes are read, of how many, and keys there are. Not 0: that is enough. NULL: nobody asks. */
+  int32_t (*progress)(void *context, uint64_t done, uint64_t total, uint64_t keys);
+  void *progress_context;
 } directory_options;
 
 /* What the open found. */
@@ -52,6 +52,9 @@ int directory_close(kevy_store *s);
 
 /* In the child of a fork. */
 void directory_abandon(kevy_store *s);
+
+/* The same of a store whose directory is being opened, which the child may go on with: that fails. */
+void directory_abandon_opening(kevy_store *s);
 
 struct directory *directory_of(const kevy_store *s);
 const directory_report *directory_reported(const struct directory *d);

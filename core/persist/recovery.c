@@ -93,18 +93,19 @@ static uint64_t recovery_size_of(const recovery *g, const char *name) {
 
 static void recovery_measure(recovery *g) {
   const manifest *m = &g->d->files;
-  if (g->o->tell == NULL) return;
+  if (g->o->progress == NULL) return;
+  g->next = RECOVERY_TOLD;
   if (m->based) g->total += recovery_size_of(g, m->base.name);
   for (size_t i = 0; i < m->count; i++) g->total += recovery_size_of(g, m->incr[i].name);
 }
 
-/* So many bytes of the file at hand are read. False: the caller wants no more. */
+/* So many bytes of the file at hand are read. False: the caller wants no more, or has forked and is the child. */
 static bool recovery_tell(recovery *g, uint64_t bytes, uint64_t keys, bool last) {
   uint64_t done = g->told + bytes;
   if (last) g->told = done;
-  if (g->o->tell == NULL || (!last && done < g->next)) return true;
+  if (g->o->progress == NULL || (!last && done < g->next)) return true;
   g->next = done + RECOVERY_TOLD;
-  return g->o->tell(g->o->tell_context, done, done > g->total ? done : g->total, keys);
+  return g->o->progress(g->o->progress_context, done, done > g->total ? done : g->total, keys) == 0 && !g->s->closed;
 }
 
 static kevy_status recovery_cancelled(const recovery *g) {

@@ -22,6 +22,7 @@ const char *kevy_version(void);
 int32_t kevy_abi(void);
 const char *kevy_strerror(kevy_status status);
 typedef struct kevy_store kevy_store;
+typedef int32_t (*kevy_progress)(void *context, uint64_t done, uint64_t total, uint64_t keys);
 typedef struct kevy_options {
   size_t size;
   const char *url;
@@ -32,6 +33,8 @@ typedef struct kevy_options {
   const char *fsync;
   uint64_t log_queue;
   uint64_t rewrite_at;
+  kevy_progress progress;
+  void *progress_context;
 } kevy_options;
 kevy_status kevy_open(const kevy_options *options, kevy_store **out);
 void kevy_close(kevy_store *s);
@@ -352,7 +355,7 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },
     { "kevy_stream_id", { "ms", "seq" } },
-    { "kevy_options", { "size", "url", "policy", "maxmemory", "flags", "reserved", "fsync", "log_queue", "rewrite_at" } },
+    { "kevy_options", { "size", "url", "policy", "maxmemory", "flags", "reserved", "fsync", "log_queue", "rewrite_at", "progress", "progress_context" } },
     { "kevy_load_options", { "size", "db", "flags" } },
     { "kevy_item", { "type", "reserved", "count", "value" } },
     { "kevy_command_row", { "name", "arity", "first_key", "last_key", "key_step", "flags", "group", "since", "syntax", "summary" } },

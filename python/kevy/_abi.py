@@ -81,6 +81,7 @@ KEVY_REPLY_END = 8
 KEVY_REPLY_PUSH = 9
 
 kevy_status = ctypes.c_int32
+kevy_progress = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)
 
 
 class kevy_value_as(ctypes.Union):
@@ -122,6 +123,8 @@ class kevy_options(ctypes.Structure):
         ("fsync", ctypes.c_char_p),
         ("log_queue", ctypes.c_uint64),
         ("rewrite_at", ctypes.c_uint64),
+        ("progress", kevy_progress),
+        ("progress_context", ctypes.c_void_p),
     ]
 
 

@@ -78,6 +78,7 @@ KEVY_REPLY_END: Final = 8
 KEVY_REPLY_PUSH: Final = 9
 
 kevy_status = ctypes.c_int32
+class kevy_progress(ctypes._CFuncPtr): ...
 
 class kevy_value_as(ctypes.Union):
     ptr: _CField[ctypes.c_void_p, int | None, int | None]
@@ -106,6 +107,8 @@ class kevy_options(ctypes.Structure):
     fsync: _CField[ctypes.c_char_p, bytes | None, bytes | None]
     log_queue: _CField[ctypes.c_uint64, int, int]
     rewrite_at: _CField[ctypes.c_uint64, int, int]
+    progress: _CField[kevy_progress, kevy_progress, kevy_progress]
+    progress_context: _CField[ctypes.c_void_p, int | None, int | None]
 
 class kevy_iter(ctypes.Structure): ...
 

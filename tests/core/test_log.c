@@ -283,6 +283,55 @@ static void test_corrupt(void) {
   CHECK(failed > 10);
 }
 
+/* ---- progress ---- */
+
+typedef struct progress {
+  unsigned calls, stop;
+  uint64_t done, total, keys;
+} progress;
+
+static int32_t told(void *context, uint64_t done, uint64_t total, uint64_t keys) {
+  progress *p = context;
+  CHECK(done >= p->done && total >= done && keys <= 3000);
+  p->done = done;
+  p->total = total;
+  p->keys = keys;
+  return ++p->calls == p->stop;
+}
+
+static kevy_status try_open_telling(progress *p) {
+  kevy_options o = KEVY_OPTIONS_INIT;
+  o.url = url;
+  o.rewrite_at = UINT64_MAX;
+  o.progress = told;
+  o.progress_context = p;
+  return kevy_open(&o, &a);
+}
+
+static void write_many(unsigned from, unsigned to) {
+  static char big[2000];
+  kevy_value v = kevy_bytes(big, sizeof big);
+  for (unsigned i = from; i < to; i++) kevy_set(a, (char *)&i, sizeof i, &v, KEVY_NO_TTL, 0, NULL);
+}
+
+/* It is told of every megabyte, and each time it may end the opening, which leaves all as it was. */
+static void test_progress(void) {
+  clear_home();
+  open_home("no", UINT64_MAX);
+  write_many(0, 2000);
+  CHECK(kevy_rewrite(a) == KEVY_OK);
+  write_many(1000, 3000);
+  kevy_close(a);
+  progress p = {0};
+  CHECK(try_open_telling(&p) == KEVY_OK && count_keys() == 3000);
+  CHECK(p.calls >= 6 && p.done == p.total && p.keys == 3000);
+  kevy_close(a);
+  for (unsigned stop = 1; stop <= p.calls; stop++) {
+    progress one = {.stop = stop};
+    CHECK(try_open_telling(&one) == KEVY_ECANCELLED && strstr(kevy_errmsg(NULL), "ended by its caller") != NULL && one.calls == stop);
+  }
+}
+
 /* ---- failing disks ---- */
 
 /* A disk that fails from some call on for a while: what is answered is true, reads go on, and it mends. */
@@ -590,6 +639,7 @@ int main(int n, char **argv) {
   test_lock();
   test_torn();
   test_corrupt();
+  test_progress();
   test_failing_open();
   test_read_only();
   test_read_only_torn();

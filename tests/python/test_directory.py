@@ -100,6 +100,58 @@ def test_fork(home):
         assert s["k"] == 2
 
 
+def test_progress(home):
+    with kevy.Store(home, fsync="no") as s:
+        s.update({i: "x" * 1000 for i in map(str, range(2000))})
+        s.rewrite()
+        s.update({i: "y" * 1000 for i in map(str, range(1000, 3000))})
+    told = []
+
+    def progress(*figures):
+        told.append(figures)
+        with kevy.open("mem://beside") as other, kevy.Store(home.parent / "other") as directory:
+            other["k"] = directory["k"] = 1
+
+    with kevy.open(f"file://{home}", progress=progress) as s:
+        assert len(s) == 3000
+    done, total, keys = zip(*told)
+    assert len(told) >= 4 and list(done) == sorted(done) and set(total) == {done[-1]} and keys[-1] == 3000
+    for stop in range(len(told)):
+        calls = iter(range(stop))
+        with pytest.raises(StopIteration):
+            kevy.Store(home, progress=lambda *_, calls=calls: next(calls))
+    with pytest.raises(TypeError, match="progress is called"):
+        kevy.Store(home, progress=1)
+    with kevy.Store(home, progress=None) as s:
+        assert len(s) == 3000
+
+
+def test_a_fork_while_it_is_read(home):
+    """The child's opening fails, and the parent's lock goes with the parent."""
+    with kevy.Store(home) as s:
+        s["k"] = 1
+    children = []
+
+    def progress(*_):
+        ends = os.pipe()
+        child = os.fork()
+        children.append((child, ends))
+
+    try:
+        with kevy.Store(home, progress=progress) as s:
+            assert s["k"] == 1
+    except kevy.Error:
+        os.close(children[0][1][1])  # at the latest when the parent ends, the read does
+        os.read(children[0][1][0], 1)
+        os._exit(0)
+    [(child, ends)] = children
+    assert child != 0
+    with kevy.Store(home) as s:  # the child is there, and holds no lock
+        s["k"] = 2
+    os.write(ends[1], b".")
+    assert os.waitpid(child, 0)[1] == 0
+
+
 @pytest.fixture
 def as_nobody():
     """Runs a function in a child that may not write what others own; the child's exit status."""

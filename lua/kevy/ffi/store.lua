@@ -30,19 +30,37 @@ end
 -- Keeps strings reachable up to the call.
 local function keep() end
 
+-- What C can call in place of a function of (done, total, keys), and where it leaves what that raises.
+local function callback(progress)
+  local raised = {}
+  return ffi.cast("kevy_progress", function(_, done, total, keys)
+    local ok, why = pcall(progress, tonumber(done), tonumber(total), tonumber(keys))
+    if not ok then raised.why, raised.yes = why, true end
+    return ok and 0 or 1
+  end), raised
+end
+
 -- A url, bytes, the name of a policy (or nil each), flags, and what is for directories: a store; nil, why not.
-local function open(url, maxmemory, policy, flags, fsync, log_queue, rewrite_at)
+local function open(url, maxmemory, policy, flags, fsync, log_queue, rewrite_at, progress)
   local options = ffi.new(options_t)
   options.size = ffi.sizeof(options_t)
   options.url, options.policy, options.maxmemory, options.flags = url, policy, maxmemory or 0, flags or 0
   options.fsync, options.log_queue, options.rewrite_at = fsync, log_queue or 0, rewrite_at or 0
   local s, out = new()
+  local tell, raised
+  if progress then
+    tell, raised = callback(progress)
+    options.progress = tell
+  end
   local status = C.kevy_open(options, out)
   keep(url, policy, fsync)
+  if tell then tell:free() end
+  if raised and raised.yes then error(raised.why, 0) end
   if status < 0 then return nil, ffi.string(C.kevy_errmsg(nil)) end
   s.busy = 0
   return s
 end
+jit.off(open) -- what calls back must not be compiled
 
 -- snapshot(): a read-only store of this moment.
 function store:snapshot()

@@ -19,6 +19,12 @@ def load(path, db=None, skip_modules=False):
         return kevy.Store.load(path, progress=progress, db=db, skip_modules=skip_modules)
 
 
+def open_directory(path, **options):
+    """The store that lives in a directory."""
+    with Progress(f"opening {path}") as progress:
+        return kevy.Store(path, progress=progress, **options)
+
+
 def counted(store):
     n = len(store)
     return f"{n:,} key{'' if n == 1 else 's'}"
@@ -45,7 +51,7 @@ def opened(path, **options):
     if os.path.isfile(path):
         return load(path, **options)
     must_hold_a_store(path)
-    return kevy.Store(path, fsync="no")
+    return open_directory(path, fsync="no")
 
 
 def _copied(path, to):
@@ -71,7 +77,7 @@ def looked_at(path, salvage=False, **options):
     with tempfile.TemporaryDirectory(prefix="kevy-") as copy:
         _copied(path, copy)
         try:
-            store = kevy.Store(copy, fsync="no", salvage=salvage)
+            store = open_directory(copy, fsync="no", salvage=salvage)
         except kevy.Error as e:
             raise type(e)(str(e).replace(copy, path.rstrip("/"))) from None
         with store:

@@ -38,15 +38,17 @@ def open_link(target, protocol=2, new=False, user=None, password=None):
 
 
 def _store(target, new):
+    if target.startswith("file://"):
+        return files.open_directory(target[7:])
     if "://" in target:
         return kevy.open(target)
     if os.path.isfile(target):
         return files.load(target)
     if new:
-        return kevy.Store(target)
+        return files.open_directory(target)
     if not os.path.exists(target):
         raise FileNotFoundError(f"there is no file or directory {target}; with --new a directory is made")
-    return kevy.Store(target)
+    return files.open_directory(target)
 
 
 class Inside:
