@@ -11,9 +11,9 @@
 static int32_t module_open_tell(void *context, uint64_t done, uint64_t total, uint64_t keys) {
   lua_State *L = context;
   lua_pushvalue(L, 8);
-  lua_pushnumber(L, (lua_Number)done);
-  lua_pushnumber(L, (lua_Number)total);
-  lua_pushnumber(L, (lua_Number)keys);
+  compat_push_int(L, (int64_t)done);
+  compat_push_int(L, (int64_t)total);
+  compat_push_int(L, (int64_t)keys);
   return lua_pcall(L, 3, 0, 0) == 0 ? 0 : 1;
 }
 
