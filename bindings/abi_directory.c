@@ -64,6 +64,35 @@ const char *kevy_mode(kevy_store *s) {
   return mode;
 }
 
+static const char *const directory_fsyncs[] = {[LOG_ALWAYS] = "always", [LOG_EVERYSEC] = "everysec", [LOG_NO] = "no"};
+
+bool directory_fsync_known(const char *word, log_fsync *out) {
+  for (unsigned i = 0; i < sizeof directory_fsyncs / sizeof *directory_fsyncs; i++) {
+    if (strcmp(word, directory_fsyncs[i]) != 0) continue;
+    *out = (log_fsync)i;
+    return true;
+  }
+  return false;
+}
+
+const char *kevy_fsync(kevy_store *s) {
+  ENTER_OR(s, "none");
+  const char *word = directory_of(s) != NULL ? directory_fsyncs[directory_fsync(directory_of(s))] : "none";
+  (void)lending(s, KEVY_OK);
+  return word;
+}
+
+kevy_status kevy_set_fsync(kevy_store *s, const char *fsync) {
+  log_fsync policy;
+  ENTER(s);
+  struct directory *d = directory_of(s);
+  if (d == NULL) return lending(s, KEVY_EUNSUPPORTED);
+  if (!directory_fsync_known(fsync, &policy))
+    return lending(s, store_fail(s, KEVY_EARG, "fsync \"%.40s\" is not one of: always everysec no", fsync));
+  directory_set_fsync(d, policy);
+  return lending(s, KEVY_OK);
+}
+
 static __thread char directory_text[320];
 
 /* Why writes are refused; false where they are not. */
@@ -84,7 +113,6 @@ const char *directory_explain(const kevy_store *s) {
 }
 
 const char *kevy_durability(kevy_store *s) {
-  static const char *const words[] = {"always", "everysec", "no"};
   char why[160];
   ENTER_OR(s, "none");
   struct directory *d = directory_of(s);
@@ -93,7 +121,7 @@ const char *kevy_durability(kevy_store *s) {
     snprintf(directory_text, sizeof directory_text, "refused: %s", why);
     answer = directory_text;
   } else if (d != NULL) {
-    answer = words[directory_fsync(d)];
+    answer = directory_fsyncs[directory_fsync(d)];
   }
   (void)lending(s, KEVY_OK);
   return answer;

@@ -21,6 +21,9 @@ static void windows_close(kevy_store *s);
 /* A new store with what a directory holds, and its log (abi_directory.c). */
 kevy_status directory_fill(kevy_store *s, const char *path, const directory_options *options, char *message, size_t room);
 
+/* Whether the word is a policy of directories (abi_directory.c). */
+bool directory_fsync_known(const char *word, log_fsync *out);
+
 static kevy_status open_fail(kevy_status status, const char *format, const char *detail) {
   snprintf(open_message, sizeof open_message, format, detail);
   return status;
@@ -63,17 +66,6 @@ static kevy_store *make_store(void *context) {
   return NULL;
 }
 
-static bool fsync_known(const char *word, log_fsync *out) {
-  static const char *const words[] = {"always", "everysec", "no"};
-  *out = LOG_EVERYSEC;
-  for (unsigned i = 0; word != NULL && i < 3; i++) {
-    if (strcmp(word, words[i]) != 0) continue;
-    *out = (log_fsync)i;
-    return true;
-  }
-  return word == NULL;
-}
-
 /* Where the store is: in memory, perhaps under a name, or in a directory. */
 static kevy_status open_where(const kevy_options *o, open_request *r, const char **name) {
   if (o->url == NULL) return KEVY_OK;
@@ -102,7 +94,8 @@ kevy_status kevy_open(const kevy_options *options, kevy_store **out) {
   const char *name = NULL;
   open_request r = {.maxmemory = o.maxmemory, .flags = o.flags & (KEVY_THREADS | KEVY_BACKGROUND),
                     .policy = policy};
-  if (!fsync_known(o.fsync, &r.kept.fsync))
+  r.kept.fsync = LOG_EVERYSEC;
+  if (o.fsync != NULL && !directory_fsync_known(o.fsync, &r.kept.fsync))
     return open_fail(KEVY_EARG, "fsync \"%.40s\" is not one of: always everysec no", o.fsync);
   r.kept.queue = o.log_queue;
   r.kept.rewrite_at = o.rewrite_at;

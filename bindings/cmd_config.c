@@ -76,9 +76,31 @@ static int64_t config_policy(const kevy_store *s) {
 }
 
 /* In the order of the option's words. */
-static int64_t config_fsync(const kevy_store *s) {
-  static const int64_t words[] = {[LOG_EVERYSEC] = 0, [LOG_ALWAYS] = 1, [LOG_NO] = 2};
-  return words[directory_fsync(directory_of(s))];
+static const log_fsync config_fsyncs[] = {LOG_EVERYSEC, LOG_ALWAYS, LOG_NO};
+static int64_t config_fsync(const struct directory *d) {
+  int64_t word = 0;
+  while (config_fsyncs[word] != directory_fsync(d)) word++;
+  return word;
+}
+
+static int64_t config_clamp(uint64_t number) { return number < INT64_MAX ? (int64_t)number : INT64_MAX; }
+
+/* What is kept where the log is. */
+static bool config_logs(const kevy_store *s, config_id id, int64_t *number) {
+  const struct directory *d = directory_of(s);
+  if (d == NULL) return false;
+  if (id == CONFIG_APPENDFSYNC) *number = config_fsync(d);
+  else if (id == CONFIG_AUTO_AOF_REWRITE_PERCENTAGE) *number = config_clamp(directory_percentage(d));
+  else if (id == CONFIG_AUTO_AOF_REWRITE_MIN_SIZE) *number = config_clamp(directory_rewrite_at(d));
+  else return false;
+  return true;
+}
+
+static void config_put_log(struct directory *d, config_id id, int64_t number) {
+  uint64_t n = (uint64_t)number;
+  if (id == CONFIG_APPENDFSYNC) directory_set_fsync(d, config_fsyncs[number]);
+  else if (id == CONFIG_AUTO_AOF_REWRITE_PERCENTAGE) directory_set_growth(d, directory_rewrite_at(d), n);
+  else directory_set_growth(d, n, directory_percentage(d));
 }
 
 /* True where an option's number is the store's own. */
@@ -86,8 +108,7 @@ static bool config_lives(const kevy_store *s, config_id id, int64_t *number) {
   if (id == CONFIG_MAXMEMORY) *number = (int64_t)s->maxmemory;
   else if (id == CONFIG_MAXMEMORY_POLICY) *number = config_policy(s);
   else if (id == CONFIG_APPENDONLY) *number = directory_of(s) != NULL;
-  else if (id == CONFIG_APPENDFSYNC && directory_of(s) != NULL) *number = config_fsync(s);
-  else return false;
+  else return config_logs(s, id, number);
   return true;
 }
 
@@ -128,7 +149,7 @@ static const char *config_put(kevy_store *s, config_id id, const config_value *v
   if (!lives) s->config->numbers[id] = v->number;
   if (!lives || now == v->number) return NULL;
   if (id == CONFIG_APPENDONLY) return "a store has a log where it was opened on a directory";
-  if (id == CONFIG_APPENDFSYNC) return "it is chosen where the store is opened";
+  if (config_logs(s, id, &now)) return config_put_log(directory_of(s), id, v->number), NULL;
   if (s->frozen != NULL) return "the store is a snapshot";
   kevy_status status = id == CONFIG_MAXMEMORY ? evict_limit(s, (uint64_t)v->number) : config_put_policy(s, v->number);
   return status == KEVY_OK ? NULL : "there is no memory for it";
@@ -420,15 +441,18 @@ static void config_change(command_call *c, const config_value *values) {
   struct config before = *s->config;
   pubsub_limit subscribers = pubsub_limit_of(s);
   config_id id;
-  int64_t limit = config_number(s, CONFIG_MAXMEMORY), policy = config_number(s, CONFIG_MAXMEMORY_POLICY);
+  static const config_id lives[] = {CONFIG_MAXMEMORY, CONFIG_MAXMEMORY_POLICY, CONFIG_APPENDFSYNC, CONFIG_AUTO_AOF_REWRITE_PERCENTAGE,
+                                    CONFIG_AUTO_AOF_REWRITE_MIN_SIZE};
+  enum { LIVES = sizeof lives / sizeof *lives };
+  int64_t lived[LIVES];
+  for (size_t i = 0; i < LIVES; i++) lived[i] = config_number(s, lives[i]);
   for (size_t i = 2; i < c->argc; i += 2) {
     (void)config_find(&c->argv[i], &id);
     const char *wrong = config_put(s, id, &values[i / 2 - 1]);
     if (wrong == NULL) continue;
     *s->config = before;
     (void)pubsub_set_limit(s, subscribers);
-    (void)config_put(s, CONFIG_MAXMEMORY, &(config_value){.number = limit});
-    (void)config_put(s, CONFIG_MAXMEMORY_POLICY, &(config_value){.number = policy});
+    for (size_t k = 0; k < LIVES; k++) (void)config_put(s, lives[k], &(config_value){.number = lived[k]});
     config_fail(c, &c->argv[i], wrong);
     return;
   }

@@ -125,6 +125,13 @@ KEVY_API const char *kevy_mode(kevy_store *s);
  * Borrowed until the thread's next call. Since 0.1. */
 KEVY_API const char *kevy_durability(kevy_store *s);
 
+/* A directory's policy: "always", "everysec" or "no"; "none" of other stores. Static. Since 0.1. */
+KEVY_API const char *kevy_fsync(kevy_store *s);
+
+/* Another one while the store is open (CONFIG SET appendfsync). What is queued is synced at once. KEVY_EARG; KEVY_EUNSUPPORTED: not a
+ * directory's. Since 0.1. */
+KEVY_API kevy_status kevy_set_fsync(kevy_store *s, const char *fsync);
+
 /* What opening the directory found: how many records it did again, and what was cut off a torn file and where that is kept, or
  * left where it is, of a directory that may only be read; ""
  * for other stores. Borrowed until the thread's next call. Since 0.1. */

@@ -638,18 +638,29 @@ PyObject *pystore_get_policy(PyObject *object, void *unused) {
   return pystore_word(object, kevy_policy);
 }
 
-int pystore_set_policy(PyObject *object, PyObject *value, void *unused) {
-  (void)unused;
-  if (refuse_delete(value, "policy") < 0) return -1;
-  if (!PyUnicode_Check(value)) {
-    PyErr_Format(PyExc_TypeError, "policy is a str, not %.200s", Py_TYPE(value)->tp_name);
-    return -1;
-  }
-  const char *word = PyUnicode_AsUTF8(value);
-  if (!word) return -1;
+/* Sets what is one of several words. */
+static int store_set_word(PyObject *object, PyObject *value, const char *name, kevy_status (*set)(kevy_store *s, const char *word)) {
+  if (refuse_delete(value, name) < 0) return -1;
+  const char *word = NULL;
+  if (!opening_word(value, name, &word)) return -1;
   Turn turn;
   kevy_store *s = turn_begin(&turn, (Store *)object);
-  return s ? store_was_set(&turn, kevy_set_policy(s, word)) : -1;
+  return s ? store_was_set(&turn, set(s, word)) : -1;
+}
+
+int pystore_set_policy(PyObject *object, PyObject *value, void *unused) {
+  (void)unused;
+  return store_set_word(object, value, "policy", kevy_set_policy);
+}
+
+PyObject *pystore_get_fsync(PyObject *object, void *unused) {
+  (void)unused;
+  return pystore_word(object, kevy_fsync);
+}
+
+int pystore_set_fsync(PyObject *object, PyObject *value, void *unused) {
+  (void)unused;
+  return store_set_word(object, value, "fsync", kevy_set_fsync);
 }
 
 /* Whether stats() gives this figure. */

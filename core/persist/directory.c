@@ -98,7 +98,6 @@ kevy_status directory_open(kevy_store *s, const char *path, const directory_opti
   if (d == NULL) return recovery_fail(&g, ENOMEM, "open", path);
   d->lock = d->next_fd = -1;
   d->fsync = o->fsync;
-  d->rewrite_at = o->rewrite_at != 0 ? o->rewrite_at : DIRECTORY_GROWN;
   uint64_t size = 0;
   kevy_status status = KEVY_OK;
   if (strlen(path) + sizeof MANIFEST_DIR + MANIFEST_FILE_NAME + 64 > sizeof d->path) status = recovery_fail(&g, ENAMETOOLONG, "open", path);
@@ -107,6 +106,7 @@ kevy_status directory_open(kevy_store *s, const char *path, const directory_opti
   if (status == KEVY_OK) status = directory_start_log(&g, size);
   if (status == KEVY_OK && !directory_attach(s, d)) status = recovery_fail(&g, ENOMEM, "open", path);
   s->opening = NULL;
+  directory_set_growth(d, o->rewrite_at != 0 ? o->rewrite_at : DIRECTORY_GROWN, 100);
   if (status != KEVY_OK) directory_free(d);
   return status;
 }
@@ -119,6 +119,29 @@ int directory_denied(const struct directory *d) { return d->denied; }
 uint64_t directory_log_bytes(const struct directory *d) { return d->log != NULL ? log_size(d->log) : 0; }
 
 const char *directory_path(const struct directory *d) { return d->path; }
+
+void directory_set_fsync(struct directory *d, log_fsync fsync) {
+  d->fsync = fsync;
+  if (d->log != NULL) log_set_fsync(d->log, fsync);
+}
+
+/* ---- growth ---- */
+
+static void directory_set_grown(struct directory *d) {
+  double part = (double)d->base_bytes / 100 * (double)d->percentage;
+  if (d->percentage == 0 || part >= (double)(UINT64_MAX / 2)) d->grown_at = UINT64_MAX;
+  else d->grown_at = (uint64_t)part > d->rewrite_at ? (uint64_t)part : d->rewrite_at;
+}
+
+uint64_t directory_rewrite_at(const struct directory *d) { return d->rewrite_at; }
+uint64_t directory_percentage(const struct directory *d) { return d->percentage; }
+
+/* Not while the helper has the base in hand: what it comes to be is asked for at the rewrite's end. */
+void directory_set_growth(struct directory *d, uint64_t rewrite_at, uint64_t percentage) {
+  d->rewrite_at = rewrite_at;
+  d->percentage = percentage;
+  if (atomic_load(&d->state) == REWRITE_IDLE) directory_set_grown(d);
+}
 
 /* ---- rewriting: the helper ---- */
 
@@ -208,6 +231,7 @@ static void directory_end(struct directory *d, int error) {
   if (d->frozen != NULL) store_free(d->frozen);
   d->frozen = NULL;
   d->next_fd = -1;
+  directory_set_grown(d);
   atomic_store(&d->state, REWRITE_IDLE);
 }
 
@@ -238,10 +262,7 @@ static void directory_finish(struct directory *d) {
   directory_end(d, error);
 }
 
-static bool directory_grown(const struct directory *d) {
-  uint64_t bytes = d->older_bytes + log_size(d->log);
-  return bytes >= d->rewrite_at && bytes / 2 >= d->base_bytes / 2;
-}
+static bool directory_grown(const struct directory *d) { return d->older_bytes + log_size(d->log) >= d->grown_at; }
 
 static void directory_start(struct directory *d, bool mending) {
   if (clock_read_ms(CLOCK_MONOTONIC) < d->retry_at) return;

@@ -61,6 +61,12 @@ const directory_report *directory_reported(const struct directory *d);
 logfile *directory_log(const struct directory *d); /* NULL where it may only be read */
 uint64_t directory_log_bytes(const struct directory *d); /* of the file appended to */
 log_fsync directory_fsync(const struct directory *d);
+void directory_set_fsync(struct directory *d, log_fsync fsync);
+
+/* From how many bytes of incremental files on, and from what part of the base, in percent, the log is rewritten by itself; 0 percent: never. */
+uint64_t directory_rewrite_at(const struct directory *d);
+uint64_t directory_percentage(const struct directory *d);
+void directory_set_growth(struct directory *d, uint64_t rewrite_at, uint64_t percentage);
 
 /* Why it may only be read, an errno; 0: it is written. */
 int directory_denied(const struct directory *d);

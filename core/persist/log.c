@@ -284,16 +284,17 @@ static void *log_leave_host(logfile *l, const log_host *host) {
   return token;
 }
 
-static bool log_enough(const logfile *l, uint64_t ticket) {
-  if (l->fsync == LOG_ALWAYS) return l->synced >= ticket;
+static bool log_enough(const logfile *l, log_fsync asked, uint64_t ticket) {
+  if (asked == LOG_ALWAYS) return l->synced >= ticket;
   return l->fail_fast || !log_behind(l);
 }
 
 kevy_status log_wait(logfile *l, uint64_t ticket, const log_host *host) {
   pthread_mutex_lock(&l->lock);
-  bool waits = !log_enough(l, ticket) && log_writes(l);
+  log_fsync asked = l->fsync;
+  bool waits = !log_enough(l, asked, ticket) && log_writes(l);
   void *token = waits ? log_leave_host(l, host) : NULL;
-  while (!log_enough(l, ticket) && log_writes(l)) pthread_cond_wait(&l->done, &l->lock);
+  while (!log_enough(l, asked, ticket) && log_writes(l)) pthread_cond_wait(&l->done, &l->lock);
   l->waits += waits;
   bool lost = ticket > l->lost_from && ticket <= l->lost_to;
   bool safe = !lost && (l->error == 0 || l->synced >= ticket);
@@ -315,6 +316,14 @@ kevy_status log_sync(logfile *l, const log_host *host) {
   pthread_mutex_unlock(&l->lock);
   log_host_back(host, token);
   return safe ? KEVY_OK : KEVY_EDURABILITY;
+}
+
+void log_set_fsync(logfile *l, log_fsync fsync) {
+  pthread_mutex_lock(&l->lock);
+  l->fsync = fsync;
+  l->urgent = true;
+  pthread_cond_signal(&l->work);
+  pthread_mutex_unlock(&l->lock);
 }
 
 /* ---- breaking, and going on ---- */

@@ -76,6 +76,9 @@ kevy_status log_wait(logfile *l, uint64_t ticket, const log_host *host);
 /* Waits until all that was appended is on the disk, whatever the policy. */
 kevy_status log_sync(logfile *l, const log_host *host);
 
+/* Another policy from now on. Who waits already waits for what it asked for; what is queued is synced at once. */
+void log_set_fsync(logfile *l, log_fsync fsync);
+
 /* Breaks the log: the store could not say what it did. */
 void log_break(logfile *l, int error, const char *step);
 

@@ -23,7 +23,8 @@ struct directory {
   manifest files;         /* the helper's while one runs, else the owner's */
   uint64_t base_bytes;    /* of the base */
   uint64_t older_bytes;   /* of the incremental files but the last */
-  uint64_t rewrite_at;
+  uint64_t rewrite_at, percentage; /* of incremental files: bytes, and of the base; percentage 0: never */
+  uint64_t grown_at;      /* bytes from which both hold */
   directory_report report;
   /* rewriting */
   _Atomic int state;

@@ -43,6 +43,8 @@ kevy_status kevy_sync(kevy_store *s);
 kevy_status kevy_rewrite(kevy_store *s);
 const char *kevy_mode(kevy_store *s);
 const char *kevy_durability(kevy_store *s);
+const char *kevy_fsync(kevy_store *s);
+kevy_status kevy_set_fsync(kevy_store *s, const char *fsync);
 const char *kevy_recovery(kevy_store *s);
 void kevy_lock(kevy_store *s);
 void kevy_unlock(kevy_store *s);
@@ -322,20 +324,21 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
   options = { url = "string", policy = "string", fsync = "string", log_queue = "bytes", rewrite_at = "bytes", fail_fast = "flag", salvage = "flag", maxmemory = "bytes", threads = "flag", background = "flag" },
   functions = {
     "kevy_version", "kevy_abi", "kevy_strerror", "kevy_open", "kevy_close", "kevy_errmsg",
-    "kevy_sync", "kevy_rewrite", "kevy_mode", "kevy_durability", "kevy_recovery", "kevy_lock",
-    "kevy_unlock", "kevy_tick", "kevy_snapshot", "kevy_get", "kevy_get_into", "kevy_set",
-    "kevy_getdel", "kevy_getex", "kevy_incr", "kevy_incr_float", "kevy_append", "kevy_strlen",
-    "kevy_getrange", "kevy_setrange", "kevy_mget", "kevy_mset", "kevy_xadd", "kevy_xlen",
-    "kevy_push", "kevy_pop", "kevy_pop_into", "kevy_lindex", "kevy_lindex_into", "kevy_lset",
-    "kevy_llen", "kevy_lsplice", "kevy_ltrim", "kevy_delete", "kevy_exists", "kevy_touch",
-    "kevy_type", "kevy_type_name", "kevy_rename", "kevy_copy", "kevy_len", "kevy_random_key",
-    "kevy_clear", "kevy_ttl", "kevy_deadline", "kevy_expire", "kevy_persist", "kevy_now",
-    "kevy_hget", "kevy_hget_into", "kevy_hmget", "kevy_hset", "kevy_hdel", "kevy_hexists",
-    "kevy_hlen", "kevy_hincr", "kevy_hincr_float", "kevy_hexpire", "kevy_httl", "kevy_sadd",
-    "kevy_srem", "kevy_sismember", "kevy_scard", "kevy_zadd", "kevy_zincr", "kevy_zscore",
-    "kevy_zrem", "kevy_zcard", "kevy_zrank", "kevy_iter_open", "kevy_iter_next",
-    "kevy_iter_elements", "kevy_iter_type", "kevy_iter_close", "kevy_pin_value", "kevy_unpin",
-    "kevy_save", "kevy_save_start", "kevy_job_wait", "kevy_job_errmsg", "kevy_job_progress",
+    "kevy_sync", "kevy_rewrite", "kevy_mode", "kevy_durability", "kevy_fsync",
+    "kevy_set_fsync", "kevy_recovery", "kevy_lock", "kevy_unlock", "kevy_tick",
+    "kevy_snapshot", "kevy_get", "kevy_get_into", "kevy_set", "kevy_getdel", "kevy_getex",
+    "kevy_incr", "kevy_incr_float", "kevy_append", "kevy_strlen", "kevy_getrange",
+    "kevy_setrange", "kevy_mget", "kevy_mset", "kevy_xadd", "kevy_xlen", "kevy_push",
+    "kevy_pop", "kevy_pop_into", "kevy_lindex", "kevy_lindex_into", "kevy_lset", "kevy_llen",
+    "kevy_lsplice", "kevy_ltrim", "kevy_delete", "kevy_exists", "kevy_touch", "kevy_type",
+    "kevy_type_name", "kevy_rename", "kevy_copy", "kevy_len", "kevy_random_key", "kevy_clear",
+    "kevy_ttl", "kevy_deadline", "kevy_expire", "kevy_persist", "kevy_now", "kevy_hget",
+    "kevy_hget_into", "kevy_hmget", "kevy_hset", "kevy_hdel", "kevy_hexists", "kevy_hlen",
+    "kevy_hincr", "kevy_hincr_float", "kevy_hexpire", "kevy_httl", "kevy_sadd", "kevy_srem",
+    "kevy_sismember", "kevy_scard", "kevy_zadd", "kevy_zincr", "kevy_zscore", "kevy_zrem",
+    "kevy_zcard", "kevy_zrank", "kevy_iter_open", "kevy_iter_next", "kevy_iter_elements",
+    "kevy_iter_type", "kevy_iter_close", "kevy_pin_value", "kevy_unpin", "kevy_save",
+    "kevy_save_start", "kevy_job_wait", "kevy_job_errmsg", "kevy_job_progress",
     "kevy_job_close", "kevy_dump", "kevy_load", "kevy_load_bytes", "kevy_load_start",
     "kevy_load_step", "kevy_load_progress", "kevy_load_close", "kevy_restore",
     "kevy_reply_new", "kevy_reply_free", "kevy_call", "kevy_call_typed", "kevy_reply_next",

@@ -246,6 +246,8 @@ PROTOTYPES = (
     ("kevy_rewrite", kevy_status, (ctypes.POINTER(kevy_store),)),
     ("kevy_mode", ctypes.c_char_p, (ctypes.POINTER(kevy_store),)),
     ("kevy_durability", ctypes.c_char_p, (ctypes.POINTER(kevy_store),)),
+    ("kevy_fsync", ctypes.c_char_p, (ctypes.POINTER(kevy_store),)),
+    ("kevy_set_fsync", kevy_status, (ctypes.POINTER(kevy_store), ctypes.c_char_p)),
     ("kevy_recovery", ctypes.c_char_p, (ctypes.POINTER(kevy_store),)),
     ("kevy_lock", None, (ctypes.POINTER(kevy_store),)),
     ("kevy_unlock", None, (ctypes.POINTER(kevy_store),)),

@@ -100,6 +100,40 @@ def test_fork(home):
         assert s["k"] == 2
 
 
+def test_options_while_it_is_open(home, s):
+    with kevy.Store(home, fsync="no") as d:
+        for policy in ("always", "everysec", "no", "always"):
+            d.fsync = policy
+            d.incr("n")
+            assert (d.fsync, d.durability) == (policy, policy)
+            assert d.command("CONFIG", "GET", "appendfsync") == [b"appendfsync", policy.encode()]
+        assert d.command("CONFIG", "SET", "appendfsync", "no", "auto-aof-rewrite-min-size", "1kb", "auto-aof-rewrite-percentage", 0) == "OK"
+        assert d.fsync == "no"
+        with pytest.raises(kevy.CommandError):  # all of it or nothing
+            d.command("CONFIG", "SET", "appendfsync", "always", "auto-aof-rewrite-percentage", 7, "appendonly", "no")
+        found = d.command("CONFIG", "GET", "appendfsync", "auto-aof*")
+        assert found == [b"appendfsync", b"no", b"auto-aof-rewrite-percentage", b"0", b"auto-aof-rewrite-min-size", b"1024"]
+        log, base = home / "appendonlydir" / "appendonly.aof.1.incr.aof", home / "appendonlydir" / "appendonly.aof.1.base.rdb"
+        d["k"] = "x" * 5000
+        d.sync()
+        d.tick()
+        assert d.command("INFO", "persistence").count(b"aof_rewrite_in_progress:0") == 1 and log.exists()
+        d.command("CONFIG", "SET", "auto-aof-rewrite-percentage", 1)
+        while not base.exists() or log.exists():
+            d.tick()
+            time.sleep(0.001)
+        for wrong, error in (("sometimes", ValueError), (1, TypeError)):
+            with pytest.raises(error):
+                d.fsync = wrong
+        with pytest.raises(AttributeError):
+            del d.fsync
+    with kevy.Store(home) as d:
+        assert d["n"] == 4
+    assert s.fsync == "none"
+    with pytest.raises(ValueError):
+        s.fsync = "no"
+
+
 def test_progress(home):
     with kevy.Store(home, fsync="no") as s:
         s.update({i: "x" * 1000 for i in map(str, range(2000))})

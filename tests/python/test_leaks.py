@@ -122,7 +122,7 @@ PATHS = {
                          refuse(TypeError, lambda: s.on_expire(5)), s.on_expire(None), s.on_evict(None)),
     "info": lambda s: (s.info(), s.stats(), s.reset_stats(), s.memory_usage(KEY), s.used_memory, repr(s), s.closed,
                        s.maxmemory, s.policy, setattr(s, "maxmemory", "1gb"), setattr(s, "policy", "allkeys-lfu"),
-                       setattr(s, "policy", "noeviction"), setattr(s, "maxmemory", 0)),
+                       setattr(s, "policy", "noeviction"), s.fsync, setattr(s, "maxmemory", 0)),
     "open": lambda s: (kevy.Store().close(), kevy.open("mem://leak").get(KEY)),
     "reinit": lambda s: kevy.Store().__init__(),
     "clear": lambda s: (s.clear(), s.set(KEY, TEXT)),
