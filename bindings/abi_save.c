@@ -28,7 +28,7 @@ kevy_status kevy_save(kevy_store *s, const char *path, uint32_t flags) {
   kevy_store *snapshot;
   kevy_status status = save_freeze(s, path, flags, &snapshot);
   if (status != KEVY_OK) return status;
-  rdb_outcome o = rdb_save(snapshot->frozen, path, 0, NULL);
+  rdb_outcome o = rdb_save(snapshot, path, 0, NULL);
   store_free(snapshot);
   if (o.error == 0) return KEVY_OK;
   char message[sizeof s->message];

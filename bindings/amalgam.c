@@ -29,6 +29,7 @@
 #include "../core/evict.c"
 #include "../core/background.c"
 #include "../core/compact.c"
+#include "../core/functions.c"
 #include "../core/store.c"
 #include "../core/registry.c"
 #include "../core/members.c"

@@ -1,8 +1,11 @@
 /* cmd_function.c: the handlers of FUNCTION and FCALL, and the libraries of a store.
  *
  * A library is its code and the names of its functions; what they do is in the interpreter. One is loaded whole or not at all:
- * its functions wait there until nothing can go wrong any more (script/script.h). Libraries live as long as the store is open;
- * FUNCTION DUMP and RESTORE carry them further. */
+ * its functions wait there until nothing can go wrong any more (script/script.h).
+ *
+ * What a store has is the list of their code (functions.h), which files and snapshots carry. The libraries here are made of that list when
+ * they are first asked for, and again when it has become another one, by a load; so a file with functions needs no interpreter to be read. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../core/persist/crc64.h"
@@ -204,6 +207,119 @@ static void libraries_settle(scripting *s, library *loaded) {
   }
 }
 
+/* ---- The store's list ---- */
+
+/* The libraries that stay beside those loaded, and these, as a list. */
+static bool libraries_list(const library *stay, const library *loaded, functions **list) {
+  *list = NULL;
+  for (const library *l = stay; l != NULL; l = l->next)
+    if (library_find((library *)(uintptr_t)loaded, l->name, strlen(l->name)) == NULL && !functions_add(list, l->code, l->len)) goto no_memory;
+  for (const library *l = loaded; l != NULL; l = l->next)
+    if (!functions_add(list, l->code, l->len)) goto no_memory;
+  return true;
+no_memory:
+  functions_release(*list);
+  return false;
+}
+
+/* The store has another list now, of which its libraries are made already, where there are any; s may be NULL. */
+static void libraries_note(kevy_store *store, scripting *s, functions *list) {
+  store_set_functions(store, list);
+  store->touched = true;
+  if (s == NULL) return;
+  functions_release(s->made_of);
+  s->made_of = functions_hold(list);
+}
+
+static bool libraries_remake(command_call *c, scripting *s, functions *list) {
+  const char *code;
+  size_t at = 0, len;
+  while (functions_next(list, &at, &code, &len)) {
+    kevy_value value = kevy_bytes(code, len);
+    library *l = library_load(c, s, &value, s->libraries, false);
+    if (l == NULL) {
+      s->engine->settle(s->functions, false);
+      return false;
+    }
+    libraries_settle(s, l);
+  }
+  s->made_of = functions_hold(list);
+  return true;
+}
+
+/* The store's interpreter with its libraries; NULL, having answered the error. */
+static scripting *libraries_revive(command_call *c) {
+  scripting *s = scripting_functions_of(c);
+  functions *list = c->store->functions;
+  if (s == NULL || s->made_of == list) return s;
+  scripting_flush_functions(c->store);
+  s = scripting_functions_of(c);
+  return s != NULL && libraries_remake(c, s, list) ? s : NULL;
+}
+
+/* The libraries that there are; false, having answered the error. */
+static bool libraries_of(command_call *c, library **all) {
+  *all = NULL;
+  if (c->store->functions == NULL) return true;
+  scripting *s = libraries_revive(c);
+  if (s != NULL) *all = s->libraries;
+  return s != NULL;
+}
+
+/* While a log is done again nothing is compiled: the list alone is edited. *list: the store's without the library of a name. */
+static bool list_without(command_call *c, const char *name, functions **list, bool *found) {
+  const char *code;
+  size_t at = 0, len;
+  *list = NULL;
+  *found = false;
+  while (functions_next(c->store->functions, &at, &code, &len)) {
+    kevy_value value = kevy_bytes(code, len);
+    library *l = library_parse(c, &value);
+    bool same = l != NULL && strcmp(l->name, name) == 0, known = l != NULL;
+    library_free(l);
+    *found |= same;
+    if (known && (same || functions_add(list, code, len))) continue;
+    if (known) command_error(c, KEVY_EOOM);
+    functions_release(*list);
+    return false;
+  }
+  return true;
+}
+
+static void replay_load(command_call *c, const kevy_value *code) {
+  functions *list;
+  bool found;
+  library *l = library_parse(c, code);
+  if (l == NULL) return;
+  if (list_without(c, l->name, &list, &found)) {
+    if (functions_add(&list, code->as.ptr, code->len)) {
+      libraries_note(c->store, NULL, list);
+      sink_bytes(c->out, l->name, strlen(l->name));
+    } else {
+      functions_release(list);
+      command_error(c, KEVY_EOOM);
+    }
+  }
+  library_free(l);
+}
+
+static void replay_delete(command_call *c) {
+  functions *list;
+  bool found;
+  char name[256];
+  snprintf(name, sizeof name, "%.*s", (int)c->argv[2].len, c->argv[2].as.ptr);
+  if (!list_without(c, name, &list, &found)) return;
+  libraries_note(c->store, NULL, list);
+  if (found) sink_status(c->out, "OK");
+  else command_fail(c, "ERR Library not found");
+}
+
+static bool function_writable(command_call *c) {
+  kevy_status status = store_writable(c->store);
+  if (status != KEVY_OK) command_error(c, status);
+  return status == KEVY_OK;
+}
+
 /* ---- FUNCTION ---- */
 
 void cmd_function_load(command_call *c) {
@@ -215,24 +331,47 @@ void cmd_function_load(command_call *c) {
     }
     replaces = true;
   }
-  scripting *s = scripting_functions_of(c);
+  if (!function_writable(c)) return;
+  if (c->store->clock.still) {
+    replay_load(c, &c->argv[c->argc - 1]);
+    return;
+  }
+  scripting *s = libraries_revive(c);
   library *l = s != NULL ? library_load(c, s, &c->argv[c->argc - 1], s->libraries, replaces) : NULL;
-  if (l == NULL) {
+  functions *list = NULL;
+  bool listed = l != NULL && libraries_list(s->libraries, l, &list);
+  if (!listed) {
+    if (l != NULL) command_error(c, KEVY_EOOM);
+    library_free(l);
     if (s != NULL) s->engine->settle(s->functions, false);
     return;
   }
   libraries_settle(s, l);
+  libraries_note(c->store, s, list);
   sink_bytes(c->out, l->name, strlen(l->name));
 }
 
 void cmd_function_delete(command_call *c) {
-  scripting *s = c->store->scripts;
-  library *l = s != NULL ? library_find(s->libraries, c->argv[2].as.ptr, c->argv[2].len) : NULL;
-  if (l == NULL) {
+  library *all, *l;
+  functions *list = NULL;
+  if (!function_writable(c)) return;
+  if (c->store->clock.still) {
+    replay_delete(c);
+    return;
+  }
+  if (!libraries_of(c, &all)) return;
+  if ((l = library_find(all, c->argv[2].as.ptr, c->argv[2].len)) == NULL) {
     command_fail(c, "ERR Library not found");
     return;
   }
-  library_remove(s, l);
+  for (const library *stays = all; stays != NULL; stays = stays->next) {
+    if (stays == l || functions_add(&list, stays->code, stays->len)) continue;
+    functions_release(list);
+    command_error(c, KEVY_EOOM);
+    return;
+  }
+  library_remove(c->store->scripts, l);
+  libraries_note(c->store, c->store->scripts, list);
   sink_status(c->out, "OK");
 }
 
@@ -249,8 +388,9 @@ void cmd_function_flush(command_call *c) {
     function_fail_usage(c);
   } else if (c->argc == 3 && !command_is(&c->argv[2], "SYNC") && !command_is(&c->argv[2], "ASYNC")) {
     command_fail(c, "ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
-  } else {
+  } else if (function_writable(c)) {
     scripting_flush_functions(c->store);
+    libraries_note(c->store, c->store->scripts, NULL);
     sink_status(c->out, "OK");
   }
 }
@@ -309,7 +449,8 @@ void cmd_function_list(command_call *c) {
       return;
     }
   }
-  const library *all = c->store->scripts != NULL ? c->store->scripts->libraries : NULL;
+  library *all;
+  if (!libraries_of(c, &all)) return;
   size_t n = 0;
   for (const library *l = all; l != NULL; l = l->next) n += function_listed(l, pattern);
   sink_array(c->out, n);
@@ -318,10 +459,12 @@ void cmd_function_list(command_call *c) {
 }
 
 void cmd_function_stats(command_call *c) {
-  size_t libraries = 0, functions = 0;
-  for (const library *l = c->store->scripts != NULL ? c->store->scripts->libraries : NULL; l != NULL; l = l->next) {
+  size_t libraries = 0, all_functions = 0;
+  library *all;
+  if (!libraries_of(c, &all)) return;
+  for (const library *l = all; l != NULL; l = l->next) {
     libraries++;
-    functions += l->functions;
+    all_functions += l->functions;
   }
   sink_map(c->out, 2);
   function_answer_word(c->out, "running_script");
@@ -333,7 +476,7 @@ void cmd_function_stats(command_call *c) {
   function_answer_word(c->out, "libraries_count");
   sink_integer(c->out, (int64_t)libraries);
   function_answer_word(c->out, "functions_count");
-  sink_integer(c->out, (int64_t)functions);
+  sink_integer(c->out, (int64_t)all_functions);
 }
 
 void cmd_function_kill(command_call *c) { cmd_script_kill(c); }
@@ -342,9 +485,11 @@ void cmd_function_dump(command_call *c) {
   writer w;
   bool fine = writer_open(&w, -1);
   if (fine) {
-    for (const library *l = c->store->scripts != NULL ? c->store->scripts->libraries : NULL; l != NULL; l = l->next) {
+    const char *code;
+    size_t at = 0, len;
+    while (functions_next(c->store->functions, &at, &code, &len)) {
       rdb_put_byte(&w, RDB_OP_FUNCTION2);
-      rdb_put_string(&w, l->code, l->len);
+      rdb_put_string(&w, code, len);
     }
     rdb_put_byte(&w, RDB_VERSION);
     rdb_put_byte(&w, 0);
@@ -413,7 +558,12 @@ static void function_restore(command_call *c, scripting *s, bool flush, bool rep
     return;
   }
   rdb_source_memory(in, payload->as.ptr, payload->len - RDB_FOOTER);
+  functions *list = NULL;
   bool fine = restore_load(c, s, in, &loaded) && (flush || restore_fits(c, s, loaded, replaces));
+  if (fine && !libraries_list(flush ? NULL : s->libraries, loaded, &list)) {
+    fine = false;
+    command_error(c, KEVY_EOOM);
+  }
   rdb_source_close(in);
   free(in);
   if (!fine) {
@@ -423,6 +573,7 @@ static void function_restore(command_call *c, scripting *s, bool flush, bool rep
   }
   while (flush && s->libraries != NULL) library_remove(s, s->libraries);
   libraries_settle(s, loaded);
+  libraries_note(c->store, s, list);
   sink_status(c->out, "OK");
 }
 
@@ -442,8 +593,8 @@ void cmd_function_restore(command_call *c) {
     command_fail(c, "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.");
   } else if (!restore_valid(&c->argv[2])) {
     command_fail(c, "ERR DUMP payload version or checksum are wrong");
-  } else {
-    scripting *s = scripting_functions_of(c);
+  } else if (function_writable(c)) {
+    scripting *s = libraries_revive(c);
     if (s != NULL) function_restore(c, s, flush, replaces);
   }
 }
@@ -497,9 +648,10 @@ void cmd_function_help(command_call *c) {
 /* ---- FCALL ---- */
 
 static void function_call(command_call *c, bool read_only) {
+  library *all;
+  if (!libraries_of(c, &all)) return;
   scripting *s = c->store->scripts;
-  const library_function *f =
-      s != NULL ? libraries_function(s->libraries, NULL, c->argv[1].as.ptr, c->argv[1].len) : NULL;
+  const library_function *f = libraries_function(all, NULL, c->argv[1].as.ptr, c->argv[1].len);
   int64_t keys;
   if (f == NULL) command_fail(c, "ERR Function not found");
   else if (!number_parse_int(c->argv[2].as.ptr, c->argv[2].len, &keys)) command_fail(c, "ERR Bad number of keys provided");

@@ -76,7 +76,7 @@ void cmd_save(command_call *c) {
     command_error(c, KEVY_EOOM);
     return;
   }
-  rdb_outcome o = rdb_save(snapshot->frozen, path, 0, NULL);
+  rdb_outcome o = rdb_save(snapshot, path, 0, NULL);
   store_free(snapshot);
   if (o.error == 0) c->store->saving->last = store_now(c->store) / 1000;
   if (o.error == 0) sink_status(c->out, "OK");

@@ -167,6 +167,7 @@ static void scripting_close(scripting *s) {
   s->engine->close(s->state);
   s->engine->close(s->functions);
   libraries_free(s->libraries);
+  functions_release(s->made_of);
   kevy_reply_free(s->reply);
   free(s);
 }
@@ -203,8 +204,8 @@ static scripting *scripting_open(command_call *c) {
   return store->scripts;
 }
 
-static scripting *scripting_with(command_call *c, scripting *s, script_state **state, bool functions) {
-  if (*state == NULL) *state = s->engine->open(&scripting_host, SCRIPTING_MEMORY, functions);
+static scripting *scripting_with(command_call *c, scripting *s, script_state **state, bool of_libraries) {
+  if (*state == NULL) *state = s->engine->open(&scripting_host, SCRIPTING_MEMORY, of_libraries);
   if (*state != NULL) return s;
   command_error(c, KEVY_EOOM);
   return NULL;
@@ -233,7 +234,9 @@ void scripting_flush_functions(kevy_store *store) {
   s->engine->close(s->functions);
   s->functions = NULL;
   libraries_free(s->libraries);
+  functions_release(s->made_of);
   s->libraries = NULL;
+  s->made_of = NULL;
 }
 
 /* ---- The first line ---- */

@@ -6,6 +6,7 @@
 #ifndef KEVY_SCRIPTING_H
 #define KEVY_SCRIPTING_H
 
+#include "../core/functions.h"
 #include "command.h"
 #include "script/script.h"
 
@@ -18,13 +19,14 @@ typedef struct scripting {
   script_state *state;     /* of scripts, NULL before the first */
   script_state *functions; /* of functions, which see other globals */
   library *libraries;
+  functions *made_of; /* the store's list that the libraries were made of */
   kevy_reply *reply; /* what a script's commands answer */
 } scripting;
 
 /* The store's, opened now where there was none; NULL, having answered the error, where there can be none. */
 scripting *scripting_of(command_call *c);
 
-/* The same with the interpreter of functions. */
+/* The same with the interpreter of functions; its libraries may not be the store's yet (libraries_revive). */
 scripting *scripting_functions_of(command_call *c);
 
 /* Forgets all scripts; all libraries. */

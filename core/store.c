@@ -13,6 +13,7 @@
 #include "events.h"
 #include "evict.h"
 #include "expire.h"
+#include "functions.h"
 #include "light.h"
 #include "persist/directory.h"
 #include "snapshot.h"
@@ -387,6 +388,7 @@ static kevy_store *store_frozen(kevy_store *s, moment *m) {
   copy->random = s->random ^ m->epoch;
   copy->maxmemory = s->maxmemory;
   copy->access = s->evictor != NULL ? ACCESS_COUNTED : 0; /* of reads of the past nothing is kept */
+  copy->functions = functions_hold(s->functions);
   copy->opens = 1;
   return copy;
 }
@@ -410,6 +412,7 @@ void store_free(kevy_store *s) {
   if (s->frozen != NULL) snapshot_close(s->frozen);
   else space_abandon(s->sp);
   if (s->scripts != NULL) s->close_scripts(s->scripts);
+  functions_release(s->functions);
   free(s->scratch);
   free(s->batch);
   free(s->spare);
@@ -418,6 +421,11 @@ void store_free(kevy_store *s) {
   events_free(s->events);
   evict_free(s->evictor);
   free(s);
+}
+
+void store_set_functions(kevy_store *s, functions *f) {
+  functions_release(s->functions);
+  s->functions = f;
 }
 
 kevy_status store_clear(kevy_store *s) {
@@ -445,6 +453,7 @@ void store_adopt(kevy_store *s, kevy_store *from) {
   evict_attach(from);
   s->next_due = due;
   s->clock = from->clock;
+  store_set_functions(s, functions_hold(from->functions));
   s->touched = true;
   if (effect_kept(s)) {
     store_pay_always(s);

@@ -81,6 +81,7 @@ typedef struct kevy_store {
   struct kevy_store *next_threaded; /* the registry's list */
   struct background *background;
   void (*serve)(struct kevy_store *s); /* gives what was written to who waits for it; NULL: nobody does */
+  struct functions *functions;     /* its libraries, as files keep them; NULL: none (functions.h) */
   struct scripting *scripts;       /* of a store that has run one, else NULL */
   void (*close_scripts)(struct scripting *scripts);
   struct transaction *spare;       /* one to begin with, NULL for none */
@@ -232,6 +233,9 @@ kevy_status store_clear(kevy_store *s);
 void store_adopt(kevy_store *s, kevy_store *from);
 /* Lets go of what the last result borrowed. */
 void store_unlend(kevy_store *s);
+
+/* Puts other libraries of functions in place of the store's, which it holds from now on. */
+void store_set_functions(kevy_store *s, struct functions *f);
 
 /* Puts this space under the store. */
 void store_attach(kevy_store *s, space *sp);

@@ -183,7 +183,7 @@ static int directory_write_base(struct directory *d) {
   manifest_file base = manifest_next_base(&d->files);
   int fd;
   manifest_path(d->path, base.name, path);
-  rdb_outcome o = rdb_save(d->frozen->frozen, path, RDB_LOG_BASE, NULL);
+  rdb_outcome o = rdb_save(d->frozen, path, RDB_LOG_BASE, NULL);
   /* What the manifest lets go of must not be missed by what is still being synced before the turn. */
   while (o.error == 0 && !d->mending && !log_turned(d->log)) {
     const char *step;

@@ -1,6 +1,8 @@
 /* rdb_read: see rdb_read.h. */
 #include "rdb_read.h"
 
+#include "../functions.h"
+
 #include <stdlib.h>
 
 #include "../blob.h"
@@ -239,6 +241,13 @@ static kevy_status rdb_string_pass(rdb_reader *r) {
   return rdb_string(&r->in, &v);
 }
 
+static kevy_status rdb_function(rdb_file *f) {
+  const char *code;
+  size_t len;
+  kevy_status status = rdb_string_bytes(&f->r->in, &code, &len);
+  return status != KEVY_OK || functions_add(&f->store->functions, code, len) ? status : KEVY_EOOM;
+}
+
 /* What a module keeps beside keys: its number, when it wants it back, and pieces. */
 static kevy_status rdb_module_aux(rdb_reader *r) {
   kevy_status status = rdb_lengths_pass(r, 3);
@@ -265,7 +274,7 @@ static kevy_status rdb_op(rdb_file *f, uint8_t op) {
     case RDB_OP_FREQ: return rdb_frequency(f);
     case RDB_OP_IDLE: return rdb_idle(f);
     case RDB_OP_MODULE_AUX: return rdb_module_aux(r);
-    case RDB_OP_FUNCTION2: return rdb_string_pass(r);
+    case RDB_OP_FUNCTION2: return rdb_function(f);
     case RDB_OP_FUNCTION_PRE_GA: return rdb_corrupt(&r->in, "functions in a form of Redis 7.0 before its release");
     case RDB_OP_SLOT_INFO: return rdb_lengths_pass(r, 3);
     case RDB_OP_SLOT_IMPORT:

@@ -1,7 +1,7 @@
 /* rdb_read: a whole RDB file into a store, a step at a time.
  *
  * Read are versions 1 to RDB_VERSION_MAX of REDIS and those of VALKEY up to RDB_VALKEY_VERSION. Keys whose deadline
- * has come are left out, as Redis does. Functions, what modules keep beside keys, slots of a cluster, and access
+ * has come are left out, as Redis does. Libraries of functions become the store's. What modules keep beside keys, slots of a cluster, and access
  * times are read over. A file that has keys in another database than 0 fails, unless the caller names the one it
  * wants; then the others' keys are read over. Keys of a module fail it by the module's name, or are read over when
  * the caller says so.

@@ -22,20 +22,20 @@ static int rdb_save_open(const char *path, char *temporary, int *fd) {
   }
 }
 
-static rdb_outcome rdb_save_write(const moment *m, int fd, uint32_t flags, _Atomic uint64_t *keys) {
+static rdb_outcome rdb_save_write(const kevy_store *snapshot, int fd, uint32_t flags, _Atomic uint64_t *keys) {
   writer w;
   if (!writer_open(&w, fd)) return (rdb_outcome){ENOMEM, "write"};
-  if (!rdb_write(&w, m, flags, keys)) w.error = ENOMEM;
+  if (!rdb_write(&w, snapshot, flags, keys)) w.error = ENOMEM;
   writer_close(&w);
   if (w.error != 0) return (rdb_outcome){w.error, "write"};
   return (rdb_outcome){file_sync(fd), "sync"};
 }
 
-static rdb_outcome rdb_save_beside(const moment *m, const char *path, char *temporary, uint32_t flags,
+static rdb_outcome rdb_save_beside(const kevy_store *snapshot, const char *path, char *temporary, uint32_t flags,
                                    _Atomic uint64_t *keys) {
   int fd, error = rdb_save_open(path, temporary, &fd);
   if (error != 0) return (rdb_outcome){error, "create"};
-  rdb_outcome o = rdb_save_write(m, fd, flags, keys);
+  rdb_outcome o = rdb_save_write(snapshot, fd, flags, keys);
   error = file_close(fd);
   if (o.error == 0) o = (rdb_outcome){error, "close"};
   if (o.error == 0) o = (rdb_outcome){file_rename(temporary, path), "rename"};
@@ -44,10 +44,10 @@ static rdb_outcome rdb_save_beside(const moment *m, const char *path, char *temp
   return o;
 }
 
-rdb_outcome rdb_save(const moment *m, const char *path, uint32_t flags, _Atomic uint64_t *keys) {
+rdb_outcome rdb_save(const kevy_store *snapshot, const char *path, uint32_t flags, _Atomic uint64_t *keys) {
   char *temporary = malloc(strlen(path) + RDB_SUFFIX);
   if (temporary == NULL) return (rdb_outcome){ENOMEM, "create"};
-  rdb_outcome o = rdb_save_beside(m, path, temporary, flags, keys);
+  rdb_outcome o = rdb_save_beside(snapshot, path, temporary, flags, keys);
   free(temporary);
   return o;
 }

@@ -1,6 +1,8 @@
 /* rdb_write: see rdb_write.h. */
 #include "rdb_write.h"
 
+#include "../functions.h"
+
 #include <stdlib.h>
 
 #include "../elements.h"
@@ -291,6 +293,18 @@ static void rdb_write_head(writer *w, const moment *m, uint32_t flags) {
   rdb_aux(w, "redis-bits", "64", 2);
   rdb_aux(w, "ctime", digits, number_format_int(m->now / 1000, digits));
   rdb_aux(w, "aof-base", flags & RDB_LOG_BASE ? "1" : "0", 1);
+}
+
+static void rdb_write_functions(writer *w, const functions *f) {
+  const char *code;
+  size_t at = 0, len;
+  while (functions_next(f, &at, &code, &len)) {
+    rdb_put_byte(w, RDB_OP_FUNCTION2);
+    rdb_put_string(w, code, len);
+  }
+}
+
+static void rdb_write_database(writer *w, const moment *m) {
   if (m->keys.count == 0) return;
   rdb_put_byte(w, RDB_OP_SELECTDB);
   rdb_put_length(w, 0);
@@ -320,11 +334,14 @@ static void rdb_write_keys(rdb_writer *rw, const moment *m, _Atomic uint64_t *ke
   }
 }
 
-bool rdb_write(writer *w, const moment *m, uint32_t flags, _Atomic uint64_t *keys) {
+bool rdb_write(writer *w, const kevy_store *snapshot, uint32_t flags, _Atomic uint64_t *keys) {
+  const moment *m = snapshot->frozen;
   rdb_writer *rw = malloc(sizeof *rw);
   if (rw == NULL) return false;
   rdb_writer_open(rw, w, m->sp, flags & RDB_LOG_BASE ? INT64_MIN : m->now);
   rdb_write_head(w, m, flags);
+  rdb_write_functions(w, snapshot->functions);
+  rdb_write_database(w, m);
   rdb_write_keys(rw, m, keys);
   rdb_put_byte(w, RDB_OP_EOF);
   rdb_put_8(w, writer_sum(w));

@@ -10,16 +10,16 @@
 #ifndef KEVY_RDB_WRITE_H
 #define KEVY_RDB_WRITE_H
 
-#include "../space.h"
+#include "../store.h"
 #include "rdb.h"
 #include "writer.h"
 
 /* The file is the base of an append-only log (AUX aof-base). What has expired is in it: the log says when it goes. */
 #define RDB_LOG_BASE 1u
 
-/* All of a moment, from the magic to the checksum. *keys, if not NULL, counts those written or passed over. False: no
+/* All of a snapshot, its libraries of functions included, from the magic to the checksum. *keys, if not NULL, counts those written or passed over. False: no
  * memory; a failing writer is told by w->error. O(elements). */
-bool rdb_write(writer *w, const moment *m, uint32_t flags, _Atomic uint64_t *keys);
+bool rdb_write(writer *w, const kevy_store *snapshot, uint32_t flags, _Atomic uint64_t *keys);
 
 /* What DUMP answers for an entry that has not expired, to a writer that nothing was written to before. Kinds and fields'
  * deadlines are not in it. False: there is nothing to write, all fields of a hash having expired. */
@@ -33,6 +33,6 @@ typedef struct rdb_outcome {
 
 /* rdb_write into a file beside `path`, which takes its place when it is whole and on the disk. On any error but that of
  * the last step (the directory's sync) the file that was there is untouched, and nothing is left behind. */
-rdb_outcome rdb_save(const moment *m, const char *path, uint32_t flags, _Atomic uint64_t *keys);
+rdb_outcome rdb_save(const kevy_store *snapshot, const char *path, uint32_t flags, _Atomic uint64_t *keys);
 
 #endif

@@ -31,7 +31,7 @@ static void saver_drop(kevy_job *j) {
 
 static void *saver_main(void *context) {
   kevy_job *j = context;
-  rdb_outcome outcome = rdb_save(j->snapshot->frozen, j->path, j->flags, &j->keys);
+  rdb_outcome outcome = rdb_save(j->snapshot, j->path, j->flags, &j->keys);
   store_free(j->snapshot);
   pthread_mutex_lock(&j->lock);
   j->outcome = outcome;

@@ -100,19 +100,63 @@ def test_fork(home):
         assert s["k"] == 2
 
 
+CODE = "#!lua name={0}\nredis.register_function('f_{0}', function(keys, args) return '{1}' .. args[1] end)"
+
+
+def functions_of(store):
+    return {row[b"library_name"]: row[b"library_code"] for row in store.command("FUNCTION", "LIST", "WITHCODE")}
+
+
+@needs_redis
+def test_functions(home, tmp_path):
+    with kevy.Store(home, fsync="no") as s:
+        for name, answer in (("one", "1:"), ("two", "2:"), ("three", "3:")):
+            s.command("FUNCTION", "LOAD", CODE.format(name, answer))
+        s.command("FUNCTION", "DELETE", "two")
+        s.command("FUNCTION", "LOAD", "REPLACE", CODE.format("three", "4:"))
+        with pytest.raises(kevy.CommandError):
+            s.command("FUNCTION", "LOAD", CODE.format("three", "5:"))
+        s["k"] = 1
+        frozen = s.snapshot()
+        held = functions_of(s)
+        assert set(held) == {b"one", b"three"}
+    with kevy.Store(home) as s:
+        assert functions_of(s) == held and s.command("FCALL", "f_three", 0, "x") == b"4:x"
+        s.rewrite()
+    with kevy.Store(home) as s:
+        assert s.command("FCALL", "f_one", 0, "x") == b"1:x" and functions_of(s) == held
+        s.command("FUNCTION", "FLUSH")
+        s.command("FUNCTION", "LOAD", CODE.format("late", "6:"))
+        assert set(functions_of(frozen)) == {b"one", b"three"}
+        s.save(tmp_path / "dump.rdb")
+        s.sync()
+        shutil.copytree(home, tmp_path / "copy")
+    with oracle.Redis(home=tmp_path / "copy") as redis:
+        assert redis.execute([b"FCALL", b"f_late", b"0", b"x"]) == b"$3\r\n6:x\r\n"
+        redis.execute([b"FUNCTION", b"LOAD", CODE.format("theirs", "7:").encode()])
+        redis.execute([b"CONFIG", b"SET", b"appendfsync", b"always"])
+        redis.execute([b"SET", b"k", b"2"])
+        shutil.copytree(tmp_path / "copy", tmp_path / "again")
+    with kevy.Store(tmp_path / "again") as s:
+        assert s["k"] == b"2" and s.command("FCALL", "f_theirs", 0, "x") == b"7:x" and len(functions_of(s)) == 2
+    with kevy.Store.load(tmp_path / "dump.rdb") as s:
+        assert set(functions_of(s)) == {b"late"} and s.command("FCALL", "f_late", 0, "x") == b"6:x"
+    frozen.close()
+
+
 def test_options_while_it_is_open(home, s):
     with kevy.Store(home, fsync="no") as d:
         for policy in ("always", "everysec", "no", "always"):
             d.fsync = policy
             d.incr("n")
             assert (d.fsync, d.durability) == (policy, policy)
-            assert d.command("CONFIG", "GET", "appendfsync") == [b"appendfsync", policy.encode()]
+            assert d.command("CONFIG", "GET", "appendfsync") == {b"appendfsync": policy.encode()}
         assert d.command("CONFIG", "SET", "appendfsync", "no", "auto-aof-rewrite-min-size", "1kb", "auto-aof-rewrite-percentage", 0) == "OK"
         assert d.fsync == "no"
         with pytest.raises(kevy.CommandError):  # all of it or nothing
             d.command("CONFIG", "SET", "appendfsync", "always", "auto-aof-rewrite-percentage", 7, "appendonly", "no")
         found = d.command("CONFIG", "GET", "appendfsync", "auto-aof*")
-        assert found == [b"appendfsync", b"no", b"auto-aof-rewrite-percentage", b"0", b"auto-aof-rewrite-min-size", b"1024"]
+        assert found == {b"appendfsync": b"no", b"auto-aof-rewrite-percentage": b"0", b"auto-aof-rewrite-min-size": b"1024"}
         log, base = home / "appendonlydir" / "appendonly.aof.1.incr.aof", home / "appendonlydir" / "appendonly.aof.1.base.rdb"
         d["k"] = "x" * 5000
         d.sync()
