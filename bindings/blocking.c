@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/effect.h"
+#include "../core/persist/log.h"
 #include "hashing.h"
 #include "session.h"
 #include "store.h"
@@ -76,17 +78,47 @@ static void delist(kevy_wait *w) {
   if (s->waiters == NULL) s->serve = NULL;
 }
 
-/* Who waits may end it in another thread at this very moment, and then takes it off the list itself; else `left` is the
- * last that is touched. */
-static void finish_wait(kevy_wait *w, kevy_status outcome) {
-  int32_t listed = LISTED;
-  w->outcome = outcome;
-  w->served = true;
-  if (!atomic_compare_exchange_strong(&w->state, &listed, OVER)) return;
-  delist(w);
+/* Wakes who waits; `left` is the last that is touched. */
+static void tell_wait(kevy_wait *w) {
   uint64_t one = 1;
   while (write(w->fd, &one, sizeof one) < 0) continue;
   atomic_store(&w->left, true);
+}
+
+/* Takes it off the list. False: who waits ends it in another thread at this very moment, and takes it off itself. */
+static bool finish_wait(kevy_wait *w, kevy_status outcome) {
+  int32_t listed = LISTED;
+  w->outcome = outcome;
+  w->served = true;
+  if (!atomic_compare_exchange_strong(&w->state, &listed, OVER)) return false;
+  delist(w);
+  return true;
+}
+
+static void finish_and_tell(kevy_wait *w, kevy_status outcome) {
+  if (finish_wait(w, outcome)) tell_wait(w);
+}
+
+void blocking_tell(kevy_wait *served, kevy_status durable) {
+  for (kevy_wait *w = served, *next; w != NULL; w = next) {
+    next = w->next;
+    bool resp = reply_form(w->encoding) == REPLY_RESP;
+    if (durable != KEVY_OK && w->outcome == KEVY_OK) w->outcome = resp ? command_left(w->store, KEVY_OK, durable, w->reply) : durable;
+    tell_wait(w);
+  }
+}
+
+/* What was served is in the log with the call that served it, and no more durable than that. */
+static void finish_served(kevy_store *s, kevy_wait *w, kevy_status outcome) {
+  if (!finish_wait(w, outcome)) return;
+  if (!effect_kept(s)) {
+    tell_wait(w);
+    return;
+  }
+  w->next = s->served;
+  s->served = w;
+  s->tell = blocking_tell;
+  s->noted = true; /* so that the call leaves the long way */
 }
 
 /* Whether the key behind an argument was written. */
@@ -111,7 +143,7 @@ static bool serve_one(kevy_store *s, kevy_wait *w) {
     sink_nil_array(&w->reply->sink);
     return false;
   }
-  finish_wait(w, status);
+  finish_served(s, w, status);
   return true;
 }
 
@@ -150,7 +182,7 @@ bool blocking_unblock(kevy_session *session, const char *error) {
     sink_error(&w->reply->sink, error, strlen(error));
     if (reply_form(w->encoding) != REPLY_RESP) status = command_failed(session->store, w->reply, KEVY_OK);
   }
-  finish_wait(w, status);
+  finish_and_tell(w, status);
   return true;
 }
 
@@ -175,7 +207,7 @@ void blocking_close(kevy_store *s) {
   if (!list_enter(s)) return;
   for (kevy_wait *w = s->waiters, *next; w != NULL && same_process(w); w = next) {
     next = w->next;
-    if (!w->served) finish_wait(w, KEVY_ECLOSED);
+    if (!w->served) finish_and_tell(w, KEVY_ECLOSED);
   }
   while (s->waiters != NULL && same_process(s->waiters)) { /* those that have ENTERED leave the list now */
     list_leave(s);
@@ -279,6 +311,7 @@ KEVY_API kevy_status kevy_wait_end(kevy_wait *w) {
     kevy_store *s = w->store;
     list_enter(s);
     delist(w);
+    if (w->served && effect_kept(s) && s->effects->log != NULL) (void)log_wait(s->effects->log, s->effects->log->appended, NULL);
     atomic_store(&w->left, true);
     list_leave(s);
   }

@@ -146,13 +146,21 @@ static kevy_status leave_guarded(kevy_store *s, bool lends) {
   kevy_status status = KEVY_OK;
   uint64_t ticket = 0;
   if (UNLIKELY(s->beyond)) evict_settle(s);
+  struct kevy_wait *served = NULL;
   if (s->noted && s->effects->held == 0) status = s->effects->publish(s, &ticket);
+  if (UNLIKELY(s->served != NULL) && s->effects->deferred == NULL) {
+    served = s->served;
+    s->served = NULL;
+  }
   if (ticket != 0 && UNLIKELY(s->effects->deferred != NULL)) {
     *s->effects->deferred = ticket;
     ticket = 0;
   }
+  void (*tell)(struct kevy_wait *, kevy_status) = s->tell;
   if (s->locked) lock_give(&s->lock);
-  return ticket != 0 ? s->effects->wait(s, ticket, lends) : status;
+  if (ticket != 0) status = s->effects->wait(s, ticket, lends);
+  if (UNLIKELY(served != NULL)) tell(served, status);
+  return status;
 }
 
 __attribute__((noinline)) kevy_status store_leave_guarded(kevy_store *s) { return leave_guarded(s, true); }

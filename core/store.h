@@ -91,6 +91,8 @@ typedef struct kevy_store {
   struct saving *saving; /* SAVE and BGSAVE; NULL: there was none */
   struct config *config; /* options that were set while it is open; NULL: none */
   struct kevy_wait *waiters, *waiters_last;
+  struct kevy_wait *served; /* of a store with a log: served, and not told before that is as durable as asked for */
+  void (*tell)(struct kevy_wait *served, kevy_status durable); /* tells them */
   struct clients *clients;             /* its sessions, NULL: there was none (bindings/clients.h) */
   struct kevy_window *windows;         /* through which others look in (bindings/window) */
   void (*forked)(struct kevy_store *s); /* what a child of a fork does about them first, NULL for nothing */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../core/effect.h"
+#include "../blocking.h"
 #include "../../core/registry.h"
 #include "../../core/store.h"
 
@@ -31,8 +32,11 @@ bool window_enter(kevy_window *w) {
 
 void window_leave(kevy_window *w) {
   kevy_store *s = w->store;
+  struct kevy_wait *served = s->served;
   if (effect_kept(s)) s->effects->deferred = NULL;
+  s->served = NULL;
   kevy_unlock(s);
+  if (UNLIKELY(served != NULL)) blocking_tell(served, w->ticket != 0 ? s->effects->wait(s, w->ticket, true) : KEVY_OK);
   store_offer(s);
 }
 

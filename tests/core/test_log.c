@@ -375,6 +375,32 @@ static void test_failing_disk(void) {
     for (uint64_t nth = 1; nth <= most; nth++) fail_at(operations[i], nth, nth % 2 ? ENOSPC : EIO, nth % 3 != 2);
 }
 
+static kevy_status call_three(const char *const *three, kevy_reply *r, kevy_wait **wait) {
+  kevy_value given[3];
+  for (size_t i = 0; i < 3; i++) given[i] = kevy_bytes(three[i], strlen(three[i]));
+  return wait != NULL ? kevy_wait_call(a, 3, given, 0, r, wait) : kevy_call(a, 3, given, r);
+}
+
+/* Who waited is given nothing that is not on the disk without being told so. */
+static void test_served(void) {
+  static const char *const pop[] = {"BLPOP", "q", "0"}, *const push[] = {"RPUSH", "q", "v"};
+  kevy_reply *r = kevy_reply_new(), *waits = kevy_reply_new();
+  clear_home();
+  open_home("always", UINT64_MAX);
+  for (unsigned fails = 0; fails < 2; fails++) {
+    kevy_wait *w = NULL;
+    CHECK(call_three(pop, waits, &w) == KEVY_UNMET && kevy_wait_poll(w, 0) == KEVY_UNMET);
+    if (fails) file_fail(FILE_SYNC, 1, true, EIO);
+    CHECK(call_three(push, r, NULL) == (fails ? KEVY_EDURABILITY : KEVY_OK));
+    CHECK(kevy_wait_poll(w, 10000) == KEVY_OK && kevy_wait_end(w) == (fails ? KEVY_EDURABILITY : KEVY_OK));
+    kevy_wait_close(w);
+  }
+  file_fail(0, 0, false, 0);
+  kevy_close(a);
+  kevy_reply_free(r);
+  kevy_reply_free(waits);
+}
+
 /* Every call of an open fails once: an error, and nothing is lost. */
 static void test_failing_open(void) {
   clear_home();
@@ -640,6 +666,7 @@ int main(int n, char **argv) {
   test_torn();
   test_corrupt();
   test_progress();
+  test_served();
   test_failing_open();
   test_read_only();
   test_read_only_torn();
