@@ -41,7 +41,7 @@ FLAT entry *collection_guess_at(const char *base, const struct bucket *home, uin
                                 uint32_t flags, bool *absent) {
   entry *e = table_guess(base, home, hash, absent);
   if (UNLIKELY(e == NULL) || UNLIKELY((entry_flags(e) & ~ENTRY_ACCESS) != flags)) return NULL;
-  return LIKELY(e->klen == klen && bytes_equal((const char *)(e + 1), key, klen)) ? e : NULL;
+  return LIKELY(e->klen == klen) && LIKELY(bytes_equal((const char *)(e + 1), key, klen)) ? e : NULL;
 }
 
 FLAT entry *collection_small(const kevy_store *s, const char *key, size_t klen, int32_t type) {
@@ -61,7 +61,7 @@ FLAT entry *keyed_guess(const kevy_store *s, const entry *e, const kevy_value *m
 FLAT bool keyed_is(const entry *guess, const kevy_value *member, uint32_t flags) {
   const char *at = (const char *)(guess + 1), *ptr = member->as.ptr;
   size_t len = member->len;
-  return LIKELY((entry_flags(guess) & ~ENTRY_ACCESS) == flags) && LIKELY(guess->klen == len) &&
+  return LIKELY((entry_flags(guess) & ~ENTRY_ACCESS) == flags) && LIKELY(guess->klen == (uint8_t)len) &&
          LIKELY(load64(at) == load64(ptr)) && LIKELY(load64(at + len - 8) == load64(ptr + len - 8));
 }
 
