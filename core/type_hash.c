@@ -113,7 +113,7 @@ static __attribute__((noinline)) kevy_status hash_find_small(kevy_store *s, entr
   return hash_walk_small(s, e, field, out);
 }
 
-/* Of a key of fewer than 8 bytes. */
+/* Of a key of fewer than 8 bytes, or more than 16. */
 static __attribute__((noinline)) kevy_status hash_get_tiny(kevy_store *s, const char *key, size_t klen,
                                                            const kevy_value *field, kevy_value *out) {
   entry *e = collection_small(s, key, klen, KEVY_TYPE_HASH);
