@@ -61,6 +61,11 @@ BARS = {
     "get tracked": at_most(1.05),
     "worst evicted": at_most(64, " keys"),
     "held": at_least(2.2),
+    # Expiry: from the deadline on; of a stream, a second later; the keys that one operation frees, and its time.
+    "expired back": at_most(1000, " ms"),
+    "expired share": at_least(99.9, " %"),
+    "expired keys": at_most(256, " keys"),
+    "expired time": at_most(200, " µs"),
     # RSS, over used_memory and 10 % + 8 MB.
     "resident": at_most(1.0, "×"),
     # Files: times faster than redis-server 7.0; who writes during a background save.

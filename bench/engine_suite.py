@@ -351,4 +351,31 @@ def resident(quick: bool) -> list[Row]:
                 "used_memory × 1.10 + 8 MB", [run["worst"] for run in runs], "resident", "×")]
 
 
-PARTS = {"memory": memory, "speed": speed, "worst": worst, "transactions": transactions, "eviction": eviction, "resident": resident}
+# ---- Expiry --------------------------------------------------------------------------------------------------
+
+
+def back_after(program, n: int, how: str, rounds: int) -> Row:
+    """Many keys with one deadline: till what they took is back."""
+    runs = [once([program], [f"burst {n} {how}"])[0] for _ in range(rounds)]
+    cpu = statistics.median(run["cpu_ms"] for run in runs)
+    return Row(f"{size_name(n)} keys with one deadline, paid by {how}: 99.9 % of their memory back", f"CPU {number(cpu)} ms",
+               f"{number(runs[0]['bytes'] / 1e6)} MB", [run["ms"] for run in runs], "expired back", " ms")
+
+
+def expiry(quick: bool) -> list[Row]:
+    program = linked("expiry", compiled(SOURCE / "expiry.c", *INCLUDES), kevy_engine())
+    n, rate = (200_000 if quick else 1_000_000), 200_000
+    rows = [back_after(program, n, how, 1 if quick else 3) for how in ("background", "ticks", "writes")]
+    (stream,) = once([program], [f"steady {rate} {4 if quick else 10}"])
+    (worst_one,) = once([program], [f"worst {n} {3 if quick else 5}"])
+    what = f"worst operation while {size_name(n)} keys expire"
+    return rows + [
+        Row(f"a stream of {rate:,} expirations a second: gone within a second", f"{number(stream['made'])} made a second",
+            f"least of {stream['looks']} looks", [100 * stream["share"]], "expired share", " %"),
+        Row(f"{what}: keys freed", f"{worst_one['operations']:,} operations", "", [worst_one["freed"]], "expired keys", " keys"),
+        Row(f"{what}: thread CPU, least of the runs by operation", f"{worst_one['over_100us']} over 100 µs",
+            f"single runs {number(worst_one['single_us'])} µs", [worst_one["least_us"]], "expired time", " µs"),
+    ]
+
+
+PARTS = {"memory": memory, "speed": speed, "worst": worst, "transactions": transactions, "eviction": eviction, "expiry": expiry, "resident": resident}

@@ -149,7 +149,7 @@ kevy_status kevy_tick(kevy_store *s, uint64_t budget_us, uint64_t *reclaimed) {
   bool done = false;
   if (effect_kept(s)) s->noted = true; /* a rewrite may be waiting for its owner */
   while (!done) {
-    done = store_reclaim(s, 32, &count);
+    done = store_reclaim(s, 64, &count);
     if ((clock_ticks() - start) / 1000 >= budget_us) break;
   }
   if (reclaimed != NULL) *reclaimed = count;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define REST_MS 20   /* between two rounds */
-#define SLICE_ITEMS 128
+#define SLICE_ITEMS 256 /* less than 100 us under the lock */
 
 typedef struct background {
   pthread_t thread;
@@ -39,6 +39,7 @@ static void *background_main(void *context) {
       if (!store_enter(s)) break;
       done = store_reclaim(s, SLICE_ITEMS, NULL);
       store_leave(s);
+      store_offer(s);
     }
   }
   return NULL;

@@ -1,6 +1,7 @@
 /* expire: see expire.h. */
 #include "expire.h"
 
+#include "blob.h"
 #include "probe.h"
 #include "timers.h"
 #include "wheel.h"
@@ -46,18 +47,49 @@ void expire_move(kevy_store *s, ref block, int64_t deadline) {
   if (deadline < s->next_due) s->next_due = deadline;
 }
 
+/* ---- slices ---- */
+
+#define EXPIRE_HEAVY 2048 /* bytes of a blob that take as long as an entry */
+
+static uint32_t blob_items(const kevy_store *s, const entry *e) {
+  if (LIKELY((entry_flags(e) & ENTRY_CONTENT) != ENTRY_BLOB)) return 0;
+  return (uint32_t)(blob_at(s->base, load64(entry_content(e)))->capacity / EXPIRE_HEAVY);
+}
+
+/* The hashes of the entries before the first timer; what removing them reads is on its way from here on. How many. */
+static uint32_t expire_prepare_some(const kevy_store *s, const ref *blocks, uint32_t n, uint64_t *hashes) {
+  for (uint32_t i = 0; i < n; i++) {
+    const entry *e = mem_ptr(s->base, blocks[i]);
+    if (UNLIKELY(entry_type(e) == ENTRY_TIMER)) return i;
+    hashes[i] = probe_hash(s, entry_key(e), entry_klen(e));
+    table_prefetch_to_remove(s->base, &s->sp->keys, hashes[i]);
+    mem_prefetch_free(&s->sp->mem, blocks[i]);
+  }
+  return n;
+}
+
+/* Removing a key takes none of the others off the wheel, but may take timers; a timer that rings may take keys. So each of those
+ * rings alone, when it comes first. */
+static uint32_t expire_some(kevy_store *s, const ref *blocks, uint32_t n, uint32_t *items) {
+  uint64_t hashes[WHEEL_SOME];
+  uint32_t keys = expire_prepare_some(s, blocks, n, hashes), heavy = 0;
+  if (UNLIKELY(keys == 0)) timers_ring(s, blocks[0], items);
+  for (uint32_t i = 0; i < keys; i++) {
+    heavy += blob_items(s, mem_ptr(s->base, blocks[i]));
+    probe_expire_hashed(s, hashes[i], blocks[i]);
+  }
+  *items -= heavy < *items ? heavy : *items;
+  return keys;
+}
+
 bool expire_slice(kevy_store *s, uint32_t items, uint64_t *expired) {
   if (s->sp->wheel == 0 || s->frozen != NULL || UNLIKELY(s->clock.still) || s->sp->transactions != 0) return true;
   int64_t now = store_now(s);
   if (now < s->next_due) return true;
-  ref block;
-  while ((block = wheel_due(s->base, wheel_of(s), now, &items, &s->next_due)) != 0) {
-    if (UNLIKELY(entry_type(mem_ptr(s->base, block)) == ENTRY_TIMER)) {
-      timers_ring(s, block, &items);
-      continue;
-    }
-    probe_expire(s, block);
-    if (expired != NULL) ++*expired;
+  ref blocks[WHEEL_SOME];
+  for (uint32_t n; (n = wheel_due(s->base, wheel_of(s), now, &items, &s->next_due, blocks)) != 0;) {
+    n = expire_some(s, blocks, n, &items);
+    if (expired != NULL) *expired += n;
   }
   return s->next_due > now;
 }

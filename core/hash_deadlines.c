@@ -67,22 +67,25 @@ static void hash_wheel_drop(kevy_store *s, hash_large *h) {
   h->k.c.bytes -= mem_round(sizeof(wheel));
 }
 
+static void hash_shed_field(kevy_store *s, probe *p, hash_large *h, ref block) {
+  const entry *e = mem_ptr(s->base, block);
+  uint64_t hash = hash_bytes(s->sp->secret, entry_key(e), entry_klen(e));
+  uint64_t *slot = table_find_ref(s->base, &h->k.members, hash, block);
+  if (slot == NULL) return;
+  kevy_value field;
+  hash_member_field(e, &field);
+  effect_shed(s, entry_key(p->live), entry_klen(p->live), &field);
+  hash_doomed d = hash_unlink(s, h, hash, slot);
+  hash_free(s, h, &d);
+}
+
 static int64_t hash_shed_large(kevy_store *s, probe *p, int64_t now, uint32_t *items) {
   hash_large *h = (hash_large *)collection_own(s, p, true);
   if (h == NULL) return now + 1000;
   if (hash_wheel(s, h)->elapsed > now) hash_wheel_rewind(s, h, now);
-  ref block;
-  while ((block = wheel_due(s->base, hash_wheel(s, h), now, items, &h->next_due)) != 0) {
-    const entry *e = mem_ptr(s->base, block);
-    uint64_t hash = hash_bytes(s->sp->secret, entry_key(e), entry_klen(e));
-    uint64_t *slot = table_find_ref(s->base, &h->k.members, hash, block);
-    if (slot == NULL) continue;
-    kevy_value field;
-    hash_member_field(e, &field);
-    effect_shed(s, entry_key(p->live), entry_klen(p->live), &field);
-    hash_doomed d = hash_unlink(s, h, hash, slot);
-    hash_free(s, h, &d);
-  }
+  ref due[WHEEL_SOME];
+  for (uint32_t n; (n = wheel_due(s->base, hash_wheel(s, h), now, items, &h->next_due, due)) != 0;)
+    for (uint32_t i = 0; i < n; i++) hash_shed_field(s, p, h, due[i]);
   int64_t next = h->next_due;
   /* Inside a transaction an older version may come to need it again. */
   if (next == INT64_MAX && s->sp->transactions == 0) hash_wheel_drop(s, h);

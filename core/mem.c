@@ -24,8 +24,9 @@ typedef struct mem_page {
 } mem_page;
 
 typedef struct mem_chunk {
-  uint16_t free; /* pages in free runs */
-  uint16_t huge; /* 1 where the chunk was prepared as a huge page */
+  uint16_t free;  /* pages in free runs */
+  uint16_t dirty; /* of those, how many may be resident, at most */
+  uint16_t huge;  /* 1 where the chunk was prepared as a huge page */
 } mem_chunk;
 
 static_assert(sizeof(mem_page) == 16, "a page costs 16 bytes of description");
@@ -47,7 +48,7 @@ enum {
 #define MEM_RETURNED 256              /* spans that one call of mem_move_end returns */
 #define TRIM_CALLS 12                 /* of the system, by one call of mem_trim */
 #define TRIM_STEPS 64                 /* runs it looks at */
-#define TRIM_LONGEST 2048             /* ... of one length */
+#define TRIM_LONGEST 65536            /* ... of one length, in a pass */
 #define SPAN_LEAVING 0x80u            /* in a span's kind: it gives no blocks away */
 
 #if defined(KEVY_ASAN) || defined(KEVY_TSAN)
@@ -99,18 +100,26 @@ static unsigned bin_of(uint32_t length) {
   return b < MEM_BINS ? b : MEM_BINS - 1;
 }
 
+/* A run that may be resident goes to the head of its bin, to be taken first; what was given back, or cannot be now, to the tail. */
+static void bin_link(mem *m, uint32_t first, unsigned b, bool tail) {
+  mem_page *p = &m->pages[first];
+  uint32_t before = tail ? m->root->tails[b] : 0, after = tail ? 0 : m->root->bins[b];
+  p->prev = before;
+  p->next = after;
+  if (before != 0) m->pages[before].next = first;
+  else m->root->bins[b] = first;
+  if (after != 0) m->pages[after].prev = first;
+  else m->root->tails[b] = first;
+  m->root->bins_set[b >> 6] |= UINT64_C(1) << (b & 63);
+}
+
 static void bin_insert(mem *m, uint32_t first, uint32_t length, uint32_t dirty) {
   mem_page *p = &m->pages[first], *last = &m->pages[first + length - 1];
   p->fresh = (uint16_t)(dirty < UINT16_MAX ? dirty : UINT16_MAX);
   m->root->dirty -= (uint64_t)(dirty - p->fresh) * MEM_PAGE;
-  unsigned b = bin_of(length);
   last->kind = p->kind = PAGE_FREE;
   last->length = p->length = length;
-  p->prev = 0;
-  p->next = m->root->bins[b];
-  if (p->next != 0) m->pages[p->next].prev = first;
-  m->root->bins[b] = first;
-  m->root->bins_set[b >> 6] |= UINT64_C(1) << (b & 63);
+  bin_link(m, first, bin_of(length), dirty == 0);
 }
 
 static void bin_remove(mem *m, uint32_t first) {
@@ -119,6 +128,7 @@ static void bin_remove(mem *m, uint32_t first) {
   if (p->prev != 0) m->pages[p->prev].next = p->next;
   else m->root->bins[b] = p->next;
   if (p->next != 0) m->pages[p->next].prev = p->prev;
+  else m->root->tails[b] = p->prev;
   if (m->root->bins[b] == 0) m->root->bins_set[b >> 6] &= ~(UINT64_C(1) << (b & 63));
 }
 
@@ -166,35 +176,70 @@ static bool chunk_stays_huge(const mem *m, const mem_chunk *c, uint32_t most) {
   return c->free < most || m->root->free <= MEM_CHUNK_PAGES + m->root->used / MEM_PAGE / 32;
 }
 
-/* Gives a free run back to the system. A prepared chunk of which a part goes becomes plain: a later touch of a missing huge page
- * would stall its caller; one of which fewer than `most` pages are free stays. Returns how many pages may still be resident. */
-static uint32_t run_release(mem *m, uint32_t first, uint32_t length, uint32_t dirty, uint32_t most) {
-  uint32_t kept = 0;
+/* Gives back to the system what a free run has in one chunk. A prepared chunk of which a part goes becomes plain: a later touch of a
+ * missing huge page would stall its caller. */
+static void piece_release(mem *m, mem_chunk *c, uint32_t at, uint32_t pages) {
+  if (c->huge) (void)madvise(page_address(m, at - at % MEM_CHUNK_PAGES), MEM_CHUNK, MADV_NOHUGEPAGE);
+  c->huge = 0;
+  (void)madvise(page_address(m, at), (size_t)pages * MEM_PAGE, MADV_DONTNEED);
+  if (c->dirty > c->free - pages) c->dirty = (uint16_t)(c->free - pages);
+}
+
+/* What is given back of a free run, and how. */
+typedef struct mem_release {
+  uint32_t most;  /* a prepared chunk of which fewer pages are free stays */
+  uint32_t worth; /* pages that may be resident, for one call */
+  uint32_t calls; /* that may be made yet */
+  uint32_t gone, kept; /* of the pages that may have been resident */
+} mem_release;
+
+/* False when the calls are used up first. */
+static bool run_release(mem *m, uint32_t first, uint32_t length, mem_release *r) {
+  r->gone = r->kept = 0;
   for (uint32_t from = first, to = first + length; from < to;) {
     uint32_t at = from;
     mem_chunk *c = &m->chunks[at / MEM_CHUNK_PAGES];
-    uint32_t pages = pages_in_chunk(&from, to);
-    if (c->huge && chunk_stays_huge(m, c, most)) {
-      kept += pages;
+    uint32_t pages = pages_in_chunk(&from, to), dirty = c->dirty < pages ? c->dirty : pages;
+    if (dirty < r->worth || (c->huge && chunk_stays_huge(m, c, r->most))) {
+      r->kept += dirty;
       continue;
     }
-    if (c->huge) (void)madvise(page_address(m, at - at % MEM_CHUNK_PAGES), MEM_CHUNK, MADV_NOHUGEPAGE);
-    c->huge = 0;
-    (void)madvise(page_address(m, at), (size_t)pages * MEM_PAGE, MADV_DONTNEED);
+    if (r->calls == 0) return false;
+    r->calls--;
+    r->gone += dirty;
+    piece_release(m, c, at, pages);
   }
-  if (kept > dirty) kept = dirty;
-  m->root->dirty -= (uint64_t)(dirty - kept) * MEM_PAGE;
-  return kept;
+  return true;
 }
 
-/* Adds a run to the free ones, of which so many pages may be resident, and gives it back when that is worth a call and more than the
- * slack is dirty. */
-static void run_add(mem *m, uint32_t first, uint32_t length, uint32_t dirty) {
-  uint64_t allowed = dirty_allowed(m);
+/* So many pages of a free run are no longer resident. */
+static uint32_t run_cleaned(mem *m, uint32_t dirty, uint32_t gone) {
+  if (gone > dirty) gone = dirty;
+  m->root->dirty -= (uint64_t)gone * MEM_PAGE;
+  return dirty - gone;
+}
+
+/* The part of a run that lies in the chunks of another one, which is part of it. */
+static void run_around(uint32_t *from, uint32_t *to, uint32_t first, uint32_t length) {
+  uint32_t start = first - first % MEM_CHUNK_PAGES, last = first + length - 1;
+  uint32_t end = last - last % MEM_CHUNK_PAGES + MEM_CHUNK_PAGES;
+  if (*from < start) *from = start;
+  if (*to > end) *to = end;
+}
+
+/* Adds a run to the free ones, which may be resident, and where more than the slack is dirty gives it back, with what lies free
+ * around it, if that is worth a call. If not it waits for its neighbours, or for mem_trim. */
+static void run_add(mem *m, uint32_t freed, uint32_t pages) {
+  uint32_t first = freed, length = pages, dirty = pages;
   m->root->dirty += (uint64_t)dirty * MEM_PAGE;
   run_join(m, &first, &length, &dirty);
-  if (m->root->dirty > allowed && dirty >= (m->root->dirty > 2 * allowed ? 1 : MEM_WORTH))
-    dirty = run_release(m, first, length, dirty, MEM_CHUNK_PAGES / 2);
+  if (m->root->dirty > dirty_allowed(m) && dirty >= MEM_WORTH) {
+    uint32_t from = first, to = first + length;
+    mem_release r = {MEM_CHUNK_PAGES / 2, MEM_WORTH, UINT32_MAX, 0, 0};
+    run_around(&from, &to, freed, pages);
+    (void)run_release(m, from, to - from, &r);
+    dirty = run_cleaned(m, dirty, r.gone);
+  }
   bin_insert(m, first, length, dirty);
 }
 
@@ -202,15 +247,17 @@ static void run_add(mem *m, uint32_t first, uint32_t length, uint32_t dirty) {
 static void run_free(mem *m, uint32_t first, uint32_t length) {
   for (uint32_t from = first, to = first + length; from < to;) {
     mem_chunk *c = &m->chunks[from / MEM_CHUNK_PAGES];
-    c->free = (uint16_t)(c->free + pages_in_chunk(&from, to));
+    uint32_t pages = pages_in_chunk(&from, to);
+    c->free = (uint16_t)(c->free + pages);
+    c->dirty = (uint16_t)(c->dirty + pages);
   }
   m->root->free += length;
-  run_add(m, first, length, length);
+  run_add(m, first, length);
 }
 
 /* Adds chunks that were never used; what was prepared of them stays. */
 static void chunks_add(mem *m, uint64_t first, uint64_t chunks, bool huge) {
-  for (uint64_t c = first; c < first + chunks; c++) m->chunks[c] = (mem_chunk){MEM_CHUNK_PAGES, huge};
+  for (uint64_t c = first; c < first + chunks; c++) m->chunks[c] = (mem_chunk){MEM_CHUNK_PAGES, huge ? MEM_CHUNK_PAGES : 0, huge};
   m->root->top += chunks;
   m->root->free += chunks * MEM_CHUNK_PAGES;
   uint32_t page = (uint32_t)(first * MEM_CHUNK_PAGES), length = (uint32_t)(chunks * MEM_CHUNK_PAGES);
@@ -260,6 +307,7 @@ static uint32_t run_take(mem *m, uint32_t length) {
   for (uint32_t from = first, to = first + length; from < to;) {
     mem_chunk *c = &m->chunks[from / MEM_CHUNK_PAGES];
     c->free = (uint16_t)(c->free - pages_in_chunk(&from, to));
+    if (c->dirty > c->free) c->dirty = c->free;
   }
   m->root->free -= length;
   m->pages[first].kind = m->pages[first + length - 1].kind = PAGE_RUN;
@@ -421,22 +469,55 @@ bool mem_move_end(mem *m) {
   return true;
 }
 
-/* Where more is dirty than may be, gives free runs back that were not worth it, or not possible, when they came to be. */
-static bool trim_runs(mem *m) {
-  if (m->root->dirty <= dirty_allowed(m) + MEM_SLACK / 2) return false;
-  uint32_t page = m->root->bins[m->trim_bin], calls = 0, steps = 0;
-  for (uint32_t n = 0; page != 0 && n < m->trim_nth; n++) page = m->pages[page].next;
-  for (; page != 0 && calls < TRIM_CALLS && steps < TRIM_STEPS; steps++, page = m->pages[page].next) {
-    mem_page *p = &m->pages[page];
-    if (p->fresh == 0) continue;
-    p->fresh = (uint16_t)run_release(m, page, p->length, p->fresh, MEM_WORTH);
-    calls++;
+/* Gives back the run at the head of a bin, which goes to its tail. False when the calls are used up first. */
+static bool trim_run(mem *m, uint32_t first, unsigned b, uint32_t *calls) {
+  mem_page *p = &m->pages[first];
+  mem_release r = {MEM_WORTH, 1, *calls, 0, 0};
+  if (p->fresh != 0) {
+    bool all = run_release(m, first, p->length, &r);
+    *calls = r.calls;
+    uint32_t dirty = run_cleaned(m, p->fresh, r.gone);
+    if (all && dirty > r.kept) dirty = run_cleaned(m, dirty, dirty - r.kept);
+    p->fresh = (uint16_t)dirty;
+    if (!all) return false;
   }
-  m->trim_nth += steps;
-  if (page != 0 && m->trim_nth < TRIM_LONGEST) return true;
-  m->trim_nth = 0;
-  m->trim_bin = (m->trim_bin + 1) % MEM_BINS;
-  return m->trim_bin != 0;
+  bin_remove(m, first);
+  bin_link(m, first, b, true);
+  return true;
+}
+
+/* Whether all of the bin at hand was seen. A run may be seen twice, where the first that was seen has left. */
+static bool trim_bin_done(const mem *m, uint32_t first) {
+  return first == 0 || (m->trim_nth != 0 && first == m->trim_first) || m->trim_nth == TRIM_LONGEST;
+}
+
+/* A part of a pass through the bins, the longest runs first. True when it is at its end. */
+static bool trim_some(mem *m) {
+  uint32_t calls = TRIM_CALLS;
+  for (uint32_t steps = 0; steps < TRIM_STEPS; steps++) {
+    unsigned b = MEM_BINS - 1 - m->trim_bin;
+    uint32_t first = m->root->bins[b];
+    if (!trim_bin_done(m, first)) {
+      if (!trim_run(m, first, b, &calls)) return false;
+      if (m->trim_nth++ == 0) m->trim_first = first;
+      continue;
+    }
+    m->trim_nth = 0;
+    m->trim_bin = (m->trim_bin + 1) % MEM_BINS;
+    if (m->trim_bin == 0) return true;
+  }
+  return false;
+}
+
+/* Where more is dirty than may be, gives free runs back that were not worth it, or not possible, when they came to be. What a pass
+ * could not give back is no reason for another. */
+static bool trim_runs(mem *m) {
+  if (m->root->dirty <= dirty_allowed(m) + MEM_SLACK / 2) m->trim_rest = 0;
+  else if (m->root->dirty > m->trim_rest + MEM_SLACK / 2) {
+    if (trim_some(m)) m->trim_rest = m->root->dirty;
+    return true;
+  }
+  return false;
 }
 
 bool mem_trim(mem *m) {

@@ -39,6 +39,7 @@ typedef struct mem_root {
   uint32_t partial[MEM_CLASSES]; /* first page of a span with room, 0 for none */
   uint32_t leaving[MEM_CLASSES]; /* first page of a span that is being emptied, 0 for none */
   uint32_t bins[MEM_BINS];       /* first page of a free run, 0 for none */
+  uint32_t tails[MEM_BINS];      /* ... and of the bin's last */
 } mem_root;
 
 /* The process-side handle. */
@@ -52,7 +53,8 @@ typedef struct mem {
   bool (*grant)(void *grantor, size_t takes); /* asked beyond the limit: whether that may be; NULL: it may not */
   void *grantor;
   uint64_t first_chunk;   /* index of the first chunk behind the descriptors */
-  uint32_t trim_bin, trim_nth; /* how far mem_trim has got */
+  uint32_t trim_bin, trim_nth, trim_first; /* how far mem_trim has got: bins, runs of the next, the first of those */
+  uint64_t trim_rest;                      /* what the last pass left dirty */
   void *mapping;
   size_t mapped;
   grow_region grow;
@@ -103,7 +105,7 @@ ref mem_move(mem *m, ref block, size_t size);
 bool mem_move_end(mem *m);
 
 /* Gives back a chunk that was prepared for growth which did not come, or some free runs where much lies free. False when nothing is to
- * be gained, or all free runs were looked at. At most a dozen system calls. */
+ * be gained. At most a dozen system calls. */
 bool mem_trim(mem *m);
 
 /* What a block of this size takes. */

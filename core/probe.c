@@ -244,7 +244,10 @@ void probe_forget(kevy_store *s, probe *p) {
 
 void probe_expire(kevy_store *s, ref block) {
   const entry *e = mem_ptr(s->base, block);
-  uint64_t hash = hash_bytes(s->sp->secret, entry_key(e), entry_klen(e));
+  probe_expire_hashed(s, hash_bytes(s->sp->secret, entry_key(e), entry_klen(e)), block);
+}
+
+void probe_expire_hashed(kevy_store *s, uint64_t hash, ref block) {
   uint64_t *slot = table_find_ref(s->base, &s->sp->keys, hash, block);
   s->expired++;
   s->sp->written = true;

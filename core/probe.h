@@ -63,8 +63,9 @@ void probe_remove(kevy_store *s, probe *p);
 /* The same where another entry has taken over its large value. */
 void probe_forget(kevy_store *s, probe *p);
 
-/* Removes an entry that has expired. */
+/* Removes an entry that has expired; the same of one that is known to be under this hash. */
 void probe_expire(kevy_store *s, ref block);
+void probe_expire_hashed(kevy_store *s, uint64_t hash, ref block);
 
 /* True when the key is gone, though nothing took it away yet: its deadline has come, or those of all fields of its hash. */
 bool probe_gone(kevy_store *s, const entry *e);

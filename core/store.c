@@ -25,6 +25,7 @@
 #define PAY_SOON 4   /* ... while more is due */
 #define PAY_MOVING 16 /* ... while memory is brought together */
 #define PAY_ITEMS 32 /* what a slice frees or moves at most: some ten microseconds */
+#define PAY_LATE 128 /* ... where deadlines are long past */
 
 /* ---- the lock ----
  * Held for the length of one operation, so waiting is short: spin, then yield. Its owner may enter again. */
@@ -188,12 +189,22 @@ static int32_t pay_pace(kevy_store *s) {
   return pace;
 }
 
-/* What the call lends must not move. */
+/* A slice grows with the delay of what is due: writes that are few must do with fewer. */
+static uint32_t pay_items(const kevy_store *s) {
+  if (LIKELY(s->next_due == INT64_MAX)) return PAY_ITEMS;
+  int64_t late = store_now(s) - s->next_due;
+  return late <= PAY_ITEMS ? PAY_ITEMS : late < PAY_LATE ? (uint32_t)late : PAY_LATE;
+}
+
+/* What the call lends must not move. While deadlines are past memory is not brought together: more of it goes. */
 static void pay_upkeep(kevy_store *s, bool lends) {
   if (effect_kept(s)) s->until_pay = --s->effects->until_pay;
   if (s->until_pay <= 0 && LIKELY(s->sp->light == NULL)) {
-    s->until_pay = store_upkeep(s, PAY_ITEMS, NULL) ? pay_pace(s) : PAY_SOON;
-    if (!lends && !compact_slice(s, PAY_ITEMS) && s->until_pay > PAY_MOVING) s->until_pay = PAY_MOVING;
+    if (!store_upkeep(s, pay_items(s), NULL)) s->until_pay = PAY_SOON;
+    else {
+      s->until_pay = pay_pace(s);
+      if (!lends && !compact_slice(s, PAY_ITEMS) && s->until_pay > PAY_MOVING) s->until_pay = PAY_MOVING;
+    }
   }
   if (effect_kept(s)) store_pay_always(s);
 }
@@ -230,8 +241,7 @@ bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
 }
 
 bool store_reclaim(kevy_store *s, uint32_t items, uint64_t *expired) {
-  bool drained = store_upkeep(s, items, expired);
-  return compact_slice(s, items) && drained;
+  return store_upkeep(s, items, expired) && compact_slice(s, items);
 }
 
 void store_note_ready(kevy_store *s, uint64_t hash) {

@@ -167,7 +167,7 @@ static inline kevy_status store_write_light(kevy_store *s) { return store_write_
 /* Reclaims what is due: at most `items` expired keys and dead blocks. True when nothing is left. */
 bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired);
 
-/* The same, and a slice of bringing scattered memory together: nothing may be lent. */
+/* The same, and where nothing is left a slice of bringing scattered memory together: nothing may be lent. */
 bool store_reclaim(kevy_store *s, uint32_t items, uint64_t *expired);
 
 /* Of the deadline index, and of what wakes hashes. */

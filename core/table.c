@@ -339,6 +339,12 @@ FLAT void table_prefetch(const char *base, const table *t, uint64_t hash) {
   __builtin_prefetch(table_home(base, t, hash));
 }
 
+FLAT void table_prefetch_to_remove(const char *base, const table *t, uint64_t hash) {
+  const bucket *home = table_home(base, t, hash);
+  __builtin_prefetch(home, 1);
+  table_prefetch_head(home);
+}
+
 FLAT void table_prefetch_entry(const char *base, const table *t, uint64_t hash) {
   bool absent;
   __builtin_prefetch(table_guess(base, table_home(base, t, hash), hash, &absent));

@@ -73,6 +73,9 @@ void table_prefetch_head(const struct bucket *home);
 void table_prefetch(const char *base, const table *t, uint64_t hash);
 void table_prefetch_entry(const char *base, const table *t, uint64_t hash);
 
+/* The same for who takes the key out. */
+void table_prefetch_to_remove(const char *base, const table *t, uint64_t hash);
+
 /* The entries in the hash's home bucket, whatever their own homes: at most TABLE_WAYS. How many. */
 uint32_t table_bucket(const char *base, const table *t, uint64_t hash, ref *out);
 

@@ -129,11 +129,28 @@ static int64_t wheel_next_time(const wheel *w) {
   return INT64_MAX;
 }
 
-ref wheel_due(const char *base, wheel *w, int64_t now, uint32_t *items, int64_t *next) {
+/* Whether all of this list's time, whose turn has come, is past. */
+static inline bool wheel_is_past(const wheel *w, wheel_place at, int64_t now) {
+  return (w->elapsed | ((INT64_C(1) << (6 * at.level)) - 1)) <= now;
+}
+
+/* The first entries of a list. The next one's line is on its way before the rest is done with this one. */
+static uint32_t wheel_some(const char *base, ref block, uint32_t *items, ref out[WHEEL_SOME]) {
+  uint32_t n = 0;
+  for (; block != 0 && n < WHEEL_SOME && *items != 0; --*items) {
+    out[n++] = block;
+    block = wheel_link(base, block, LINK_NEXT);
+    __builtin_prefetch(mem_ptr(base, block));
+  }
+  return n;
+}
+
+uint32_t wheel_due(const char *base, wheel *w, int64_t now, uint32_t *items, int64_t *next, ref out[WHEEL_SOME]) {
   for (; *items != 0; --*items) {
     wheel_place at;
     if (wheel_cascade(w, &at)) {
       ref block = w->heads[at.level][at.list];
+      if (wheel_is_past(w, at, now)) return wheel_some(base, block, items, out);
       wheel_pop(base, w, at);
       wheel_push(base, w, wheel_spot(w, entry_deadline(mem_ptr(base, block))), block);
       continue;
@@ -145,9 +162,7 @@ ref wheel_due(const char *base, wheel *w, int64_t now, uint32_t *items, int64_t 
     }
     if (*next > w->elapsed) w->elapsed = *next;
     ref block = w->heads[0][wheel_index(w->elapsed, 0)];
-    if (block == 0) continue;
-    --*items;
-    return block;
+    if (block != 0) return wheel_some(base, block, items, out);
   }
   return 0;
 }

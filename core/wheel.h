@@ -43,9 +43,11 @@ void wheel_remove(const char *base, wheel *w, ref block);
 /* Gives an entry on the wheel another deadline. */
 void wheel_move(const char *base, wheel *w, ref block, int64_t deadline);
 
-/* Turns the wheel to `now` and gives an entry that is due, which stays on it. 0 when none is; *next is then when
- * to ask again. Moving an entry down a level or giving one takes one of *items; 0, too, when they are used up. */
-ref wheel_due(const char *base, wheel *w, int64_t now, uint32_t *items, int64_t *next);
+/* Turns the wheel to `now` and gives entries that are due, neighbours on one list, which stay on it. How many; 0 when none is: *next
+ * is then when to ask again. Moving an entry down a level or giving one takes one of *items; 0, too, when they are used up. A list
+ * all of whose time is past is given from where it is, not moved. */
+#define WHEEL_SOME 16
+uint32_t wheel_due(const char *base, wheel *w, int64_t now, uint32_t *items, int64_t *next, ref out[WHEEL_SOME]);
 
 /* The walk's next entry, 0 at the end. */
 ref wheel_next(const char *base, const wheel *w, wheel_walk *at);
