@@ -25,7 +25,7 @@ typedef struct mem_page {
 
 typedef struct mem_chunk {
   uint16_t free;  /* pages in free runs */
-  uint16_t dirty; /* of those, how many may be resident, at most */
+  uint16_t freed; /* pages that were freed since some of it were given back last, at most so many as it has */
   uint16_t huge;  /* 1 where the chunk was prepared as a huge page */
 } mem_chunk;
 
@@ -180,51 +180,30 @@ static bool chunk_stays_huge(const mem *m, const mem_chunk *c, uint32_t most) {
  * missing huge page would stall its caller. */
 static void piece_release(mem *m, mem_chunk *c, uint32_t at, uint32_t pages) {
   if (c->huge) (void)madvise(page_address(m, at - at % MEM_CHUNK_PAGES), MEM_CHUNK, MADV_NOHUGEPAGE);
-  c->huge = 0;
+  c->huge = c->freed = 0;
   (void)madvise(page_address(m, at), (size_t)pages * MEM_PAGE, MADV_DONTNEED);
-  if (c->dirty > c->free - pages) c->dirty = (uint16_t)(c->free - pages);
 }
 
-/* What is given back of a free run, and how. */
-typedef struct mem_release {
-  uint32_t most;  /* a prepared chunk of which fewer pages are free stays */
-  uint32_t worth; /* pages that may be resident, for one call */
-  uint32_t calls; /* that may be made yet */
-  uint32_t gone, kept; /* of the pages that may have been resident */
-} mem_release;
-
-/* False when the calls are used up first. */
-static bool run_release(mem *m, uint32_t first, uint32_t length, mem_release *r) {
-  r->gone = r->kept = 0;
-  for (uint32_t from = first, to = first + length; from < to;) {
-    uint32_t at = from;
-    mem_chunk *c = &m->chunks[at / MEM_CHUNK_PAGES];
-    uint32_t pages = pages_in_chunk(&from, to), dirty = c->dirty < pages ? c->dirty : pages;
-    if (dirty < r->worth || (c->huge && chunk_stays_huge(m, c, r->most))) {
-      r->kept += dirty;
-      continue;
-    }
-    if (r->calls == 0) return false;
-    r->calls--;
-    r->gone += dirty;
-    piece_release(m, c, at, pages);
-  }
-  return true;
-}
-
-/* So many pages of a free run are no longer resident. */
+/* So many pages of a free run are no longer resident. How many may be. */
 static uint32_t run_cleaned(mem *m, uint32_t dirty, uint32_t gone) {
   if (gone > dirty) gone = dirty;
   m->root->dirty -= (uint64_t)gone * MEM_PAGE;
   return dirty - gone;
 }
 
-/* The part of a run that lies in the chunks of another one, which is part of it. */
-static void run_around(uint32_t *from, uint32_t *to, uint32_t first, uint32_t length) {
-  uint32_t start = first - first % MEM_CHUNK_PAGES, last = first + length - 1;
-  uint32_t end = last - last % MEM_CHUNK_PAGES + MEM_CHUNK_PAGES;
-  if (*from < start) *from = start;
-  if (*to > end) *to = end;
+/* Gives back what a free run has in the chunks of a part of it that was just freed, where enough was freed in them to be worth the
+ * call: one call for MEM_WORTH pages at most. How many pages of it may still be resident. */
+static uint32_t run_release(mem *m, uint32_t first, uint32_t length, uint32_t dirty, uint32_t freed, uint32_t pages) {
+  uint32_t from = freed - freed % MEM_CHUNK_PAGES, end = first + length;
+  for (from = from < first ? first : from; from < freed + pages;) {
+    uint32_t at = from;
+    mem_chunk *c = &m->chunks[at / MEM_CHUNK_PAGES];
+    uint32_t some = pages_in_chunk(&from, end), gone = c->freed < some ? c->freed : some;
+    if (c->freed < MEM_WORTH || (c->huge && chunk_stays_huge(m, c, MEM_CHUNK_PAGES / 2))) continue;
+    piece_release(m, c, at, some);
+    dirty = run_cleaned(m, dirty, some == length ? dirty : gone);
+  }
+  return dirty;
 }
 
 /* Adds a run to the free ones, which may be resident, and where more than the slack is dirty gives it back, with what lies free
@@ -233,13 +212,7 @@ static void run_add(mem *m, uint32_t freed, uint32_t pages) {
   uint32_t first = freed, length = pages, dirty = pages;
   m->root->dirty += (uint64_t)dirty * MEM_PAGE;
   run_join(m, &first, &length, &dirty);
-  if (m->root->dirty > dirty_allowed(m) && dirty >= MEM_WORTH) {
-    uint32_t from = first, to = first + length;
-    mem_release r = {MEM_CHUNK_PAGES / 2, MEM_WORTH, UINT32_MAX, 0, 0};
-    run_around(&from, &to, freed, pages);
-    (void)run_release(m, from, to - from, &r);
-    dirty = run_cleaned(m, dirty, r.gone);
-  }
+  if (m->root->dirty > dirty_allowed(m) && dirty >= MEM_WORTH) dirty = run_release(m, first, length, dirty, freed, pages);
   bin_insert(m, first, length, dirty);
 }
 
@@ -247,9 +220,9 @@ static void run_add(mem *m, uint32_t freed, uint32_t pages) {
 static void run_free(mem *m, uint32_t first, uint32_t length) {
   for (uint32_t from = first, to = first + length; from < to;) {
     mem_chunk *c = &m->chunks[from / MEM_CHUNK_PAGES];
-    uint32_t pages = pages_in_chunk(&from, to);
+    uint32_t pages = pages_in_chunk(&from, to), freed = c->freed + pages;
     c->free = (uint16_t)(c->free + pages);
-    c->dirty = (uint16_t)(c->dirty + pages);
+    c->freed = (uint16_t)(freed < MEM_CHUNK_PAGES ? freed : MEM_CHUNK_PAGES);
   }
   m->root->free += length;
   run_add(m, first, length);
@@ -257,7 +230,7 @@ static void run_free(mem *m, uint32_t first, uint32_t length) {
 
 /* Adds chunks that were never used; what was prepared of them stays. */
 static void chunks_add(mem *m, uint64_t first, uint64_t chunks, bool huge) {
-  for (uint64_t c = first; c < first + chunks; c++) m->chunks[c] = (mem_chunk){MEM_CHUNK_PAGES, huge ? MEM_CHUNK_PAGES : 0, huge};
+  for (uint64_t c = first; c < first + chunks; c++) m->chunks[c] = (mem_chunk){MEM_CHUNK_PAGES, 0, huge};
   m->root->top += chunks;
   m->root->free += chunks * MEM_CHUNK_PAGES;
   uint32_t page = (uint32_t)(first * MEM_CHUNK_PAGES), length = (uint32_t)(chunks * MEM_CHUNK_PAGES);
@@ -307,7 +280,6 @@ static uint32_t run_take(mem *m, uint32_t length) {
   for (uint32_t from = first, to = first + length; from < to;) {
     mem_chunk *c = &m->chunks[from / MEM_CHUNK_PAGES];
     c->free = (uint16_t)(c->free - pages_in_chunk(&from, to));
-    if (c->dirty > c->free) c->dirty = c->free;
   }
   m->root->free -= length;
   m->pages[first].kind = m->pages[first + length - 1].kind = PAGE_RUN;
@@ -469,18 +441,25 @@ bool mem_move_end(mem *m) {
   return true;
 }
 
-/* Gives back the run at the head of a bin, which goes to its tail. False when the calls are used up first. */
+/* Gives back the run at the head of a bin, which goes to its tail then; false when the calls are used up first. It goes on where it
+ * was if the run is still the same. */
 static bool trim_run(mem *m, uint32_t first, unsigned b, uint32_t *calls) {
   mem_page *p = &m->pages[first];
-  mem_release r = {MEM_WORTH, 1, *calls, 0, 0};
-  if (p->fresh != 0) {
-    bool all = run_release(m, first, p->length, &r);
-    *calls = r.calls;
-    uint32_t dirty = run_cleaned(m, p->fresh, r.gone);
-    if (all && dirty > r.kept) dirty = run_cleaned(m, dirty, dirty - r.kept);
-    p->fresh = (uint16_t)dirty;
-    if (!all) return false;
+  mem_trimming *t = &m->trim;
+  if (t->run != first || t->length != p->length || t->dirty != p->fresh) *t = (mem_trimming){first, p->length, p->fresh, first, 0};
+  for (uint32_t to = p->fresh != 0 ? first + p->length : 0; t->at < to;) {
+    uint32_t next = t->at;
+    mem_chunk *c = &m->chunks[next / MEM_CHUNK_PAGES];
+    uint32_t pages = pages_in_chunk(&next, to);
+    bool stays = c->huge && chunk_stays_huge(m, c, MEM_WORTH);
+    if (!stays && *calls == 0) return false;
+    *calls -= !stays;
+    if (stays) t->kept += pages;
+    else piece_release(m, c, t->at, pages);
+    t->at = next;
   }
+  if (p->fresh > t->kept) p->fresh = (uint16_t)run_cleaned(m, p->fresh, p->fresh - t->kept);
+  t->run = 0;
   bin_remove(m, first);
   bin_link(m, first, b, true);
   return true;
@@ -509,22 +488,34 @@ static bool trim_some(mem *m) {
   return false;
 }
 
-/* Where more is dirty than may be, gives free runs back that were not worth it, or not possible, when they came to be. What a pass
- * could not give back is no reason for another. */
+/* Whether a pass could gain nothing that the last one did not: about as much is dirty, and free, as it left. */
+static bool trim_is_vain(const mem *m) {
+  uint64_t free = m->root->free, before = m->trim_free;
+  return m->root->dirty <= m->trim_rest + MEM_SLACK / 2 && (free > before ? free - before : before - free) < MEM_CHUNK_PAGES / 8;
+}
+
+/* Where more is dirty than may be, gives free runs back that were not worth it, or not possible, when they came to be. */
 static bool trim_runs(mem *m) {
-  if (m->root->dirty <= dirty_allowed(m) + MEM_SLACK / 2) m->trim_rest = 0;
-  else if (m->root->dirty > m->trim_rest + MEM_SLACK / 2) {
-    if (trim_some(m)) m->trim_rest = m->root->dirty;
-    return true;
+  bool begun = (m->trim_bin | m->trim_nth) != 0;
+  if (m->root->dirty <= dirty_allowed(m) + MEM_SLACK / 2 || (!begun && trim_is_vain(m))) return false;
+  if (trim_some(m)) {
+    m->trim_rest = m->root->dirty;
+    m->trim_free = m->root->free;
   }
-  return false;
+  return true;
+}
+
+/* Chunks that are to be ready for growth: none where much lies free. */
+static uint64_t chunks_ahead(const mem *m) {
+  if (m->root->free >= 2 * MEM_CHUNK_PAGES) return 0;
+  return (m->root->top - m->root->free / MEM_CHUNK_PAGES) / 64 + 1;
 }
 
 bool mem_trim(mem *m) {
   if (trim_runs(m)) return true;
-  uint64_t chunks = m->root->top - m->root->free / MEM_CHUNK_PAGES, first;
+  uint64_t first;
   bool huge;
-  if (grow_ready(&m->grow) <= chunks / 64 + 1 || !grow_take(&m->grow, &first, &huge)) return false;
+  if (grow_ready(&m->grow) <= chunks_ahead(m) || !grow_take(&m->grow, &first, &huge)) return false;
   (void)madvise(m->base + first * MEM_CHUNK, MEM_CHUNK, MADV_NOHUGEPAGE);
   (void)madvise(m->base + first * MEM_CHUNK, MEM_CHUNK, MADV_DONTNEED);
   chunks_add(m, first, 1, false);

@@ -42,6 +42,12 @@ typedef struct mem_root {
   uint32_t tails[MEM_BINS];      /* ... and of the bin's last */
 } mem_root;
 
+/* A long free run that mem_trim is at: pages. */
+typedef struct mem_trimming {
+  uint32_t run, length, dirty; /* as it was found */
+  uint32_t at, kept;
+} mem_trimming;
+
 /* The process-side handle. */
 typedef struct mem {
   char *base;
@@ -54,7 +60,8 @@ typedef struct mem {
   void *grantor;
   uint64_t first_chunk;   /* index of the first chunk behind the descriptors */
   uint32_t trim_bin, trim_nth, trim_first; /* how far mem_trim has got: bins, runs of the next, the first of those */
-  uint64_t trim_rest;                      /* what the last pass left dirty */
+  uint64_t trim_rest, trim_free;           /* what the last pass left dirty, and pages free */
+  mem_trimming trim;
   void *mapping;
   size_t mapped;
   grow_region grow;
