@@ -199,7 +199,7 @@ static uint32_t run_release(mem *m, uint32_t first, uint32_t length, uint32_t di
     uint32_t at = from;
     mem_chunk *c = &m->chunks[at / MEM_CHUNK_PAGES];
     uint32_t some = pages_in_chunk(&from, end), gone = c->freed < some ? c->freed : some;
-    if (c->freed < MEM_WORTH || (c->huge && chunk_stays_huge(m, c, MEM_CHUNK_PAGES / 2))) continue;
+    if (some < MEM_WORTH || c->freed < MEM_WORTH || (c->huge && chunk_stays_huge(m, c, MEM_CHUNK_PAGES / 2))) continue;
     piece_release(m, c, at, some);
     dirty = run_cleaned(m, dirty, some == length ? dirty : gone);
   }
@@ -460,6 +460,7 @@ static bool trim_run(mem *m, uint32_t first, unsigned b, uint32_t *calls) {
   }
   if (p->fresh > t->kept) p->fresh = (uint16_t)run_cleaned(m, p->fresh, p->fresh - t->kept);
   t->run = 0;
+  m->trim_kept += (uint64_t)p->fresh * MEM_PAGE;
   bin_remove(m, first);
   bin_link(m, first, b, true);
   return true;
@@ -488,7 +489,7 @@ static bool trim_some(mem *m) {
   return false;
 }
 
-/* Whether a pass could gain nothing that the last one did not: about as much is dirty, and free, as it left. */
+/* Whether a pass could gain nothing that the last one did not: about as much is dirty as it had to keep, and as much free. */
 static bool trim_is_vain(const mem *m) {
   uint64_t free = m->root->free, before = m->trim_free;
   return m->root->dirty <= m->trim_rest + MEM_SLACK / 2 && (free > before ? free - before : before - free) < MEM_CHUNK_PAGES / 8;
@@ -496,11 +497,12 @@ static bool trim_is_vain(const mem *m) {
 
 /* Where more is dirty than may be, gives free runs back that were not worth it, or not possible, when they came to be. */
 static bool trim_runs(mem *m) {
-  bool begun = (m->trim_bin | m->trim_nth) != 0;
+  bool begun = (m->trim_bin | m->trim_nth | m->trim.run) != 0;
   if (m->root->dirty <= dirty_allowed(m) + MEM_SLACK / 2 || (!begun && trim_is_vain(m))) return false;
   if (trim_some(m)) {
-    m->trim_rest = m->root->dirty;
+    m->trim_rest = m->trim_kept;
     m->trim_free = m->root->free;
+    m->trim_kept = 0;
   }
   return true;
 }

@@ -60,7 +60,8 @@ typedef struct mem {
   void *grantor;
   uint64_t first_chunk;   /* index of the first chunk behind the descriptors */
   uint32_t trim_bin, trim_nth, trim_first; /* how far mem_trim has got: bins, runs of the next, the first of those */
-  uint64_t trim_rest, trim_free;           /* what the last pass left dirty, and pages free */
+  uint64_t trim_kept;                      /* what the pass had to keep, so far: dirty bytes */
+  uint64_t trim_rest, trim_free;           /* ... and the one before it; pages that were free then */
   mem_trimming trim;
   void *mapping;
   size_t mapped;

@@ -242,6 +242,9 @@ static void test_given_back(size_t size, int order) {
     mem_free(&m, r, size);
   }
   CHECK(m.root->used == 0);
+  unsigned slices = 0;
+  while (mem_trim(&m)) slices++;
+  CHECK(slices < 100000 && !mem_trim(&m));
   /* What stays: the slack, a span per class, and the chunks prepared ahead. */
   size_t kept = resident(&m), ahead = (size_t)grow_ready(&m.grow) * MEM_CHUNK;
   if (!CHECK(kept <= ahead + ((size_t)6 << 20)))
