@@ -78,6 +78,7 @@ BARS = {
     # Python.
     "python floor": at_most(1.5),
     "python dict hot": at_most(2.0),
+    "python command": at_most(2.5),
     "python dict cold": at_least(1.0),
     "python ttl class": at_least(2),
     "python cachetools": at_least(12),

@@ -22,6 +22,7 @@ SOURCE = BENCH / "python"
 PACKAGE = ["core", "bindings", "python", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"]
 KEYS = 100_000
 FLOOR, CLIENT, REDIS = "do-nothing method", "Rust kevy's ctypes client", "redis-py, unix socket"
+COMMAND = "kevy, a command"
 
 
 # ---- Environments -------------------------------------------------------------------------------------------
@@ -146,7 +147,7 @@ def measure(worker, case: str, peers: list[str], rounds: int, calls: int) -> dic
 
 def hot(quick: bool) -> list[Row]:
     rounds, calls = (5, 100_000) if quick else (15, 300_000)
-    plain = ["kevy", FLOOR, "dict", "lru-dict", "cachetools.LRUCache", "fakeredis", REDIS, CLIENT]
+    plain = ["kevy", FLOOR, COMMAND, "dict", "lru-dict", "cachetools.LRUCache", "fakeredis", REDIS, CLIENT]
     timed = [
         "kevy, TTL",
         "TTL class over dict",
@@ -157,13 +158,14 @@ def hot(quick: bool) -> list[Row]:
     rows = []
     with workers() as worker:
         for verb in ("get", "set"):
-            peers = [p for p in plain + timed if verb == "get" or p != FLOOR]
+            peers = [p for p in plain + timed if verb == "get" or p not in (FLOOR, COMMAND)]
             s = measure(worker, f"{verb} hot", peers, rounds, calls)
             what = f"Python {verb}, hot"
             if verb == "get":
                 rows += [
                     compare(what, s, "kevy", FLOOR, "python floor"),
                     compare(what, s, "kevy", "dict", "python dict hot"),
+                    compare("Python command('GET', k), hot", s, COMMAND, "kevy", "python command", label="get(k)"),
                 ]
             else:
                 rows += [compare(what, s, "kevy", "dict")]

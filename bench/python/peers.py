@@ -139,6 +139,7 @@ def rust_client(n):
 
 PEERS = {
     "kevy": Peer(kevy_store),
+    "kevy, a command": Peer(kevy_store, read="s.command('GET', k)"),
     "kevy, TTL": Peer(kevy_store, write=f"set(k, v, {HOUR})"),
     "do-nothing method": Peer(floor_store, write=""),
     "do-nothing method, looked up": Peer(floor_store, read="s.get(k)", write=""),
