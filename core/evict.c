@@ -13,11 +13,17 @@
 
 #define BATCH 16          /* keys that go at a time, at most */
 #define POOL 192          /* candidates among whom the best are chosen */
+#define PLACE_STEP UINT64_C(0xC13FA9A991E10DA5)
 #define SAMPLE_ROUNDS 12  /* so many times as many are looked at before all are walked */
-#define BUCKETS_MORE 5    /* buckets looked into at a time, beside one for each key that is to go */
-#define BUCKETS (BATCH + BUCKETS_MORE)
+#define PLACES 4          /* of the table, looked at for BATCH keys; fewer for fewer */
+#define TOGETHER 3        /* buckets that are looked into at a place: one page and one segment for all */
+#define PLACES_FOR(keys) (((keys) + 3) / 4)
+static_assert(PLACES_FOR(BATCH) == PLACES, "all that are wanted at a time");
 #define SAMPLE_HAND 5     /* entries that the wheel's hand passes for each eviction */
 #define SLACK 10          /* what goes at a time is 1/2^10 of the limit, at most */
+#define ROOM_PART 8       /* 1/2^8 of the limit is kept free where that is not more than */
+#define ROOM_MOST ((uint64_t)16 << 10)
+#define PACE 32           /* keys that go with a call to have that much free again */
 #define SPARSE 8          /* fewer keys with a deadline than one in so many: the wheel is walked */
 #define TICKS 10          /* a turnover of the keys is 2^10 ticks */
 #define DRAIN_ITEMS 16    /* pieces of a large value freed at a time */
@@ -32,10 +38,18 @@
 #define LFU_FACTOR 10u    /* Redis's lfu-log-factor */
 #define LFU_MINUTES 0xffffu
 
+/* An entry that may go. Its key need not be read: the slot tells enough of the hash to take it out of the table. */
 typedef struct candidate {
-  uint64_t rank; /* the least goes first */
-  ref block;
+  uint64_t *slot; /* NULL: not known */
+  uint64_t word;  /* what the slot held; without one the entry's place */
 } candidate;
+
+/* A candidate that goes next, unless it is used before. */
+typedef struct victim {
+  uint64_t *slot;
+  uint64_t word;
+  uint32_t flags; /* the entry's, access bits included */
+} victim;
 
 /* A key that came, of which only its entry's place is known. */
 typedef struct arrival {
@@ -51,20 +65,25 @@ typedef struct tick_mark {
 
 typedef struct evictor {
   uint32_t policy;
+  bool refused;         /* the call at hand got less than it asked for */
   uint32_t minute;      /* LFU's present */
   uint32_t marked;
   uint64_t random;
   uint64_t since;       /* writes and evictions since the last tick */
   uint64_t ticks;       /* ever */
-  uint64_t next[BUCKETS]; /* buckets, by a hash, that are looked into next and are being loaded */
+  uint64_t next[PLACES], then[PLACES]; /* places, by a hash, that are looked at next, and after those */
+  uint64_t ranks[POOL];  /* of those in the pool, and which it is: the least goes first */
   candidate pool[POOL];
   uint32_t pooled, wanted;
-  uint64_t hashes[BATCH];
+  uint64_t cut;          /* what ranked below it went */
+  uint64_t place;        /* the last of them */
+  victim ready[BATCH];   /* the last one first */
+  uint32_t readies;
   tick_mark marks[MARKS];    /* oldest first */
   reuse *reuse;              /* of allkeys-adaptive, else NULL */
   arrival newest[BATCH + 1]; /* there, the keys that came last */
   uint32_t arrived;
-  uint32_t met, pasts[BUCKETS * TABLE_WAYS]; /* there, of the entries met by chance */
+  uint32_t met, pasts[PLACES * TOGETHER * TABLE_WAYS]; /* there, of the entries met by chance */
 } evictor;
 
 static inline uint64_t evict_random(evictor *v) {
@@ -133,19 +152,25 @@ static uint64_t bytes_to_go(const kevy_store *s, uint64_t enough) {
 /* The allocator's question: may so many bytes more be taken? While a log is done again its own deletes make room. */
 static bool evict_grant(void *context, size_t takes) {
   kevy_store *s = context;
-  const mem *m = &s->sp->mem;
-  if (takes > m->limit) return false;
-  uint64_t beyond = m->root->used + takes - m->limit;
-  if (!s->clock.still && bytes_to_go(s, beyond) < beyond) return false;
+  uint64_t limit = s->maxmemory, used = s->sp->mem.root->used;
+  if (takes > limit) return false;
+  if (used + takes > limit && !s->clock.still) {
+    uint64_t beyond = used + takes - limit;
+    s->evictor->refused = bytes_to_go(s, beyond) < beyond;
+    if (s->evictor->refused) return false;
+  }
   s->beyond = true;
   return true;
 }
 
+/* The allocator asks before the limit is reached: what is kept free is for what comes in pieces. */
 void evict_attach(kevy_store *s) {
   mem *m = &s->sp->mem;
+  uint64_t room = s->maxmemory >> ROOM_PART;
   m->limit = s->maxmemory != 0 ? s->maxmemory : UINT64_MAX;
   m->grant = s->evictor != NULL ? evict_grant : NULL;
   m->grantor = s;
+  if (m->grant != NULL && s->maxmemory != 0) m->limit -= room < ROOM_MOST ? room : ROOM_MOST;
 }
 
 /* ---- access bits ---- */
@@ -250,108 +275,147 @@ int32_t evict_pace(const kevy_store *s, int32_t most) {
 
 /* ---- candidates ---- */
 
-#define RANK_FIRST (UINT64_C(1) << 32) /* of tick 0 */
+#define RANK_MOST (UINT64_MAX >> 8) /* beside it: which of the pool it is */
+static_assert(POOL <= 256, "a byte names a candidate");
 
-/* Where an entry stands among those that could go: for LRU the tick of its last access, of all there ever were. Where many are alike it is
- * chance who goes, not who lies together: segments are to stay equally full. */
-static FLAT uint64_t rank_of(const kevy_store *s, const evictor *v, const entry *e, uint32_t order) {
+/* 24 bits. Where many are alike it is chance who goes, not who lies together: segments are to stay equally full. */
+static FLAT uint64_t rank_chance(const evictor *v, ref block) {
+  return ((block + v->random) * UINT64_C(0x9E3779B97F4A7C15)) >> 40;
+}
+
+static uint64_t rank_of_deadline(int64_t deadline) {
+  if (deadline < 0) return 0;
+  return (uint64_t)deadline < RANK_MOST ? (uint64_t)deadline : RANK_MOST;
+}
+
+/* Where an entry stands among those that could go. */
+static FLAT uint64_t rank_of(const kevy_store *s, const evictor *v, const entry *e, ref block, uint32_t order) {
   uint32_t access = entry_flags(e) & ENTRY_ACCESS;
-  uint64_t chance = ((uint64_t)((const char *)e - s->base) + v->random) * UINT64_C(0x9E3779B97F4A7C15);
   switch (order) {
-    case EVICT_LRU: return RANK_FIRST + v->ticks - ((s->access - access) & ENTRY_ACCESS);
-    case EVICT_ADAPTIVE: return (uint64_t)reuse_worth(v->reuse, access) << 16 | chance >> 48;
+    case EVICT_LRU: return ENTRY_ACCESS - ((s->access - access) & ENTRY_ACCESS);
+    case EVICT_ADAPTIVE: return (uint64_t)reuse_worth(v->reuse, access) << 24 | rank_chance(v, block);
     case EVICT_LFU: {
       uint32_t recent = LFU_MINUTES - ((v->minute - (access >> 8)) & LFU_MINUTES);
-      return (uint64_t)(lfu_decayed(v, access) << 16 | recent) << 16 | chance >> 48;
+      return (uint64_t)(lfu_decayed(v, access) << 16 | recent) << 24 | rank_chance(v, block);
     }
-    case EVICT_TTL: return (uint64_t)entry_deadline(e);
-    default: return chance >> 1;
+    case EVICT_TTL: return rank_of_deadline(entry_deadline(e));
+    default: return rank_chance(v, block);
   }
 }
 
 /* Whether the entry may go, and something is free then. The one that was put last stays while there are others. */
-static FLAT bool may_go(const kevy_store *s, const evictor *v, const entry *e) {
-  if ((v->policy & EVICT_VOLATILE) && !entry_has_deadline(e)) return false;
-  if (entry_type(e) == ENTRY_TIMER) return false;
-  if ((ref)((const char *)e - s->base) == s->last_put) return false;
-  return (entry_flags(e) & ENTRY_CONTENT) != ENTRY_BLOB || blob_at(s->base, load64(entry_content(e)))->owners == 1;
+static FLAT bool may_go(const kevy_store *s, const evictor *v, const entry *e, ref block) {
+  uint32_t flags = entry_flags(e);
+  if ((v->policy & EVICT_VOLATILE) && !(flags & ENTRY_TTL)) return false;
+  if (UNLIKELY(block == s->last_put) || UNLIKELY((flags & ENTRY_TYPE) >> ENTRY_TYPE_SHIFT == ENTRY_TIMER)) return false;
+  return LIKELY((flags & ENTRY_CONTENT) != ENTRY_BLOB) || blob_at(s->base, load64(entry_content(e)))->owners == 1;
 }
 
 /* Brings those of [low, high) that rank below the pivot to the front: up to where? Which ones do is chance: no branch asks. */
-static uint32_t pool_divide(candidate *pool, uint32_t low, uint32_t high, uint64_t pivot) {
+static uint32_t pool_divide(uint64_t *ranks, uint32_t low, uint32_t high, uint64_t pivot) {
   for (uint32_t at = low; at < high; at++) {
-    candidate c = pool[at];
-    pool[at] = pool[low];
-    pool[low] = c;
-    low += c.rank < pivot;
+    uint64_t rank = ranks[at];
+    ranks[at] = ranks[low];
+    ranks[low] = rank;
+    low += rank < pivot;
   }
   return low;
 }
 
-/* Keeps as many as are wanted, the best, in any order. */
+/* Keeps as many as are wanted, the best, in any order. What was the limit last time mostly is nearly the limit again. */
 static void pool_choose(evictor *v) {
   uint32_t low = 0, high = v->pooled, wanted = v->wanted;
   if (high <= wanted) return;
-  for (uint32_t mid = 0; mid != wanted;) {
-    uint64_t pivot = v->pool[low + (high - low) / 2].rank;
-    mid = pool_divide(v->pool, low, high, pivot);
-    if (mid == low) {
-      mid = pool_divide(v->pool, low, high, pivot + 1);
-      if (mid >= wanted) break; /* all alike */
-    }
+  uint64_t pivot = v->cut;
+  for (uint32_t mid; (mid = pool_divide(v->ranks, low, high, pivot)) != wanted;) {
+    bool none = mid == low;
     if (mid < wanted) low = mid;
     else high = mid;
+    uint64_t next = v->ranks[low + (high - low) / 2];
+    pivot = next + (none && next == pivot); /* the least was the pivot; no two are alike */
   }
+  v->cut = pivot;
   v->pooled = wanted;
 }
 
-static FLAT void pool_offer_as(kevy_store *s, evictor *v, ref block, uint32_t order) {
-  const entry *e = mem_ptr(s->base, block);
-  if (!may_go(s, v, e)) return;
-  if (UNLIKELY(v->pooled == POOL)) pool_choose(v);
-  v->pool[v->pooled++] = (candidate){rank_of(s, v, e, order), block};
-}
+static candidate *pool_at(evictor *v, uint32_t nth) { return &v->pool[v->ranks[nth] & 0xff]; }
 
-static void pool_offer(kevy_store *s, evictor *v, ref block) { pool_offer_as(s, v, block, evict_order(v)); }
-
-/* The same for many, with the question for the order asked once. */
-static void pool_offer_all(kevy_store *s, evictor *v, const ref *blocks, uint32_t n) {
-  if (evict_order(v) == EVICT_LRU)
-    for (uint32_t i = 0; i < n; i++) pool_offer_as(s, v, blocks[i], EVICT_LRU);
-  else
-    for (uint32_t i = 0; i < n; i++) pool_offer(s, v, blocks[i]);
-}
-
-static void note_met(const kevy_store *s, evictor *v, ref block) {
-  const entry *e = mem_ptr(s->base, block);
-  if (v->met < BUCKETS * TABLE_WAYS) v->pasts[v->met++] = entry_flags(e) & ENTRY_ACCESS;
-}
-
-/* Looks at the entries of some buckets, all of them loaded at once. Buckets lie anywhere, so that what goes of a segment is in proportion to
- * what it has. */
-static void sample_buckets(kevy_store *s, evictor *v, uint32_t buckets) {
-  ref met[BUCKETS * TABLE_WAYS];
-  uint32_t n = 0;
-  for (uint32_t b = 0; b < buckets; b++) {
-    n += table_bucket(s->base, s->keys, v->next[b], met + n);
-    v->next[b] = evict_random(v);
+/* Makes room in a full pool: the best stay. */
+static COLD void pool_shrink(evictor *v) {
+  candidate best[BATCH];
+  pool_choose(v);
+  for (uint32_t i = 0; i < v->pooled; i++) best[i] = *pool_at(v, i);
+  for (uint32_t i = 0; i < v->pooled; i++) {
+    v->ranks[i] = (v->ranks[i] & ~UINT64_C(0xff)) | i;
+    v->pool[i] = best[i];
   }
-  for (uint32_t i = 0; i < n; i++) __builtin_prefetch(mem_ptr(s->base, met[i]), 0, 0);
-  pool_offer_all(s, v, met, n);
-  if (evict_order(v) == EVICT_ADAPTIVE)
-    for (uint32_t i = 0; i < n; i++) note_met(s, v, met[i]);
 }
 
-/* Starts loading what is looked into next. */
-static FLAT void sample_ahead(const kevy_store *s, const evictor *v) {
-  for (uint32_t b = 0; b < BUCKETS; b++) table_prefetch(s->base, s->keys, v->next[b]);
+static FLAT void pool_offer_as(kevy_store *s, evictor *v, uint64_t *slot, uint64_t word, uint32_t order) {
+  ref block = slot_ref(word);
+  const entry *e = mem_ptr(s->base, block);
+  if (!may_go(s, v, e, block)) return;
+  if (UNLIKELY(v->pooled == POOL)) pool_shrink(v);
+  v->ranks[v->pooled] = rank_of(s, v, e, block, order) << 8 | v->pooled;
+  v->pool[v->pooled++] = (candidate){slot, word};
+}
+
+static void pool_offer(kevy_store *s, evictor *v, ref block) { pool_offer_as(s, v, NULL, block, evict_order(v)); }
+
+static FLAT void pool_offer_all(kevy_store *s, evictor *v, uint64_t **slots, uint32_t n, uint32_t order) {
+  for (uint32_t i = 0; i < n; i++) pool_offer_as(s, v, slots[i], *slots[i], order);
+}
+
+/* ---- candidates met by chance ---- */
+
+static void note_met(const kevy_store *s, evictor *v, uint64_t **slots, uint32_t n) {
+  for (uint32_t i = 0; i < n && v->met < sizeof v->pasts / sizeof *v->pasts; i++)
+    v->pasts[v->met++] = entry_flags(mem_ptr(s->base, slot_ref(*slots[i]))) & ENTRY_ACCESS;
+}
+
+/* Places come in an order that covers the table evenly in both directions, segments and buckets (the additive recurrence of the plastic
+ * number), so none is left alone for much longer than another. They lie far apart, so that what goes of a segment is in proportion to what it has. */
+static void sample_places(kevy_store *s, evictor *v, uint32_t places) {
+  uint64_t *slots[TOGETHER * TABLE_WAYS];
+  uint32_t order = evict_order(v);
+  for (uint32_t at = 0; at < places; at++) {
+    uint32_t n = table_look(s->base, s->keys, v->next[at], TOGETHER, slots);
+    if (order == EVICT_LRU) pool_offer_all(s, v, slots, n, EVICT_LRU);
+    else pool_offer_all(s, v, slots, n, order);
+    if (order == EVICT_ADAPTIVE) note_met(s, v, slots, n);
+  }
+}
+
+/* Starts loading the entries that are looked at next, and the buckets after those. */
+static void sample_ahead(const kevy_store *s, evictor *v, uint32_t places) {
+  for (uint32_t at = 0; at < places; at++) {
+    v->next[at] = v->then[at];
+    v->then[at] = v->place += PLACE_STEP;
+    table_prefetch_entries(s->base, s->keys, v->next[at], TOGETHER);
+    table_prefetch_buckets(s->base, s->keys, v->then[at], TOGETHER);
+  }
 }
 
 /* Where few of the entries may go more are looked at. */
 static void sample_table(kevy_store *s, evictor *v) {
-  uint32_t buckets = v->wanted + BUCKETS_MORE;
-  sample_buckets(s, v, buckets);
-  for (uint32_t rounds = 1; rounds < SAMPLE_ROUNDS && v->pooled < v->wanted; rounds++) sample_buckets(s, v, buckets);
+  uint32_t places = PLACES_FOR(v->wanted), rounds = 0;
+  do {
+    sample_places(s, v, places);
+    sample_ahead(s, v, places);
+  } while (++rounds < SAMPLE_ROUNDS && v->pooled < v->wanted);
+}
+
+/* Any will do, so no more are looked at than go: all that one bucket in three holds, for no key is more likely then than another. */
+static void sample_any(kevy_store *s, evictor *v) {
+  uint64_t *slots[TABLE_WAYS];
+  for (uint32_t tries = 0; tries < SAMPLE_ROUNDS * BATCH && v->pooled < v->wanted; tries++) {
+    uint32_t at = tries % PLACES, n = table_look(s->base, s->keys, v->next[at], 1, slots);
+    pool_offer_all(s, v, slots, n, EVICT_RANDOM);
+    v->next[at] = v->then[at];
+    v->then[at] = evict_random(v);
+    table_prefetch_entries(s->base, s->keys, v->next[at], 1);
+    table_prefetch_buckets(s->base, s->keys, v->then[at], 1);
+  }
 }
 
 static void sample_wheel(kevy_store *s, evictor *v) {
@@ -377,7 +441,8 @@ static void sample(kevy_store *s, evictor *v) {
     return;
   }
   bool few = (v->policy & EVICT_VOLATILE) && s->sp->with_ttl * SPARSE < s->keys->count;
-  if (!few) sample_table(s, v);
+  if (!few && evict_order(v) == EVICT_RANDOM) sample_any(s, v);
+  else if (!few) sample_table(s, v);
   else if (s->sp->wheel != 0) sample_wheel(s, v);
 }
 
@@ -402,17 +467,18 @@ static void sample_all(kevy_store *s, evictor *v) {
 static void sample_newest(kevy_store *s, evictor *v) {
   for (uint32_t i = 0; i < BATCH + 1; i++) {
     arrival a = v->newest[i];
-    if (a.block != 0 && table_find_ref(s->base, s->keys, a.hash, a.block) != NULL) pool_offer(s, v, a.block);
+    uint64_t *slot = a.block != 0 ? table_find_ref(s->base, s->keys, a.hash, a.block) : NULL;
+    if (slot != NULL && table_holds(s->base, s->keys, a.hash, slot, *slot)) pool_offer_as(s, v, slot, *slot, EVICT_ADAPTIVE);
   }
 }
 
-/* Chooses up to so many keys that go. False: none may. */
-static bool pool_fill(kevy_store *s, evictor *v, uint32_t wanted) {
+/* Fills the pool with the best of those that are met; of all there are, where there must be some. False: none may go. */
+static bool pool_fill(kevy_store *s, evictor *v, uint32_t wanted, bool must) {
   v->wanted = wanted;
   v->pooled = 0;
   if (evict_order(v) == EVICT_ADAPTIVE) sample_newest(s, v);
   sample(s, v);
-  if (v->pooled == 0) sample_all(s, v);
+  if (v->pooled == 0 && must) sample_all(s, v);
   pool_choose(v);
   return v->pooled != 0;
 }
@@ -433,45 +499,88 @@ static void remember(kevy_store *s, evictor *v, uint64_t hash, const entry *e, b
   ghosts_add(s->sp, v->reuse, hash, entry_flags(e) & ENTRY_ACCESS, plenty);
 }
 
-/* Hashes of those chosen, and starts loading what their going touches. */
-static void pool_hash(const kevy_store *s, evictor *v) {
-  for (uint32_t i = 0; i < v->pooled; i++) {
-    const entry *e = mem_ptr(s->base, v->pool[i].block);
-    uint64_t hash = v->hashes[i] = hash_bytes(s->sp->secret, entry_key(e), entry_klen(e));
-    table_prefetch_head(table_home(s->base, s->keys, hash));
-    mem_prefetch_free(&s->sp->mem, v->pool[i].block);
+static uint64_t hash_of(const kevy_store *s, const entry *e) { return hash_bytes(s->sp->secret, entry_key(e), entry_klen(e)); }
+
+static uint64_t *slot_of(const kevy_store *s, const candidate *c) {
+  if (c->slot != NULL) return c->slot;
+  return table_find_ref(s->base, s->keys, hash_of(s, mem_ptr(s->base, c->word)), c->word);
+}
+
+/* Those in the pool go next. Starts loading what that touches. */
+static void choose_pooled(kevy_store *s, evictor *v) {
+  for (v->readies = 0; v->readies < v->pooled; v->readies++) {
+    const candidate *c = pool_at(v, v->readies);
+    uint64_t *slot = slot_of(s, c);
+    v->ready[v->readies] = (victim){slot, *slot, entry_flags(mem_ptr(s->base, slot_ref(*slot)))};
+    table_prefetch_head(slot);
+    mem_prefetch_free(&s->sp->mem, slot_ref(*slot));
   }
 }
 
-static void evict_candidate(kevy_store *s, evictor *v, uint32_t nth, bool first) {
-  ref block = v->pool[nth].block;
-  for (uint32_t i = 0; i < nth; i++)
-    if (v->pool[i].block == block) return; /* met twice, and gone */
-  if (evict_order(v) == EVICT_ADAPTIVE) remember(s, v, v->hashes[nth], mem_ptr(s->base, block), first);
-  probe_evict(s, v->hashes[nth], block);
+/* Chooses up to so many keys that go. False: none may. */
+static bool choose(kevy_store *s, evictor *v, uint32_t wanted, bool must) {
+  bool found = pool_fill(s, v, wanted, must);
+  if (!found && must && s->last_put != 0) {
+    s->last_put = 0;
+    found = pool_fill(s, v, wanted, must);
+  }
+  if (!found) return false;
+  if (evict_order(v) == EVICT_ADAPTIVE) learn(s, v);
+  choose_pooled(s, v);
+  return true;
+}
+
+/* Whether one that was chosen is where it was and as it was: it may have been used, replaced, or met twice. */
+static bool still_chosen(const kevy_store *s, const evictor *v, const victim *c) {
+  if (!table_holds(s->base, s->keys, c->word, c->slot, c->word)) return false;
+  const entry *e = mem_ptr(s->base, slot_ref(c->word));
+  return entry_flags(e) == c->flags && may_go(s, v, e, slot_ref(c->word));
+}
+
+static void evict_slot(kevy_store *s, evictor *v, uint64_t *slot, bool first) {
+  if (evict_order(v) == EVICT_ADAPTIVE) {
+    const entry *e = mem_ptr(s->base, slot_ref(*slot));
+    remember(s, v, hash_of(s, e), e, first);
+  }
+  probe_evict(s, slot);
+}
+
+/* Evicts those chosen until no more than the goal is used, or something has to be taken apart first. */
+static uint32_t evict_ready(kevy_store *s, evictor *v, uint64_t goal, bool first) {
+  const mem_root *root = s->sp->mem.root;
+  uint32_t evicted = 0;
+  while (v->readies != 0 && root->used > goal && (evicted == 0 || s->sp->graves == 0)) {
+    const victim *c = &v->ready[--v->readies];
+    if (!still_chosen(s, v, c)) continue;
+    evict_slot(s, v, c->slot, first && evicted == 0);
+    evicted++;
+  }
+  return evicted;
+}
+
+/* The same with those that are chosen now, of which the first surely is there, though perhaps in the rear of a chain. */
+static uint32_t evict_chosen(kevy_store *s, evictor *v, uint64_t goal, bool first) {
+  victim any = v->ready[0];
+  uint32_t evicted = evict_ready(s, v, goal, first);
+  if (evicted != 0) return evicted;
+  evict_slot(s, v, any.slot, first);
+  return 1;
 }
 
 /* What a key takes, beside its share of the table. */
 static uint64_t bytes_each(const kevy_store *s) { return (s->sp->mem.root->used - s->keys->bytes) / (s->keys->count + 1) + 1; }
 
-/* Evicts until no more than the goal is used, or something has to be taken apart first, at most BATCH keys and at least one. How many:
- * 0 where none may go. */
-static uint32_t evict_some(kevy_store *s, evictor *v, uint64_t goal, bool first) {
-  const mem_root *root = s->sp->mem.root;
-  uint64_t wanted = (root->used - goal) / bytes_each(s) + 1;
+/* Evicts some keys, at least one and at most BATCH, and chooses the next ones, so that what their going touches is loaded by then.
+ * How many: 0 where none may go. */
+static uint32_t evict_some(kevy_store *s, evictor *v, uint64_t goal, bool first, bool must) {
+  uint64_t wanted = (s->sp->mem.root->used - goal) / bytes_each(s) + 1;
   if (wanted > BATCH) wanted = BATCH;
-  bool found = pool_fill(s, v, (uint32_t)wanted);
-  if (!found && s->last_put != 0) {
-    s->last_put = 0;
-    found = pool_fill(s, v, (uint32_t)wanted);
+  uint32_t evicted = evict_ready(s, v, goal, first);
+  if (evicted == 0) {
+    if (!choose(s, v, (uint32_t)wanted, must)) return 0;
+    evicted = evict_chosen(s, v, goal, first);
   }
-  if (!found) return 0;
-  pool_hash(s, v);
-  if (evict_order(v) == EVICT_ADAPTIVE) learn(s, v);
-  uint32_t evicted = 0;
-  do evict_candidate(s, v, evicted, first && evicted == 0);
-  while (++evicted < v->pooled && root->used > goal && s->sp->graves == 0);
-  sample_ahead(s, v);
+  if (v->readies == 0 && evict_order(v) != EVICT_ADAPTIVE) (void)choose(s, v, (uint32_t)wanted, false);
   return evicted;
 }
 
@@ -488,19 +597,22 @@ static uint64_t settle_goal(const kevy_store *s) {
   return limit - (slack < most ? slack : most);
 }
 
+/* What is beyond the limit goes at once; what is to be free below it, some keys a call, unless it is one that fails. */
 void evict_settle(kevy_store *s) {
   s->beyond = false;
   evictor *v = s->evictor;
   if (v == NULL || s->frozen != NULL || s->clock.still || s->sp->light != NULL) return;
-  mem *m = &s->sp->mem;
-  uint64_t evicted = 0, goal = settle_goal(s);
-  while (m->root->used > m->limit) {
+  mem_root *root = s->sp->mem.root;
+  uint64_t evicted = 0, goal = settle_goal(s), limit = s->maxmemory != 0 ? s->maxmemory : UINT64_MAX;
+  uint32_t pace = v->refused ? 0 : PACE;
+  v->refused = false;
+  while (root->used > limit || (root->used > s->sp->mem.limit && evicted < pace)) {
     if (free_dead(s->sp)) continue;
-    uint32_t some = s->sp->newest == 0 ? evict_some(s, v, goal, evicted == 0) : 0;
+    uint32_t some = s->sp->newest == 0 ? evict_some(s, v, goal, evicted == 0, root->used > limit) : 0;
     if (some == 0) break;
     evicted += some;
   }
-  if (m->root->peak > m->limit) m->root->peak = m->root->used > m->limit ? m->root->used : m->limit;
+  if (root->peak > limit) root->peak = root->used > limit ? root->used : limit;
   v->since += evicted;
   if (tick_due(s, v)) evict_tick(s, 0);
 }
@@ -510,7 +622,7 @@ void evict_ahead(kevy_store *s) {
   if (m->limit < AHEAD * AHEAD_WITHIN || m->root->used <= m->limit - AHEAD) return;
   s->used_before = m->root->used;
   while (m->root->used > m->limit - AHEAD && s->sp->newest == 0 && bytes_to_go(s, AHEAD) >= AHEAD)
-    if (!free_dead(s->sp) && evict_some(s, s->evictor, m->limit - AHEAD, false) == 0) return;
+    if (!free_dead(s->sp) && evict_some(s, s->evictor, m->limit - AHEAD, false, true) == 0) return;
 }
 
 /* ---- choosing ---- */
@@ -526,7 +638,7 @@ static bool reuse_choose(kevy_store *s, evictor *v, bool wanted) {
     ghosts_drop(s->sp);
   }
   memset(v->newest, 0, sizeof v->newest);
-  v->met = 0;
+  v->met = v->readies = 0;
   return true;
 }
 
@@ -535,6 +647,11 @@ bool evict_choose(kevy_store *s, uint32_t policy) {
     s->evictor = calloc(1, sizeof *s->evictor);
     if (s->evictor == NULL) return false;
     memcpy(&s->evictor->random, s->sp->secret + sizeof s->random, sizeof s->evictor->random);
+    s->evictor->place = evict_random(s->evictor);
+    for (uint32_t at = 0; at < PLACES; at++) {
+      s->evictor->next[at] = s->evictor->place += PLACE_STEP;
+      s->evictor->then[at] = s->evictor->place += PLACE_STEP;
+    }
   } else if (policy == EVICT_NOEVICTION) {
     if (s->evictor != NULL) reuse_choose(s, s->evictor, false);
     evict_free(s->evictor);

@@ -10,9 +10,13 @@
  *                   = keys that have a deadline, and what waits to be freed                                   volatile-*
  *                   = nothing, while a snapshot, an iterator or a transaction sees the keys
  *
- * Evicting goes a little below the limit, so that up to sixteen keys go at a time: the best of four or five times as many, which are met
- * in buckets of the table by chance. Their lines are loaded together, and the next buckets ahead. Where few keys have deadlines, volatile
- * policies walk the wheel instead.
+ * The allocator asks a little below the limit: what is free there pays for what comes in pieces, a split of the table above all, and
+ * calls bring it back some keys at a time (PACE). So no short write has much to evict.
+ *
+ * Evicting goes a little further down, so that up to sixteen keys go at a time: the best of three times as many, which are met at places
+ * of the table that a sequence leads to evenly; each of them is named by its slot, which tells enough to take it out. Everything that is looked at is
+ * loaded one batch ahead: buckets, then entries; then, when they are chosen, what their going touches. Where few keys have
+ * deadlines, volatile policies walk the wheel instead.
  *
  * An entry's 24 access bits: for LRU a tick that counts thousandths of a turnover of the keys (writes and evictions
  * move it on, so reads of one tick write an entry once); for LFU, as Redis has it, 16 bits of the minute it was last counted in and a

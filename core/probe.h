@@ -70,8 +70,8 @@ void probe_expire_hashed(kevy_store *s, uint64_t hash, ref block);
 /* True when the key is gone, though nothing took it away yet: its deadline has come, or those of all fields of its hash. */
 bool probe_gone(kevy_store *s, const entry *e);
 
-/* Removes an entry, which is under this hash, to make room. */
-void probe_evict(kevy_store *s, uint64_t hash, ref block);
+/* Removes the entry that a slot holds, to make room. */
+void probe_evict(kevy_store *s, uint64_t *slot);
 
 /* True when the entry's deadline has come. */
 static inline bool probe_expired(kevy_store *s, const entry *e) {

@@ -331,8 +331,8 @@ FLAT bool table_holds(const char *base, const table *t, uint64_t hash, const uin
   return (uintptr_t)segment_head(base, t, hash) == ((uintptr_t)slot & ~(uintptr_t)4095) && LIKELY(*slot == word);
 }
 
-FLAT void table_prefetch_head(const bucket *home) {
-  __builtin_prefetch((const void *)((uintptr_t)home & ~(uintptr_t)4095));
+FLAT void table_prefetch_head(const void *within) {
+  __builtin_prefetch((const void *)((uintptr_t)within & ~(uintptr_t)4095), 1);
 }
 
 FLAT void table_prefetch(const char *base, const table *t, uint64_t hash) {
@@ -350,14 +350,26 @@ FLAT void table_prefetch_entry(const char *base, const table *t, uint64_t hash) 
   __builtin_prefetch(table_guess(base, table_home(base, t, hash), hash, &absent));
 }
 
-uint32_t table_bucket(const char *base, const table *t, uint64_t hash, ref *out) {
-  const bucket *b = table_home(base, t, hash);
+FLAT uint32_t table_look(const char *base, const table *t, uint64_t hash, uint32_t buckets, uint64_t **out) {
+  segment *s = segment_head(base, t, hash);
   uint32_t n = 0;
-  for (unsigned i = 0; i < TABLE_WAYS; i++) {
-    out[n] = slot_ref(b->slots[i]);
-    n += out[n] != 0;
-  }
+  for (unsigned i = 0, at = home_of(hash); i < buckets; i++, at = wrap(at + 1))
+    for (unsigned lane = 0; lane < TABLE_WAYS; lane++) {
+      out[n] = &s->buckets[at].slots[lane];
+      n += s->buckets[at].slots[lane] != 0;
+    }
   return n;
+}
+
+FLAT void table_prefetch_buckets(const char *base, const table *t, uint64_t hash, uint32_t buckets) {
+  const segment *s = segment_head(base, t, hash);
+  for (unsigned i = 0, at = home_of(hash); i < buckets; i++, at = wrap(at + 1)) __builtin_prefetch(&s->buckets[at]);
+}
+
+FLAT void table_prefetch_entries(const char *base, const table *t, uint64_t hash, uint32_t buckets) {
+  const segment *s = segment_head(base, t, hash);
+  for (unsigned i = 0, at = home_of(hash); i < buckets; i++, at = wrap(at + 1))
+    for (unsigned lane = 0; lane < TABLE_WAYS; lane++) __builtin_prefetch(mem_ptr(base, slot_ref(s->buckets[at].slots[lane])));
 }
 
 /* ---- owning ---- */

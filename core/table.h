@@ -66,8 +66,8 @@ struct bucket;
 const struct bucket *table_home(const char *base, const table *t, uint64_t hash);
 entry *table_guess(const char *base, const struct bucket *home, uint64_t hash, bool *absent);
 
-/* Starts loading the head of a bucket's segment, for who may add a key. */
-void table_prefetch_head(const struct bucket *home);
+/* Starts loading the head of the segment that a bucket or a slot lies in, for who adds a key or takes it away. */
+void table_prefetch_head(const void *within);
 
 /* Starts loading what table_find will read first, then (once the first has come) what it reads last. */
 void table_prefetch(const char *base, const table *t, uint64_t hash);
@@ -76,8 +76,11 @@ void table_prefetch_entry(const char *base, const table *t, uint64_t hash);
 /* The same for who takes the key out. */
 void table_prefetch_to_remove(const char *base, const table *t, uint64_t hash);
 
-/* The entries in the hash's home bucket, whatever their own homes: at most TABLE_WAYS. How many. */
-uint32_t table_bucket(const char *base, const table *t, uint64_t hash, ref *out);
+/* The slots in use of some buckets that follow one another, from the hash's home on, whatever the homes of what they hold: at most
+ * TABLE_WAYS of each. How many. And, ahead of it: starts loading those buckets, then (once they have come) their entries. */
+uint32_t table_look(const char *base, const table *t, uint64_t hash, uint32_t buckets, uint64_t **out);
+void table_prefetch_buckets(const char *base, const table *t, uint64_t hash, uint32_t buckets);
+void table_prefetch_entries(const char *base, const table *t, uint64_t hash, uint32_t buckets);
 
 /* The rest of table_find: displaced slots, tags that deceive, chains. With key NULL it looks for a block. */
 struct segment;
@@ -128,7 +131,8 @@ static inline void table_replace(uint64_t *slot, ref block) {
 void table_note_lost(const char *base, const table *t, uint64_t hash);
 bool table_lost(const char *base, const table *later, const table *before, uint64_t hash);
 
-/* Frees an owned slot; merges segments that became sparse. The entry is the caller's. */
+/* Frees an owned slot; merges segments that became sparse. The entry is the caller's. Of the hash no more is read than the slot itself
+ * tells. */
 void table_remove(space *sp, table *t, uint64_t hash, uint64_t *slot);
 
 typedef void (*table_visit)(void *context, ref block);
