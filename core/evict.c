@@ -13,7 +13,8 @@
 
 #define BATCH 16          /* keys that go at a time, at most */
 #define POOL 192          /* candidates among whom the best are chosen */
-#define PLACE_STEP UINT64_C(0xC13FA9A991E10DA5)
+#define PLACE_STEP UINT64_C(0x9E3779B97F4A7C15)
+#define PLACE_DEPTHS 1
 #define SAMPLE_ROUNDS 12  /* so many times as many are looked at before all are walked */
 #define PLACES 4          /* of the table, looked at for BATCH keys; fewer for fewer */
 #define TOGETHER 3        /* buckets that are looked into at a place: one page and one segment for all */
@@ -186,7 +187,7 @@ static uint32_t lfu_decayed(const evictor *v, uint32_t access) {
 static uint32_t lfu_after(evictor *v, uint32_t access) {
   uint32_t counter = lfu_decayed(v, access);
   uint32_t base = counter > LFU_FIRST ? counter - LFU_FIRST : 0;
-  if (counter < 255 && (uint32_t)(evict_random(v) >> 40) % (base * LFU_FACTOR + 1) == 0) counter++;
+  if (counter < 255 && (evict_random(v) >> 32) * (base * LFU_FACTOR + 1) >> 32 == 0) counter++;
   return lfu_word(v, counter);
 }
 
@@ -198,8 +199,11 @@ static uint32_t access_after(evictor *v, uint32_t access) {
   return evict_order(v) == EVICT_ADAPTIVE ? reuse_again(v->reuse, access) : lfu_after(v, access);
 }
 
+/* Most uses leave a frequency as it is: then nothing is written. */
 void evict_counted(const kevy_store *s, entry *e) {
-  if (s->evictor != NULL) set_access(e, access_after(s->evictor, entry_flags(e) & ENTRY_ACCESS));
+  if (s->evictor == NULL) return;
+  uint32_t before = entry_flags(e) & ENTRY_ACCESS, after = access_after(s->evictor, before);
+  if (after != before) set_access(e, after);
 }
 
 void evict_inherit(const kevy_store *s, entry *e, const entry *before) {
@@ -373,8 +377,17 @@ static void note_met(const kevy_store *s, evictor *v, uint64_t **slots, uint32_t
     v->pasts[v->met++] = entry_flags(mem_ptr(s->base, slot_ref(*slots[i]))) & ENTRY_ACCESS;
 }
 
-/* Places come in an order that covers the table evenly in both directions, segments and buckets (the additive recurrence of the plastic
- * number), so none is left alone for much longer than another. They lie far apart, so that what goes of a segment is in proportion to what it has. */
+/* The places. They come in an order that leads through the whole table evenly, segments and the buckets in them, so that none is left
+ * alone for much longer than another (the multiples of the golden ratio, as positions in the table), and lie far apart, so that what
+ * goes of a segment is in proportion to what it has. A position's bits behind those that name a segment, and some more since segments
+ * are not all of one depth, say the bucket. */
+static uint64_t place_next(const kevy_store *s, evictor *v) {
+  uint64_t segments = s->keys->segments;
+  uint32_t depth = 63 - (uint32_t)__builtin_clzll(segments + segments / 3);
+  v->place += PLACE_STEP;
+  return (v->place & ~(uint64_t)UINT32_MAX) | v->place << (depth + PLACE_DEPTHS) >> 32;
+}
+
 static void sample_places(kevy_store *s, evictor *v, uint32_t places) {
   uint64_t *slots[TOGETHER * TABLE_WAYS];
   uint32_t order = evict_order(v);
@@ -390,7 +403,7 @@ static void sample_places(kevy_store *s, evictor *v, uint32_t places) {
 static void sample_ahead(const kevy_store *s, evictor *v, uint32_t places) {
   for (uint32_t at = 0; at < places; at++) {
     v->next[at] = v->then[at];
-    v->then[at] = v->place += PLACE_STEP;
+    v->then[at] = place_next(s, v);
     table_prefetch_entries(s->base, s->keys, v->next[at], TOGETHER);
     table_prefetch_buckets(s->base, s->keys, v->then[at], TOGETHER);
   }
@@ -649,8 +662,8 @@ bool evict_choose(kevy_store *s, uint32_t policy) {
     memcpy(&s->evictor->random, s->sp->secret + sizeof s->random, sizeof s->evictor->random);
     s->evictor->place = evict_random(s->evictor);
     for (uint32_t at = 0; at < PLACES; at++) {
-      s->evictor->next[at] = s->evictor->place += PLACE_STEP;
-      s->evictor->then[at] = s->evictor->place += PLACE_STEP;
+      s->evictor->next[at] = place_next(s, s->evictor);
+      s->evictor->then[at] = place_next(s, s->evictor);
     }
   } else if (policy == EVICT_NOEVICTION) {
     if (s->evictor != NULL) reuse_choose(s, s->evictor, false);

@@ -1,6 +1,8 @@
 /* light: see light.h. */
 #include "light.h"
 
+#include "evict.h"
+
 /* What opening the moment may take: of each write a segment, a page and a place on a dead list; and a root. Writes leave
  * that much. */
 #define LIGHT_ROOM ((uint64_t)64 << 10)
@@ -191,12 +193,20 @@ static void light_insert(space *sp, uint64_t hash, ref block) {
   t->log[t->writes++] = (light_write){.block = block, .hash = hash, .slot = slot};
 }
 
+/* What the policy knows of a key it goes on knowing, whatever becomes of the transaction. */
+static void light_count(kevy_store *s, const probe *p, entry *e) {
+  if (LIKELY(s->access != ACCESS_COUNTED)) return;
+  if (p->slot != NULL) evict_inherit(s, e, mem_ptr(s->base, slot_ref(*p->slot)));
+  else evict_arrived(s, p->hash, e);
+}
+
 kevy_status light_put(kevy_store *s, probe *p, int32_t type, const content *c, int64_t deadline, uint32_t key_kind) {
   if (deadline != KEVY_NO_TTL || !light_takes(s->sp, p))
     return light_settle(s, p->hash, &p->slot) ? probe_put(s, p, type, c, deadline, key_kind) : KEVY_EOOM;
   if (p->live != NULL) key_kind = entry_key_kind(p->live);
   ref block = probe_build(s, type, p->key, p->klen, key_kind, c, deadline);
   if (block == 0) return KEVY_EOOM;
+  light_count(s, p, mem_ptr(s->base, block));
   if (p->slot != NULL) light_replace(s->sp, p->hash, p->slot, block);
   else light_insert(s->sp, p->hash, block);
   s->touched = true;

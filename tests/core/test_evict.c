@@ -229,6 +229,20 @@ static void test_too_large(void) {
   kevy_close(s);
 }
 
+/* A store full of the smallest values has room for one of a megabyte, and then for small ones again. */
+static void test_stranded(void) {
+  for (size_t p = 0; p < POLICIES; p++) {
+    if (strncmp(policies[p], "allkeys", 7) != 0) continue;
+    kevy_store *s = open_with(4 << 20, policies[p]);
+    for (size_t i = 0; i < 150000; i++) CHECK(set_key(s, i, 16, KEVY_NO_TTL) == KEVY_OK && kevy_used_memory(s) <= 4 << 20);
+    for (size_t i = 0; i < 3; i++) {
+      CHECK(set_key(s, 200000 + i, 1 << 20, KEVY_NO_TTL) == KEVY_OK && has_key(s, 200000 + i) && keys_in(s) > 10000);
+      CHECK(set_key(s, i, 16, KEVY_NO_TTL) == KEVY_OK && kevy_used_memory(s) <= 4 << 20 && table_check(s->base, s->keys));
+    }
+    kevy_close(s);
+  }
+}
+
 /* A value that grows evicts the others, and fails where it is the last. */
 static void test_growing(void) {
   kevy_store *s = open_with(1 << 20, "allkeys-lru");
@@ -359,6 +373,9 @@ static void test_use(void) {
   v = kevy_bytes("w", 1);
   kevy_set(s, "often", 5, &v, KEVY_NO_TTL, 0, NULL);
   CHECK(asked(s, "FREQ", "often") >= counter);
+  v = kevy_bytes("of another length", 17);
+  CHECK(kevy_begin(s) == KEVY_OK && kevy_set(s, "often", 5, &v, KEVY_NO_TTL, 0, NULL) == KEVY_OK && kevy_commit(s) == KEVY_OK);
+  CHECK(asked(s, "FREQ", "often") >= counter);
   kevy_debug_clock(s, EPOCH + 100 * 1000 + 3 * 60000);
   CHECK(asked(s, "FREQ", "often") < counter);
   kevy_close(s);
@@ -396,6 +413,7 @@ int main(void) {
   test_lfu();
   test_volatile();
   test_too_large();
+  test_stranded();
   test_growing();
   test_retained();
   test_transactions();

@@ -4,7 +4,8 @@ import pytest
 
 import kevy
 
-POLICIES = ["allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"]
+POLICIES = ["allkeys-lru", "allkeys-lfu", "allkeys-random", "allkeys-adaptive",
+            "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"]
 
 
 @pytest.mark.parametrize("policy", POLICIES)
