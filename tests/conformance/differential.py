@@ -109,7 +109,7 @@ def reading(key, kind):
     return [name, b"STREAM", key, *rest[1:]] if name == b"XINFO" else [name, key, *rest]
 
 
-def stored_alike(redis, ours, encodings=True, log=False):
+def stored_alike(redis, ours, encodings=True):
     """None, or the command whose answer tells two keyspaces apart, and both answers."""
     def differ(command):
         theirs, mine = redis(command), ours(command)
@@ -128,7 +128,7 @@ def stored_alike(redis, ours, encodings=True, log=False):
             found = differ(command)
             if found:
                 return found
-    return differ([b"FUNCTION", b"LIST", b"WITHCODE"]) if not log else None
+    return differ([b"FUNCTION", b"LIST", b"WITHCODE"])
 
 
 # ---- A round ----
@@ -282,7 +282,7 @@ class Asking:
         refused = self.servers.replay(home)
         if refused:
             return Difference(end, [b"the log"], refused, b"")
-        found = stored_alike(self.servers.second, self.servers.mirror.execute, False, True)
+        found = stored_alike(self.servers.second, self.servers.mirror.execute, False)
         return Difference(end, [b"the log:", *found[0]], *found[1:]) if found else None
 
 

@@ -66,7 +66,7 @@ def shape(q, depth=0):
         return q.r.choice(EXPRESSIONS)
     if kind < 8 or depth > 2:
         return q.r.choice(["r[1]", "r[2]", "r[#r]", "type(r[1])", "#r", "r[3]", "r", "tostring(r[1] == r[2])",
-                           "(type(r[1]) == 'table') and (r[1].err or r[1].ok or #r[1]) or r[1]", "r[1] or 'none'", "r[1] == false"])
+                           "(type(r[1]) == 'table') and (r[1].err or r[1].ok or r[1][1]) or r[1]", "r[1] or 'none'", "r[1] == false"])
     return "{" + ",".join(shape(q, depth + 1) for _ in range(q.r.randrange(4))) + "}"
 
 
