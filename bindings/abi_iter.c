@@ -43,7 +43,7 @@ kevy_status kevy_iter_open(kevy_store *s, const char *pattern, size_t plen, int3
 /* Stands before the first element of the key's value in the iterator's moment. */
 static kevy_status iter_enter(kevy_store *s, kevy_iter *it, const char *key, size_t klen,
                               int32_t type, uint32_t flags) {
-  const uint64_t *slot = table_find(s->base, &it->m->keys, probe_hash(s, key, klen), key, klen);
+  const uint64_t *slot = table_find(s->base, &it->m->db.first.keys, probe_hash(s, key, klen), key, klen);
   const entry *e = slot != NULL ? mem_ptr(s->base, slot_ref(*slot)) : NULL;
   if (e == NULL || (entry_has_deadline(e) && entry_deadline(e) <= it->m->now)) return KEVY_MISSING;
   if (type != KEVY_TYPE_NONE && type != entry_type(e)) return KEVY_EWRONGTYPE;
@@ -82,7 +82,7 @@ kevy_status kevy_iter_next(kevy_iter *it, kevy_value *key, kevy_value *value) {
   if (it->inside != NULL)
     return elements_next(it->inside, key, value != NULL ? value : &unwanted) ? KEVY_OK : KEVY_MISSING;
   ref r;
-  while ((r = table_next(base, &it->m->keys, &it->walk)) != 0) {
+  while ((r = table_next(base, &it->m->db.first.keys, &it->walk)) != 0) {
     const entry *e = mem_ptr(base, r);
     if (!iter_wants(it, e)) continue;
     it->at = e;

@@ -1,4 +1,5 @@
 /* abi_transaction: the functions of kevy.h on transactions and versions; see abi.c. */
+#include "../core/database.h"
 #include "../core/transaction.h"
 #include "pubsub.h"
 
@@ -53,6 +54,7 @@ kevy_status kevy_try_lock(kevy_store *s) {
 struct kevy_version_handle {
   moment *m;
   ref block; /* 0: there was no such key */
+  uint32_t index; /* of its database */
   size_t klen;
   char key[];
 };
@@ -73,6 +75,7 @@ static kevy_status version_open(kevy_store *s, const char *key, size_t klen, kev
     free(v);
     return KEVY_EOOM;
   }
+  v->index = s->index;
   v->klen = klen;
   if (klen != 0) memcpy(v->key, key, klen);
   v->block = version_block(s, key, klen);
@@ -85,32 +88,45 @@ kevy_status kevy_version_of(kevy_store *s, const char *key, size_t klen, kevy_ve
   return lending(s, version_open(s, key, klen, out));
 }
 
-/* Whether a key that was missing was not written in the space that the version is of, which may be cleared by now. */
+/* Whether a key that was missing was not written in the space that the version is of, which may be cleared by now; as far as
+ * a database was emptied, exchanged or taken into use, whether it is missing. */
 static bool version_still_missing(const kevy_version_handle *v) {
   const space *sp = v->m->sp;
   const char *base = sp->mem.base;
   uint64_t hash = hash_bytes(sp->secret, v->key, v->klen);
-  const uint64_t *slot = table_find(base, &sp->keys, hash, v->key, v->klen);
-  if (slot != NULL && table_find_ref(base, &v->m->keys, hash, slot_ref(*slot)) == NULL) return false;
-  return !table_lost(base, &sp->keys, &v->m->keys, hash);
+  const database *now = database_at(&sp->db, v->index), *before = database_at(&v->m->db, v->index);
+  const uint64_t *slot = now != NULL ? table_find(base, &now->keys, hash, v->key, v->klen) : NULL;
+  if (now == NULL || before == NULL || now->life != before->life) return slot == NULL;
+  if (slot != NULL && table_find_ref(base, &before->keys, hash, slot_ref(*slot)) == NULL) return false;
+  return !table_lost(base, &now->keys, &before->keys, hash);
+}
+
+static kevy_status version_check(kevy_store *s, const kevy_version_handle *v) {
+  uint32_t back = s->index;
+  bool there = database_at(database_all(s), v->index) != NULL;
+  if (there && s->frozen == NULL) database_select(s, v->index);
+  ref now = there ? version_block(s, v->key, v->klen) : 0;
+  bool same = now == v->block && (now == 0 ? version_still_missing(v) : v->m->sp == s->sp);
+  if (s->frozen == NULL) database_select(s, back);
+  return same ? KEVY_OK : KEVY_UNMET;
 }
 
 kevy_status kevy_version_check(kevy_store *s, kevy_version_handle *v) {
   ENTER(s);
-  ref now = version_block(s, v->key, v->klen);
-  bool same = now == v->block && (now == 0 ? version_still_missing(v) : v->m->sp == s->sp);
-  return lending(s, same ? KEVY_OK : KEVY_UNMET);
+  return lending(s, version_check(s, v));
 }
 
 static bool version_lost_between(const kevy_version_handle *a, const kevy_version_handle *b) {
   const space *sp = a->m->sp;
   if (sp != b->m->sp || a->m->epoch == b->m->epoch) return false;
   const moment *before = a->m->epoch < b->m->epoch ? a->m : b->m, *later = before == a->m ? b->m : a->m;
-  return table_lost(sp->mem.base, &later->keys, &before->keys, hash_bytes(sp->secret, a->key, a->klen));
+  const database *one = database_at(&before->db, a->index), *other = database_at(&later->db, a->index);
+  if (one == NULL || other == NULL || one->life != other->life) return false;
+  return table_lost(sp->mem.base, &other->keys, &one->keys, hash_bytes(sp->secret, a->key, a->klen));
 }
 
 kevy_status kevy_version_compare(kevy_version_handle *a, kevy_version_handle *b) {
-  if (a->klen != b->klen || memcmp(a->key, b->key, a->klen) != 0 || a->block != b->block) return KEVY_UNMET;
+  if (a->index != b->index || a->klen != b->klen || memcmp(a->key, b->key, a->klen) != 0 || a->block != b->block) return KEVY_UNMET;
   bool same = a->block == 0 ? !version_lost_between(a, b) : a->m->sp == b->m->sp;
   return same ? KEVY_OK : KEVY_UNMET;
 }

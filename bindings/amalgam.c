@@ -24,6 +24,7 @@
 #include "../core/collection.c"
 #include "../core/light.c"
 #include "../core/transaction.c"
+#include "../core/database.c"
 #include "../core/reuse.c"
 #include "../core/ghosts.c"
 #include "../core/evict.c"

@@ -30,6 +30,7 @@ struct kevy_wait {
   int fd;
   pid_t pid;
   int64_t deadline; /* monotonic ms; -1 for none */
+  uint32_t db;        /* the database */
   size_t first, keys; /* which arguments it waits for */
   size_t argc;
   kevy_value argv[]; /* and behind them the bytes of their strings */
@@ -40,11 +41,11 @@ static int64_t monotonic_ms(void) { return clock_read_ms(CLOCK_MONOTONIC); }
 /* ---- Running a command that may wait ------------------------------------------------------------ */
 
 /* Runs it once; *c tells whether it waits. */
-static kevy_status attempt(kevy_store *s, kevy_session *session, size_t argc, const kevy_value *argv, kevy_reply *r,
+static kevy_status attempt(kevy_store *s, kevy_session *session, uint32_t *db, size_t argc, const kevy_value *argv, kevy_reply *r,
                            int encoding, command_call *c) {
   reply_encoding form = reply_form(encoding);
   reply_start(r, encoding);
-  *c = (command_call){.store = s, .session = session, .argc = argc, .argv = argv, .given = argv, .out = &r->sink,
+  *c = (command_call){.store = s, .session = session, .db = db, .argc = argc, .argv = argv, .given = argv, .out = &r->sink,
                       .kinds = form == REPLY_TYPED, .may_wait = true};
   kevy_status status = command_run_call(c);
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
@@ -126,7 +127,7 @@ static bool is_ready(const kevy_store *s, const kevy_wait *w, const uint64_t *re
   if (n > STORE_READY_MAX) return true;
   for (size_t i = 0; i < w->keys; i++) {
     const kevy_value *key = &w->argv[w->first + i];
-    uint64_t hash = hash_bytes(s->sp->secret, key->as.ptr, key->len);
+    uint64_t hash = store_ready_hash(hash_bytes(s->sp->secret, key->as.ptr, key->len), w->db);
     for (uint32_t k = 0; k < n; k++)
       if (ready[k] == hash) return true;
   }
@@ -136,7 +137,7 @@ static bool is_ready(const kevy_store *s, const kevy_wait *w, const uint64_t *re
 /* A key of another type is as good as none, until it is what the command is for; the answer stays null. */
 static bool serve_one(kevy_store *s, kevy_wait *w) {
   command_call c;
-  kevy_status status = attempt(s, NULL, w->argc, w->argv, w->reply, w->encoding, &c);
+  kevy_status status = attempt(s, NULL, &w->db, w->argc, w->argv, w->reply, w->encoding, &c);
   if (c.waits.keys != 0) return false;
   if (c.failed == KEVY_EWRONGTYPE && !c.over) {
     reply_start(w->reply, w->encoding);
@@ -251,6 +252,7 @@ static kevy_status wait_keep(kevy_store *s, kevy_session *session, const command
   w->reply = r;
   w->session = session;
   if (session != NULL) session->waits = true;
+  w->db = c->db != NULL ? *c->db : 0;
   w->encoding = encoding;
   w->first = c->waits.first;
   w->keys = c->waits.keys;
@@ -263,7 +265,7 @@ static kevy_status wait_keep(kevy_store *s, kevy_session *session, const command
 kevy_status blocking_call(kevy_store *s, kevy_session *session, size_t argc, const kevy_value *argv, int encoding,
                           kevy_reply *r, kevy_wait **out) {
   command_call c;
-  kevy_status status = attempt(s, session, argc, argv, r, encoding, &c);
+  kevy_status status = attempt(s, session, session != NULL ? &session->db : NULL, argc, argv, r, encoding, &c);
   /* Nothing ever comes to a snapshot, and nothing to a transaction from outside. */
   if (status == KEVY_OK && c.waits.keys != 0 && s->frozen == NULL && s->transaction == NULL)
     status = wait_keep(s, session, &c, argv, r, encoding, out);

@@ -75,10 +75,10 @@ static void client_print(const command_call *c, const kevy_session *session, cli
   if (!client_reserve(t, CLIENT_LINE)) return;
   int printed = snprintf(
       t->bytes + t->len, CLIENT_LINE,
-      "id=%lld addr=%s laddr=%s fd=%d name=%.500s age=%lld idle=%lld flags=%s db=0 sub=%llu psub=%llu ssub=%llu multi=%lld qbuf=%zu "
+      "id=%lld addr=%s laddr=%s fd=%d name=%.500s age=%lld idle=%lld flags=%s db=%u sub=%llu psub=%llu ssub=%llu multi=%lld qbuf=%zu "
       "qbuf-free=%zu argv-mem=%zu multi-mem=%zu rbs=0 rbp=0 obl=%zu oll=0 omem=%zu tot-mem=%zu events=%s cmd=%s user=default redir=-1 "
       "resp=%d lib-name=%.100s lib-ver=%.100s\n",
-      (long long)session->id, addr, local, session->fd, client_word(session->name), (long long)age, (long long)idle, flags,
+      (long long)session->id, addr, local, session->fd, client_word(session->name), (long long)age, (long long)idle, flags, (unsigned)session->db,
       (unsigned long long)session->listens.kinds[PUBSUB_CHANNEL].count, (unsigned long long)session->listens.kinds[PUBSUB_PATTERN].count,
       (unsigned long long)session->listens.kinds[PUBSUB_SHARD].count, session->multi ? (long long)session->queued : -1LL, f.input, f.room,
       args, queue, f.output, f.output, sizeof *session + args + queue + f.input + f.room + f.output, f.output != 0 ? "rw" : "r",

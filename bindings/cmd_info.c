@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "../core/database.h"
 #include "../core/persist/directory.h"
 #include "blocking.h"
 #include "clients.h"
@@ -199,10 +200,26 @@ static void info_cluster(kevy_store *s, info_text *t) {
   info_add(t, "cluster_enabled:0\r\n");
 }
 
+#define INFO_SAMPLES 64
+
+/* The time that keys with a deadline have left, in ms, on average of some of them. */
+static int64_t info_average_ttl(kevy_store *s, const database *d) {
+  int64_t now = store_now(s), sum = 0, n = 0;
+  for (uint32_t i = 0; i < INFO_SAMPLES && d->with_ttl != 0; i++) {
+    const entry *e = mem_ptr(s->base, table_random(s->base, &d->keys, store_random, s));
+    if (!entry_has_deadline(e) || entry_deadline(e) <= now) continue;
+    sum += (entry_deadline(e) - now) / INFO_SAMPLES; /* a deadline may be any number */
+    n++;
+  }
+  return n != 0 ? (int64_t)((double)sum * INFO_SAMPLES / (double)n) : 0;
+}
+
 static void info_keyspace(kevy_store *s, info_text *t) {
-  int64_t keys = info_count(s, "keys");
-  if (keys > 0)
-    info_add(t, "db0:keys=%lld,expires=%lld,avg_ttl=0\r\n", (long long)keys, (long long)info_count(s, "keys_with_ttl"));
+  uint32_t i = 0;
+  for (const database *d; (d = database_next(database_all(s), &i)) != NULL;)
+    if (d->keys.count != 0)
+      info_add(t, "db%u:keys=%llu,expires=%llu,avg_ttl=%lld\r\n", (unsigned)i - 1, (unsigned long long)d->keys.count,
+               (unsigned long long)d->with_ttl, (long long)info_average_ttl(s, d));
 }
 
 /* ---- INFO ------------------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "database.h"
 #include "keyspace.h"
 #include "notify.h"
 #include "persist/payload.h"
@@ -82,36 +83,67 @@ void cmd_renamenx(command_call *c) {
   else key_answer_whether(c, status);
 }
 
-/* The number of a database: there is one, 0. */
-static bool key_database(command_call *c, const kevy_value *arg) {
+/* The number of a database. */
+static bool key_database(command_call *c, const kevy_value *arg, uint32_t *db) {
   int64_t index;
   if (!command_int(c, arg, &index)) return false;
   if (index < INT32_MIN || index > INT32_MAX)
     command_fail(c, "ERR value is out of range, value must between -2147483648 and 2147483647");
-  else if (index != 0) command_fail(c, "ERR DB index is out of range");
-  else return true;
+  else if (index < 0 || index >= DATABASES) command_fail(c, "ERR DB index is out of range");
+  else return *db = (uint32_t)index, true;
   return false;
 }
 
+/* Outside of a session there is nothing to remember another one. */
 void cmd_select(command_call *c) {
-  if (key_database(c, &c->argv[1])) sink_status(c->out, "OK");
+  uint32_t db;
+  if (!key_database(c, &c->argv[1], &db) || (c->db == NULL && db != 0 && session_missing(c))) return;
+  if (c->db != NULL) *c->db = db;
+  sink_status(c->out, "OK");
+}
+
+static void key_fail_same(command_call *c) { command_fail(c, "ERR source and destination objects are the same"); }
+
+void cmd_move(command_call *c) {
+  uint32_t db;
+  if (!key_database(c, &c->argv[2], &db)) return;
+  kevy_status status = keyspace_move(c->store, c->argv[1].as.ptr, c->argv[1].len, db);
+  if (status == KEVY_EARG) key_fail_same(c);
+  else key_answer_whether(c, status);
+}
+
+static bool key_swapped(command_call *c, size_t i, const char *wrong, int64_t *index) {
+  const kevy_value *arg = &c->argv[i];
+  if (number_parse_int(arg->as.ptr, arg->len, index) && *index >= INT32_MIN && *index <= INT32_MAX) return true;
+  command_fail(c, wrong);
+  return false;
+}
+
+void cmd_swapdb(command_call *c) {
+  int64_t a, b;
+  if (!key_swapped(c, 1, "ERR invalid first DB index", &a) || !key_swapped(c, 2, "ERR invalid second DB index", &b)) return;
+  if (a < 0 || b < 0 || a >= DATABASES || b >= DATABASES) {
+    command_fail(c, "ERR DB index is out of range");
+    return;
+  }
+  kevy_status status = store_write(c->store);
+  key_answer_done(c, status == KEVY_OK ? database_swap(c->store, (uint32_t)a, (uint32_t)b) : status);
 }
 
 void cmd_copy(command_call *c) {
-  uint32_t flags = 0;
+  uint32_t flags = 0, db = c->store->index;
   for (size_t i = 3; i < c->argc; i++) {
     if (command_is(&c->argv[i], "REPLACE")) {
       flags |= KEVY_REPLACE;
     } else if (command_is(&c->argv[i], "DB") && i + 1 < c->argc) {
-      if (!key_database(c, &c->argv[++i])) return;
+      if (!key_database(c, &c->argv[++i], &db)) return;
     } else {
       command_fail(c, COMMAND_SYNTAX);
       return;
     }
   }
-  kevy_status status = keyspace_copy(c->store, c->argv[1].as.ptr, c->argv[1].len,
-                                     c->argv[2].as.ptr, c->argv[2].len, flags | command_key_flag(c, 2));
-  if (status == KEVY_EARG) command_fail(c, "ERR source and destination objects are the same");
+  kevy_status status = keyspace_copy_to(c->store, c->argv[1].as.ptr, c->argv[1].len, db, c->argv[2].as.ptr, c->argv[2].len, flags | command_key_flag(c, 2));
+  if (status == KEVY_EARG) key_fail_same(c);
   else key_answer_whether(c, status);
 }
 
@@ -122,13 +154,16 @@ void cmd_dbsize(command_call *c) {
   sink_integer(c->out, (int64_t)keyspace_len(c->store));
 }
 
-/* FLUSHALL and FLUSHDB. Both words say what happens anyway: the memory goes at once. */
-void cmd_flushall(command_call *c) {
+/* Both words say what happens anyway: the keys are gone at once, and nobody waits for their memory. */
+static void key_flush(command_call *c, kevy_status (*clear)(kevy_store *s)) {
   bool known = c->argc == 1 || (c->argc == 2 && (command_is(&c->argv[1], "ASYNC") ||
                                                  command_is(&c->argv[1], "SYNC")));
-  if (known) key_answer_done(c, keyspace_clear(c->store));
+  if (known) key_answer_done(c, clear(c->store));
   else command_fail(c, COMMAND_SYNTAX);
 }
+
+void cmd_flushall(command_call *c) { key_flush(c, keyspace_clear_all); }
+void cmd_flushdb(command_call *c) { key_flush(c, keyspace_clear); }
 
 void cmd_randomkey(command_call *c) {
   kevy_value key;

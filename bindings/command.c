@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "../core/persist/directory.h"
+#include "database.h"
 #include "glob.h"
 #include "notify.h"
 #include "propagate.h"
@@ -383,6 +384,23 @@ static void command_dispatch(command_call *c) {
   }
 }
 
+/* In another database than the one that is selected in the store. */
+static COLD void command_dispatch_elsewhere(command_call *c) {
+  kevy_store *s = c->store;
+  uint32_t back = s->index;
+  if (!database_enter(s, *c->db)) {
+    command_error(c, KEVY_EOOM);
+    return;
+  }
+  command_dispatch(c);
+  database_leave(s, back);
+}
+
+static FLAT void command_dispatch_selected(command_call *c) {
+  if (UNLIKELY(c->db != NULL && *c->db != c->store->index)) command_dispatch_elsewhere(c);
+  else command_dispatch(c);
+}
+
 #define COMMAND_FEW 8 /* arguments whose numbers are printed into the caller's frame */
 
 /* Prints the numbers among the arguments once, for all handlers. */
@@ -399,7 +417,7 @@ static kevy_status command_run_numbers(command_call *c) {
   }
   for (size_t i = 0; i < c->argc; i++) argv[i] = number_byte_form(&c->argv[i], scratch[i]);
   c->argv = argv;
-  command_dispatch(c);
+  command_dispatch_selected(c);
   if (argv != few) free(argv);
   return KEVY_OK;
 }
@@ -412,7 +430,7 @@ kevy_status command_run_call(command_call *c) {
     numbers |= c->argv[i].kind >= KEVY_INT;
   }
   if (numbers) return command_run_numbers(c);
-  command_dispatch(c);
+  command_dispatch_selected(c);
   return KEVY_OK;
 }
 

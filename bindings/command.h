@@ -31,6 +31,7 @@ struct command_call {
   kevy_status failed;      /* the status behind an error answered by command_error; else KEVY_OK */
   bool erred;              /* the answer is an error */
   kevy_session *session;   /* whose command it is; NULL: of none */
+  uint32_t *db;            /* where the database that was selected is remembered; NULL: nowhere, and it is the store's */
   bool inside;             /* EXEC runs it */
   bool scripted;           /* a script calls it */
   bool may_wait;           /* the caller keeps a command that waits */
@@ -183,6 +184,9 @@ void command_answer_help(command_call *c, const char *const *lines);
 
 /* Whether the session is between MULTI and EXEC and the command is one that waits for EXEC: then it is queued and answered. */
 bool session_queues(command_call *c);
+
+/* Answers an error where the command is of no session. */
+bool session_missing(command_call *c);
 
 /* Whether the session listens to channels, in protocol 2, and the command is none of those that it may use then: that is answered. */
 bool session_refuses(command_call *c);

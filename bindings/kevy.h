@@ -564,7 +564,7 @@ KEVY_API kevy_status kevy_dump(kevy_store *s, const char *key, size_t klen, kevy
 
 typedef struct kevy_load_options {
   size_t size;    /* sizeof(kevy_load_options); fields beyond it take their defaults */
-  int32_t db;     /* of a file of several databases, the one to load; -1: the file must have keys in 0 alone */
+  int32_t db;     /* of a file of several databases, the one to load; into 0; -1: all of them */
   uint32_t flags; /* KEVY_SKIP_MODULES: leave out keys of module types, which otherwise fail the load */
 } kevy_load_options;
 

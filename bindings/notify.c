@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "../core/database.h"
 #include "../core/events.h"
 #include "../core/expire.h"
 #include "../core/keyspace.h"
@@ -20,6 +21,7 @@ typedef struct notify_staged {
   const char *event;
   uint32_t class;
   notify_when when;
+  uint32_t db;      /* of the key */
   size_t key, klen; /* among the bytes */
   uint64_t count;   /* of elements before; UINT64_MAX: there was no such key */
 } notify_staged;
@@ -55,19 +57,27 @@ static void notify_publish(kevy_store *s, const char *prefix, const kevy_value *
   if (name != room) free(name);
 }
 
-static void notify_tell(kevy_store *s, uint32_t class, const char *event, const char *key, size_t klen) {
+/* "__keyspace@0__:" */
+#define NOTIFY_PREFIX 24
+static const char *notify_prefix(char prefix[NOTIFY_PREFIX], const char *what, uint32_t db) {
+  snprintf(prefix, NOTIFY_PREFIX, "__%s@%u__:", what, (unsigned)db % DATABASES);
+  return prefix;
+}
+
+static void notify_tell(kevy_store *s, uint32_t db, uint32_t class, const char *event, const char *key, size_t klen) {
   uint32_t flags = s->notify->flags;
   if (!(flags & class) || !pubsub_heard(s)) return;
   kevy_value name = kevy_bytes(key, klen), what = kevy_bytes(event, strlen(event));
-  if (flags & CONFIG_EVENTS_KEYSPACE) notify_publish(s, "__keyspace@0__:", &name, &what);
-  if (flags & CONFIG_EVENTS_KEYEVENT) notify_publish(s, "__keyevent@0__:", &what, &name);
+  char prefix[NOTIFY_PREFIX];
+  if (flags & CONFIG_EVENTS_KEYSPACE) notify_publish(s, notify_prefix(prefix, "keyspace", db), &name, &what);
+  if (flags & CONFIG_EVENTS_KEYEVENT) notify_publish(s, notify_prefix(prefix, "keyevent", db), &what, &name);
 }
 
 /* What the engine tells of: keys that come, and keys that go by themselves. */
 static void notify_event(kevy_store *s, const entry *e, uint32_t event) {
   uint32_t class = event == KEVY_EVENT_EXPIRED ? CONFIG_EVENTS_EXPIRED : event == KEVY_EVENT_EVICTED ? CONFIG_EVENTS_EVICTED : CONFIG_EVENTS_NEW;
   const char *word = class == CONFIG_EVENTS_EXPIRED ? "expired" : class == CONFIG_EVENTS_EVICTED ? "evicted" : "new";
-  notify_tell(s, class, word, entry_key(e), entry_klen(e));
+  notify_tell(s, s->index, class, word, entry_key(e), entry_klen(e));
 }
 
 kevy_status notify_set(kevy_store *s, uint32_t flags) {
@@ -111,6 +121,16 @@ static uint64_t notify_elements(kevy_store *s, const char *key, size_t klen) {
   return count;
 }
 
+/* The same in another database. */
+static uint64_t notify_elements_in(kevy_store *s, uint32_t db, const char *key, size_t klen) {
+  uint32_t back = s->index;
+  if (db != back && database_at(&s->sp->db, db) == NULL) return NOTIFY_NONE;
+  database_select(s, db);
+  uint64_t count = notify_elements(s, key, klen);
+  database_select(s, back);
+  return count;
+}
+
 static bool notify_there(kevy_store *s, const char *key, size_t klen) {
   probe p;
   return probe_find(s, &p, key, klen) != NULL;
@@ -136,25 +156,30 @@ void notify_begin(kevy_store *s) {
   s->touched = false;
 }
 
-void notify_stage(kevy_store *s, uint32_t class, const char *event, notify_when when, const char *key, size_t klen) {
+void notify_stage_in(kevy_store *s, uint32_t db, uint32_t class, const char *event, notify_when when, const char *key, size_t klen) {
   notify *n = s->notify;
   if (!(n->flags & class)) return;
-  uint64_t count = notify_elements(s, key, klen);
+  uint64_t count = notify_elements_in(s, db, key, klen);
   bool needed = when == NOTIFY_TAKEN || when == NOTIFY_GONE;
   if ((needed && count == NOTIFY_NONE) || !notify_room(n, klen)) return;
-  n->staged[n->count++] = (notify_staged){event, class, when, n->len, klen, count};
+  n->staged[n->count++] = (notify_staged){event, class, when, db, n->len, klen, count};
   if (klen != 0) memcpy(n->bytes + n->len, key, klen);
   n->len += klen;
+}
+
+void notify_stage(kevy_store *s, uint32_t class, const char *event, notify_when when, const char *key, size_t klen) {
+  notify_stage_in(s, s->index, class, event, when, key, klen);
 }
 
 static bool notify_holds(kevy_store *s, const notify_staged *g, bool touched) {
   if (g->when == NOTIFY_FINE) return true;
   if (!touched && g->when != NOTIFY_ABSENT) return false;
-  uint64_t count = notify_elements(s, s->notify->bytes + g->key, g->klen);
+  uint64_t count = notify_elements_in(s, g->db, s->notify->bytes + g->key, g->klen);
   switch (g->when) {
     case NOTIFY_DID: return count != NOTIFY_NONE;
     case NOTIFY_GONE:
     case NOTIFY_ABSENT: return count == NOTIFY_NONE;
+    case NOTIFY_ARRIVED: return count != NOTIFY_NONE && g->count == NOTIFY_NONE;
     case NOTIFY_GREW: return count != NOTIFY_NONE && (g->count == NOTIFY_NONE || count > g->count);
     case NOTIFY_TAKEN: return count == NOTIFY_NONE || count < g->count;
     case NOTIFY_TRIMMED: return count != (g->count == NOTIFY_NONE ? 0 : g->count) + 1;
@@ -167,7 +192,7 @@ void notify_end(kevy_store *s, bool fine) {
   bool touched = s->touched;
   for (size_t i = 0; fine && i < n->count; i++) {
     const notify_staged *g = &n->staged[i];
-    if (notify_holds(s, g, touched)) notify_tell(s, g->class, g->event, n->bytes + g->key, g->klen);
+    if (notify_holds(s, g, touched)) notify_tell(s, g->db, g->class, g->event, n->bytes + g->key, g->klen);
   }
   n->count = n->len = 0;
 }
@@ -373,8 +398,25 @@ static void stage_getex(command_call *c, const notify_rule *r) {
 /* The handler stages (notify_deleting). */
 static void stage_nothing(command_call *c, const notify_rule *r) { (void)c, (void)r; }
 
+/* The number of a database among the arguments; what is none fails. */
+static uint32_t stage_database(const command_call *c, size_t i) {
+  int64_t db;
+  return number_parse_int(c->argv[i].as.ptr, c->argv[i].len, &db) && db >= 0 && db < DATABASES ? (uint32_t)db : c->store->index;
+}
+
 static void stage_copy(command_call *c, const notify_rule *r) {
-  if (notify_there(c->store, c->argv[1].as.ptr, c->argv[1].len)) stage_key(c, r, NOTIFY_DID, 2);
+  uint32_t db = c->store->index;
+  for (size_t i = 3; i + 1 < c->argc; i++)
+    if (command_is(&c->argv[i], "DB")) db = stage_database(c, ++i);
+  if (notify_there(c->store, c->argv[1].as.ptr, c->argv[1].len))
+    notify_stage_in(c->store, db, r->class, r->event, NOTIFY_DID, c->argv[2].as.ptr, c->argv[2].len);
+}
+
+/* A key that goes arrives. */
+static void stage_movedb(command_call *c, const notify_rule *r) {
+  stage_key(c, r, NOTIFY_GONE, 1);
+  if (notify_there(c->store, c->argv[1].as.ptr, c->argv[1].len))
+    notify_stage_in(c->store, stage_database(c, 2), r->class, "move_to", NOTIFY_ARRIVED, c->argv[1].as.ptr, c->argv[1].len);
 }
 
 static void stage_rename(command_call *c, const notify_rule *r) {
@@ -511,7 +553,7 @@ static const notify_rule notify_rules[] = {
     {"INCRBYFLOAT", CONFIG_EVENTS_STRING, "incrbyfloat", stage_fine},
     {"DEL", CONFIG_EVENTS_GENERIC, "del", stage_nothing},
     {"UNLINK", CONFIG_EVENTS_GENERIC, "del", stage_nothing},
-    {"MOVE", CONFIG_EVENTS_GENERIC, "move_from", stage_shrinks},
+    {"MOVE", CONFIG_EVENTS_GENERIC, "move_from", stage_movedb},
     {"SORT", CONFIG_EVENTS_LIST, "sortstore", stage_sort},
     {"SETBIT", CONFIG_EVENTS_STRING, "setbit", stage_setbit},
     {"BITFIELD", CONFIG_EVENTS_STRING, "setbit", stage_bitfield},
@@ -609,7 +651,7 @@ static const notify_rule *notify_rule_of(const command_call *c) {
 
 static void notify_missed(void *context, const kevy_value *key) {
   kevy_store *s = context;
-  if (!notify_there(s, key->as.ptr, key->len)) notify_tell(s, CONFIG_EVENTS_MISS, "keymiss", key->as.ptr, key->len);
+  if (!notify_there(s, key->as.ptr, key->len)) notify_tell(s, s->index, CONFIG_EVENTS_MISS, "keymiss", key->as.ptr, key->len);
 }
 
 /* OBJECT and MEMORY look without anybody's noticing. */
@@ -633,7 +675,7 @@ void notify_command(command_call *c) {
 }
 
 void notify_group(kevy_store *s, const char *event, const kevy_value *key) {
-  notify_tell(s, CONFIG_EVENTS_STREAM, event, key->as.ptr, key->len);
+  notify_tell(s, s->index, CONFIG_EVENTS_STREAM, event, key->as.ptr, key->len);
 }
 
 void notify_deleting(kevy_store *s, const char *key, size_t klen) {

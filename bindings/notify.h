@@ -33,6 +33,7 @@ typedef enum notify_when {
   NOTIFY_DID,     /* something changed, and there is such a key */
   NOTIFY_CHANGED, /* something changed */
   NOTIFY_ABSENT,  /* there is no such key: the deadline that it was given had come */
+  NOTIFY_ARRIVED, /* and was not there before */
   NOTIFY_GREW,    /* it has more elements */
   NOTIFY_TAKEN,   /* it has fewer, or there is none of its name any more */
   NOTIFY_GONE,    /* there was such a key, and is none */
@@ -41,6 +42,8 @@ typedef enum notify_when {
 
 void notify_begin(kevy_store *s);
 void notify_stage(kevy_store *s, uint32_t class, const char *event, notify_when when, const char *key, size_t klen);
+/* The same of a key in another database. */
+void notify_stage_in(kevy_store *s, uint32_t db, uint32_t class, const char *event, notify_when when, const char *key, size_t klen);
 void notify_end(kevy_store *s, bool fine);
 
 /* For a function of the ABI: begins, and stages what it does. */

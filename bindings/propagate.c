@@ -149,6 +149,7 @@ static const propagate_rule propagate_rules[] = {
     {cmd_del, NULL},
     {cmd_getdel, NULL},
     {cmd_flushall, NULL},
+    {cmd_flushdb, NULL},
     {cmd_hsetnx, propagate_after_field},
     {cmd_hincrby, propagate_after_field},
     {cmd_hincrbyfloat, propagate_after_field},

@@ -2,6 +2,7 @@
 #include "replay.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "../core/store.h"
 #include "command.h"
@@ -51,8 +52,9 @@ static const sink_ops replay_ops = {
 
 bool replay_record(kevy_store *s, size_t argc, const kevy_value *argv, char *message, size_t room) {
   replay_sink out = {{&replay_ops}, false, message, room};
-  kevy_status failed;
-  kevy_status status = command_run_typed(s, argc, argv, &out.sink, &failed);
+  command_call c = {.store = s, .db = &s->replayed, .argc = argc, .argv = argv, .given = argv, .kinds = true, .out = &out.sink};
+  kevy_status status = command_run_call(&c);
+  free(c.waits.argv);
   if (status == KEVY_OK) return !out.failed;
   snprintf(message, room, "%s", kevy_strerror(status));
   return false;

@@ -61,6 +61,7 @@ typedef struct scripting_call {
   command_call *c;
   scripting *s;
   bool read_only;
+  uint32_t db; /* that it selects, for itself */
 } scripting_call;
 
 static scripting_call *host_of(script_run *run) { return (scripting_call *)(void *)run; }
@@ -87,7 +88,7 @@ static const char *host_call(script_run *run, size_t argc, const kevy_value *arg
   if (refused != NULL) return refused;
   kevy_reply *r = call->s->reply;
   reply_start(r, reply_encoded(REPLY_RESP, run->protocol));
-  command_call one = {.store = call->c->store, .argc = argc, .argv = argv, .given = argv, .scripted = true, .out = &r->sink};
+  command_call one = {.store = call->c->store, .argc = argc, .db = &call->db, .argv = argv, .given = argv, .scripted = true, .out = &r->sink};
   kevy_status status = command_run_call(&one);
   free(one.waits.argv);
   if (status != KEVY_OK || r->failed) return "-OOM command not allowed when used memory > 'maxmemory'.";
@@ -329,7 +330,7 @@ void scripting_run(command_call *c, scripting *s, const char *name, uint32_t fla
   const kevy_value *key = c->argv + first;
   uint64_t limit_ms = (uint64_t)config_number(store, CONFIG_BUSY_REPLY_THRESHOLD);
   scripting_call call = {{&scripting_host, name, (size_t)keys, c->argc - first - (size_t)keys, key, key + keys, limit_ms, 2},
-                         c, s, read_only || (flags & SCRIPT_NO_WRITES) != 0};
+                         c, s, read_only || (flags & SCRIPT_NO_WRITES) != 0, store->index};
   bool stopped = store->clock.fixed == KEVY_NO_TTL;
   if (stopped) store->clock.fixed = clock_now(&store->clock);
   if (effect_kept(store)) effect_hold(store);

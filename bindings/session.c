@@ -199,7 +199,8 @@ bool session_conflicts(const kevy_session *session) {
 }
 
 static void session_run(command_call *c, const session_command *q) {
-  command_call one = {.store = c->store, .session = c->session, .inside = true, .argc = q->argc, .argv = q->argv, .given = q->argv, .kinds = c->kinds, .out = c->out};
+  command_call one = {.store = c->store, .session = c->session, .db = &c->session->db, .inside = true, .argc = q->argc,
+                      .argv = q->argv, .given = q->argv, .kinds = c->kinds, .out = c->out};
   if (command_run_call(&one) != KEVY_OK) command_error(c, KEVY_EOOM);
   free(one.waits.argv);
 }
@@ -244,6 +245,7 @@ void session_reset(kevy_session *session) {
   session->name = NULL;
   session->stays = session->touches_not = false;
   session->protocol = 2;
+  session->db = 0;
   session->silent = SESSION_ANSWERS;
 }
 
@@ -291,7 +293,7 @@ int session_encoding(const kevy_session *session, uint32_t flags) {
 static kevy_status session_call(kevy_session *session, size_t argc, const kevy_value *argv, kevy_reply *r) {
   kevy_store *s = session->store;
   reply_encoding form = reply_form(r->encoding);
-  command_call c = {.store = s, .session = session, .argc = argc, .argv = argv, .given = argv,
+  command_call c = {.store = s, .session = session, .db = &session->db, .argc = argc, .argv = argv, .given = argv,
                     .kinds = form == REPLY_TYPED, .out = &r->sink};
   kevy_status status = command_run_call(&c);
   free(c.waits.argv);

@@ -32,6 +32,7 @@ struct kevy_session {
   bool listed;
   int64_t id;   /* no other session of this process had it */
   int protocol; /* 2 or 3 */
+  uint32_t db;  /* the database that is selected */
   bool over;    /* QUIT was answered */
   char *name;   /* as CLIENT SETNAME left it; NULL: none */
   char *library[2];       /* its name and version, as CLIENT SETINFO left them */
@@ -54,9 +55,6 @@ struct kevy_session {
   subscriber listens; /* to channels (pubsub.h) */
 };
 
-/* Answers an error where the command is of no session. */
-bool session_missing(command_call *c);
-
 /* Bytes of what waits for EXEC. The store's lock is held. */
 size_t session_queue_bytes(const kevy_session *session);
 
@@ -66,7 +64,7 @@ kevy_session *session_new(kevy_store *s);
 /* Whether a key that it watches was changed. The store's lock is held. */
 bool session_conflicts(const kevy_session *session);
 
-/* As after kevy_session_open, but for the id: no transaction, nothing watched, no name, protocol 2, replies to all. */
+/* As after kevy_session_open, but for the id: no transaction, nothing watched, no name, database 0, protocol 2, replies to all. */
 void session_reset(kevy_session *session);
 
 /* The form that flags ask for, in the session's protocol; below 0 where there is none such. */

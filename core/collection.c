@@ -158,7 +158,7 @@ static bool replace_live(kevy_store *s, probe *p, const content *c, bool must) {
   space *sp = s->sp;
   const entry *old = p->live;
   size_t size = entry_size_for(entry_klen(old), entry_deadline(old), c);
-  uint64_t *slot = table_own(sp, &sp->keys, p->hash, p->slot, must);
+  uint64_t *slot = table_own(sp, s->keys, p->hash, p->slot, must);
   ref block = slot != NULL ? entry_alloc(sp, size, must) : 0;
   if (block == 0) return false;
   entry *e = collection_ptr(sp, block);

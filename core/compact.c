@@ -3,6 +3,7 @@
 
 #include "blob.h"
 #include "collection.h"
+#include "database.h"
 #include "expire.h"
 
 #define COMPACT_FILL 192       /* of 256: spans that are less full are emptied */
@@ -104,7 +105,7 @@ static bool compact_key(void *context, uint64_t *slot) {
 static bool compact_allowed(const kevy_store *s) {
   const space *sp = s->sp;
   return s->frozen == NULL && sp->moments == NULL && sp->draining == NULL && sp->graves == 0 && sp->kept == 0 &&
-         sp->transactions == 0 && sp->light == NULL && sp->undone == NULL && !snapshot_waiting(sp);
+         sp->transactions == 0 && sp->light == NULL && sp->undone == NULL && sp->flushed == NULL && !snapshot_waiting(sp);
 }
 
 static void compact_begin(space *sp, uint64_t wasted) {
@@ -119,6 +120,16 @@ static void compact_end(space *sp) {
   uint64_t now = mem_wasted(&sp->mem);
   c->on = false;
   c->rest = now > c->before - c->before / COMPACT_GAIN ? now + now / 4 : 0;
+}
+
+/* Goes on with one database. False when the budget is used up. */
+static bool compact_database(compact_step *step) {
+  compacting *c = step->c;
+  database *d = database_at(&step->sp->db, c->index);
+  if (d != NULL && !table_compact(step->sp, &d->keys, &c->keys, c->fill, &step->budget, compact_key, step)) return false;
+  c->keys = (table_walk){0, 0, false};
+  c->walked = ++c->index >= (step->sp->db.rest != NULL ? DATABASES : 1);
+  return true;
 }
 
 bool compact_slice(kevy_store *s, uint32_t items) {
@@ -136,7 +147,7 @@ bool compact_slice(kevy_store *s, uint32_t items) {
   if (!compact_allowed(s)) return true;
   compact_step step = {s, sp, c, (int64_t)items * COMPACT_VISITS, NULL};
   store_forget_recent(s);
-  if (!c->walked) c->walked = table_compact(sp, &sp->keys, &c->keys, c->fill, &step.budget, compact_key, &step);
+  while (!c->walked && compact_database(&step)) continue;
   if (c->walked && mem_move_end(&sp->mem)) compact_end(sp);
   return false;
 }

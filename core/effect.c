@@ -137,6 +137,7 @@ void effect_begin(kevy_store *s) {
   effects *e = s->effects;
   e->staged = e->len;
   e->staged_records = 0;
+  e->staged_db = e->db;
   s->touched = false;
   if (UNLIKELY(s->sp->wheel != 0)) effect_stop_time(s);
 }
@@ -147,8 +148,16 @@ void effect_stop_time(kevy_store *s) {
   s->effects->stopped = true;
 }
 
+static bool effect_select(effects *e, uint32_t db) {
+  kevy_value argv[] = {effect_word("SELECT"), effect_number((int64_t)db)};
+  return effect_encode(e, 2, argv);
+}
+
+void effect_selected(kevy_store *s, uint32_t db) { s->effects->db = s->effects->staged_db = db; }
+
 static void effect_stage_record(kevy_store *s, size_t argc, const kevy_value *argv, bool hidden) {
   effects *e = s->effects;
+  if (UNLIKELY(e->staged_db != s->index) && effect_select(e, s->index)) e->staged_db = s->index;
   size_t from = e->len;
   if (effect_encode(e, argc, argv) && (!hidden || effect_hide(e, from))) e->staged_records++;
 }
@@ -197,6 +206,8 @@ void effect_end(kevy_store *s, kevy_status status) {
   e->after = NULL;
   if (!stands) e->len = e->staged;
   else e->records += e->staged_records;
+  if (stands) e->db = e->staged_db;
+  else e->staged_db = e->db;
   e->staged = e->len;
   e->staged_records = 0;
   if (after != NULL && stands) {
@@ -224,11 +235,17 @@ static void effect_pull(effects *e, size_t from) {
 
 static void effect_add_record(kevy_store *s, size_t argc, const kevy_value *argv, bool hidden) {
   effects *e = s->effects;
-  size_t from = e->len;
-  if (!effect_encode(e, argc, argv) || (hidden && !effect_hide(e, from))) {
+  size_t from = e->len, record;
+  bool foreign = UNLIKELY(e->db != s->index), alone = e->staged == from;
+  bool fine = !foreign || effect_select(e, s->index);
+  record = e->len;
+  fine = fine && effect_encode(e, argc, argv) && (!hidden || effect_hide(e, record));
+  fine = fine && (!foreign || alone || e->db == EFFECT_ANY_DB || effect_select(e, e->db)); /* what is staged goes on where it began */
+  if (!fine) {
     e->len = from;
     return;
   }
+  if (alone) e->db = e->staged_db = s->index;
   e->records++;
   effect_pull(e, from);
   s->noted = true;
@@ -261,6 +278,12 @@ void effect_cleared(kevy_store *s) {
   effect_add(s, 1, argv);
 }
 
+void effect_flushed(kevy_store *s) {
+  if (LIKELY(!effect_kept(s))) return;
+  kevy_value argv[] = {effect_word("FLUSHDB")};
+  effect_add(s, 1, argv);
+}
+
 /* ---- transactions ---- */
 
 void effect_hold(kevy_store *s) { s->effects->held++; }
@@ -271,11 +294,12 @@ void effect_release(kevy_store *s) {
 }
 
 effect_mark effect_here(const kevy_store *s) {
-  return (effect_mark){s->effects->staged, s->effects->records};
+  return (effect_mark){s->effects->staged, s->effects->records, s->effects->db};
 }
 
 void effect_back(kevy_store *s, effect_mark mark) {
   effects *e = s->effects;
   e->len = e->staged = mark.len;
   e->records = mark.records;
+  e->db = e->staged_db = mark.db;
 }

@@ -13,6 +13,9 @@
  * staged call takes them away, which a replay does, too. They stand before what is staged: so an expired key that a write
  * meets is deleted first, and a replay, in which nothing expires by itself, sees what the write saw.
  *
+ * A record is done again in the database that was selected last: SELECT stands before one that is of another. Of itself it is no
+ * record: it does nothing.
+ *
  *     record:  [#K:kinds CRLF]... *3 CRLF $3 CRLF SET CRLF ...       kinds: a letter an argument, b(ytes) t(ext) i(nt) f(loat);
  *                                                                    those left out at the end are bytes
  *     hidden:  #C+hex CRLF ... #C.hex CRLF                           a record that Redis does not know, as hex in lines
@@ -38,6 +41,8 @@ typedef struct effects {
   size_t staged;           /* where the staged records begin; len: there are none */
   uint64_t records;        /* that stand */
   uint64_t staged_records;
+  uint32_t db;             /* the database that is selected where what stands ends, in the file, too */
+  uint32_t staged_db;      /* and where what is staged ends */
   bool said;               /* what stands is what a caller wrote, who waits for it; else only what went by itself */
   bool lost;
   bool stopped;            /* the store's clock */
@@ -93,6 +98,11 @@ void effect_removed(kevy_store *s, const char *key, size_t klen);
 void effect_taken(kevy_store *s, const char *key, size_t klen);
 void effect_shed(kevy_store *s, const char *key, size_t klen, const kevy_value *field);
 void effect_cleared(kevy_store *s);
+void effect_flushed(kevy_store *s);
+
+/* The file ends with this database selected: after one was opened, and where a new one begins. */
+#define EFFECT_ANY_DB UINT32_MAX /* which one is not known */
+void effect_selected(kevy_store *s, uint32_t db);
 
 /* ---- transactions ---- */
 
@@ -100,6 +110,7 @@ void effect_cleared(kevy_store *s);
 typedef struct effect_mark {
   size_t len;
   uint64_t records;
+  uint32_t db;
 } effect_mark;
 void effect_hold(kevy_store *s);
 void effect_release(kevy_store *s);

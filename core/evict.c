@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "blob.h"
+#include "database.h"
 #include "collection.h"
 #include "ghosts.h"
 #include "hashing.h"
@@ -142,10 +143,10 @@ static uint64_t bytes_to_go(const kevy_store *s, uint64_t enough) {
   uint64_t held = sp->pinned_bytes + bytes_lent(s), all;
   if (!(s->evictor->policy & EVICT_VOLATILE)) {
     all = sp->mem.root->used < s->used_before ? sp->mem.root->used : s->used_before;
-    held += sp->keys.bytes + store_wheel_bytes(sp) + sp->ghost_bytes + bytes_growing(s);
+    held += database_table_bytes(sp) + store_wheel_bytes(sp) + sp->ghost_bytes + bytes_growing(s);
   } else {
-    all = sp->ttl_bytes + sp->retained + sp->buried;
-    if (all < enough + held && sp->with_ttl != 0) all += bytes_large_with_ttl(s, enough + held - all);
+    all = database_ttl_bytes(sp) + sp->retained + sp->buried + database_flushed_bytes(sp);
+    if (all < enough + held && database_with_ttl(&sp->db) != 0) all += bytes_large_with_ttl(s, enough + held - all);
   }
   return all > held ? all - held : 0;
 }
@@ -453,7 +454,7 @@ static void sample(kevy_store *s, evictor *v) {
     if (s->sp->wheel != 0) sample_near(s, v);
     return;
   }
-  bool few = (v->policy & EVICT_VOLATILE) && s->sp->with_ttl * SPARSE < s->keys->count;
+  bool few = (v->policy & EVICT_VOLATILE) && s->db->with_ttl * SPARSE < s->keys->count;
   if (!few && evict_order(v) == EVICT_RANDOM) sample_any(s, v);
   else if (!few) sample_table(s, v);
   else if (s->sp->wheel != 0) sample_wheel(s, v);
@@ -519,12 +520,14 @@ static uint64_t *slot_of(const kevy_store *s, const candidate *c) {
   return table_find_ref(s->base, s->keys, hash_of(s, mem_ptr(s->base, c->word)), c->word);
 }
 
-/* Those in the pool go next. Starts loading what that touches. */
+/* Those in the pool go next, but for keys of other databases, which the wheel may have given. Starts loading what that touches. */
 static void choose_pooled(kevy_store *s, evictor *v) {
-  for (v->readies = 0; v->readies < v->pooled; v->readies++) {
-    const candidate *c = pool_at(v, v->readies);
+  v->readies = 0;
+  for (uint32_t i = 0; i < v->pooled; i++) {
+    const candidate *c = pool_at(v, i);
     uint64_t *slot = slot_of(s, c);
-    v->ready[v->readies] = (victim){slot, *slot, entry_flags(mem_ptr(s->base, slot_ref(*slot)))};
+    if (UNLIKELY(slot == NULL)) continue;
+    v->ready[v->readies++] = (victim){slot, *slot, entry_flags(mem_ptr(s->base, slot_ref(*slot)))};
     table_prefetch_head(slot);
     mem_prefetch_free(&s->sp->mem, slot_ref(*slot));
   }
@@ -540,7 +543,7 @@ static bool choose(kevy_store *s, evictor *v, uint32_t wanted, bool must) {
   if (!found) return false;
   if (evict_order(v) == EVICT_ADAPTIVE) learn(s, v);
   choose_pooled(s, v);
-  return true;
+  return v->readies != 0;
 }
 
 /* Whether one that was chosen is where it was and as it was: it may have been used, replaced, or met twice. */
@@ -585,7 +588,7 @@ static uint64_t bytes_each(const kevy_store *s) { return (s->sp->mem.root->used 
 
 /* Evicts some keys, at least one and at most BATCH, and chooses the next ones, so that what their going touches is loaded by then.
  * How many: 0 where none may go. */
-static uint32_t evict_some(kevy_store *s, evictor *v, uint64_t goal, bool first, bool must) {
+static uint32_t evict_here(kevy_store *s, evictor *v, uint64_t goal, bool first, bool must) {
   uint64_t wanted = (s->sp->mem.root->used - goal) / bytes_each(s) + 1;
   if (wanted > BATCH) wanted = BATCH;
   uint32_t evicted = evict_ready(s, v, goal, first);
@@ -597,9 +600,35 @@ static uint32_t evict_some(kevy_store *s, evictor *v, uint64_t goal, bool first,
   return evicted;
 }
 
+/* The number of a database, each as probable as it has keys. */
+static uint32_t database_by_chance(const kevy_store *s, evictor *v) {
+  uint64_t keys = database_keys(&s->sp->db), at = keys != 0 ? evict_random(v) % keys : 0;
+  uint32_t i = 0;
+  for (const database *d; (d = database_next(&s->sp->db, &i)) != NULL; at -= d->keys.count)
+    if (at < d->keys.count) return i - 1;
+  return 0;
+}
+
+/* In one of the databases; where none of its keys may go, in the next. */
+static uint32_t evict_some(kevy_store *s, evictor *v, uint64_t goal, bool first, bool must) {
+  if (LIKELY(s->sp->db.rest == NULL)) return evict_here(s, v, goal, first, must);
+  uint32_t back = s->index, from = database_by_chance(s, v), evicted = 0;
+  for (uint32_t i = 0; i < DATABASES && evicted == 0; i++) {
+    uint32_t index = (from + i) % DATABASES;
+    if (database_at(&s->sp->db, index) == NULL) continue;
+    database_select(s, index);
+    if (s->keys->count != 0) evicted = evict_here(s, v, goal, first, must);
+    database_leave(s, back);
+  }
+  return evicted;
+}
+
 /* Frees some of what is dead already. False: none of it was. */
-static bool free_dead(space *sp) {
+static bool free_dead(kevy_store *s) {
+  space *sp = s->sp;
   uint64_t before = sp->mem.root->used;
+  uint32_t items = DRAIN_ITEMS;
+  if (UNLIKELY(sp->flushed != NULL)) database_drain(s, &items);
   if (sp->draining != NULL || sp->graves != 0) node_drain(sp, DRAIN_ITEMS);
   return sp->mem.root->used < before;
 }
@@ -620,7 +649,7 @@ void evict_settle(kevy_store *s) {
   uint32_t pace = v->refused ? 0 : PACE;
   v->refused = false;
   while (root->used > limit || (root->used > s->sp->mem.limit && evicted < pace)) {
-    if (free_dead(s->sp)) continue;
+    if (free_dead(s)) continue;
     uint32_t some = s->sp->newest == 0 ? evict_some(s, v, goal, evicted == 0, root->used > limit) : 0;
     if (some == 0) break;
     evicted += some;
@@ -635,7 +664,7 @@ void evict_ahead(kevy_store *s) {
   if (m->limit < AHEAD * AHEAD_WITHIN || m->root->used <= m->limit - AHEAD) return;
   s->used_before = m->root->used;
   while (m->root->used > m->limit - AHEAD && s->sp->newest == 0 && bytes_to_go(s, AHEAD) >= AHEAD)
-    if (!free_dead(s->sp) && evict_some(s, s->evictor, m->limit - AHEAD, false, true) == 0) return;
+    if (!free_dead(s) && evict_some(s, s->evictor, m->limit - AHEAD, false, true) == 0) return;
 }
 
 /* ---- choosing ---- */

@@ -2,6 +2,7 @@
 #include "expire.h"
 
 #include "blob.h"
+#include "database.h"
 #include "probe.h"
 #include "timers.h"
 #include "wheel.h"
@@ -27,19 +28,26 @@ void expire_hang(kevy_store *s, ref block) {
 
 void expire_unhang(kevy_store *s, ref block) { wheel_remove(s->base, wheel_of(s), block); }
 
+void expire_mark_forsaken(const kevy_store *s, ref block) { wheel_mark_off(s->base, block); }
+bool expire_forsaken(const kevy_store *s, ref block) { return wheel_is_off(s->base, block); }
+void expire_forsake(kevy_store *s, ref block) {
+  expire_unhang(s, block);
+  expire_mark_forsaken(s, block);
+}
+
 /* The same however its value changes where it stands. */
 static uint64_t block_bytes(const kevy_store *s, ref block) { return mem_round(entry_size(mem_ptr(s->base, block))); }
 
 void expire_add(kevy_store *s, ref block) {
   expire_hang(s, block);
-  s->sp->with_ttl++;
-  s->sp->ttl_bytes += block_bytes(s, block);
+  s->db->with_ttl++;
+  s->db->ttl_bytes += block_bytes(s, block);
 }
 
 void expire_remove(kevy_store *s, ref block) {
   expire_unhang(s, block);
-  s->sp->with_ttl--;
-  s->sp->ttl_bytes -= block_bytes(s, block);
+  s->db->with_ttl--;
+  s->db->ttl_bytes -= block_bytes(s, block);
 }
 
 void expire_move(kevy_store *s, ref block, int64_t deadline) {
@@ -62,7 +70,7 @@ static uint32_t expire_prepare_some(const kevy_store *s, const ref *blocks, uint
     const entry *e = mem_ptr(s->base, blocks[i]);
     if (UNLIKELY(entry_type(e) == ENTRY_TIMER)) return i;
     hashes[i] = probe_hash(s, entry_key(e), entry_klen(e));
-    table_prefetch_to_remove(s->base, &s->sp->keys, hashes[i]);
+    table_prefetch_to_remove(s->base, s->keys, hashes[i]);
     mem_prefetch_free(&s->sp->mem, blocks[i]);
   }
   return n;
@@ -73,10 +81,10 @@ static uint32_t expire_prepare_some(const kevy_store *s, const ref *blocks, uint
 static uint32_t expire_some(kevy_store *s, const ref *blocks, uint32_t n, uint32_t *items) {
   uint64_t hashes[WHEEL_SOME];
   uint32_t keys = expire_prepare_some(s, blocks, n, hashes), heavy = 0;
-  if (UNLIKELY(keys == 0)) timers_ring(s, blocks[0], items);
+  if (UNLIKELY(keys == 0) && !timers_ring(s, blocks[0], items)) expire_forsake(s, blocks[0]);
   for (uint32_t i = 0; i < keys; i++) {
     heavy += blob_items(s, mem_ptr(s->base, blocks[i]));
-    probe_expire_hashed(s, hashes[i], blocks[i]);
+    if (UNLIKELY(!probe_expire_hashed(s, hashes[i], blocks[i]))) expire_forsake(s, blocks[i]);
   }
   *items -= heavy < *items ? heavy : *items;
   return keys;
@@ -94,16 +102,23 @@ bool expire_slice(kevy_store *s, uint32_t items, uint64_t *expired) {
   return s->next_due > now;
 }
 
+static void expire_rehang(kevy_store *s, const table *t) {
+  table_walk walk = {0, 0, false};
+  if (t->root == 0) return;
+  for (ref r; (r = table_next(s->base, t, &walk)) != 0;)
+    if (entry_has_deadline(mem_ptr(s->base, r))) expire_hang(s, r);
+}
+
 void expire_rewind(kevy_store *s) {
   if (s->sp->wheel == 0) return;
   wheel_start(wheel_of(s), store_now(s));
-  s->sp->with_ttl = s->sp->ttl_bytes = 0;
   s->next_due = INT64_MAX;
-  table_walk walk = {0, 0, false};
-  ref r;
-  while ((r = table_next(s->base, s->keys, &walk)) != 0)
-    if (entry_has_deadline(mem_ptr(s->base, r))) expire_add(s, r);
-  timers_rewind(s);
+  uint32_t i = 0;
+  for (const database *d; (d = database_next(&s->sp->db, &i)) != NULL;) {
+    expire_rehang(s, &d->keys);
+    expire_rehang(s, &d->timers);
+  }
+  database_forsake_flushed(s);
 }
 
 ref expire_earliest(const kevy_store *s) {

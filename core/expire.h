@@ -21,6 +21,11 @@ static inline bool expire_allowed(int64_t before, int64_t after, uint32_t flags)
 void expire_hang(kevy_store *s, ref block);
 void expire_unhang(kevy_store *s, ref block);
 
+/* Of an entry of a database that was flushed: it is taken off before its time there has come; whether it was; that it is on no wheel. */
+void expire_forsake(kevy_store *s, ref block);
+bool expire_forsaken(const kevy_store *s, ref block);
+void expire_mark_forsaken(const kevy_store *s, ref block);
+
 /* Puts an entry that has a deadline on the wheel. */
 void expire_add(kevy_store *s, ref block);
 

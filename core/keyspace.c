@@ -2,6 +2,7 @@
 #include "keyspace.h"
 
 #include "collection.h"
+#include "database.h"
 #include "expire.h"
 #include "probe.h"
 #include "type_hash.h"
@@ -72,7 +73,7 @@ kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const c
   if (target.slot == source.slot) return KEVY_OK;
   /* What removing the source will take comes first, so that after the put nothing does. */
   space *sp = s->sp;
-  source.slot = table_own(sp, &sp->keys, source.hash, source.slot, false);
+  source.slot = table_own(sp, s->keys, source.hash, source.slot, false);
   if (source.slot == NULL || !node_room(sp, RENAME_RETIRES)) return KEVY_EOOM;
   probe_find(s, &target, to, tolen);
   /* A new name has the kind it is given now, also where an old key of that name goes. */
@@ -87,18 +88,59 @@ kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const c
   return KEVY_OK;
 }
 
-kevy_status keyspace_copy(kevy_store *s, const char *key, size_t klen, const char *to, size_t tolen,
-                          uint32_t flags) {
-  kevy_status status = store_write(s);
-  if (status != KEVY_OK) return status;
-  if (tolen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
-  if (klen == tolen && (klen == 0 || memcmp(key, to, klen) == 0)) return KEVY_EARG;
-  probe source, target;
-  if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
+/* Into the database that is selected. */
+static kevy_status copy_here(kevy_store *s, const probe *from, const char *to, size_t tolen, uint32_t flags) {
+  probe source = *from, target;
   if (probe_find(s, &target, to, tolen) != NULL && !(flags & KEVY_REPLACE)) return KEVY_UNMET;
   if (!hash_arm(s, source.live, &target)) return KEVY_EOOM;
   return entry_is_large(source.live) ? put_clone(s, &source, &target, flags)
                                      : put_elsewhere(s, &source, &target, flags);
+}
+
+kevy_status keyspace_copy_to(kevy_store *s, const char *key, size_t klen, uint32_t db, const char *to, size_t tolen, uint32_t flags) {
+  kevy_status status = store_write(s);
+  if (status != KEVY_OK) return status;
+  if (tolen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
+  if (db == s->index && klen == tolen && (klen == 0 || memcmp(key, to, klen) == 0)) return KEVY_EARG;
+  probe source;
+  uint32_t back = s->index;
+  if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
+  if (!database_enter(s, db)) return KEVY_EOOM;
+  status = copy_here(s, &source, to, tolen, flags);
+  database_leave(s, back);
+  return status;
+}
+
+kevy_status keyspace_copy(kevy_store *s, const char *key, size_t klen, const char *to, size_t tolen, uint32_t flags) {
+  return keyspace_copy_to(s, key, klen, s->index, to, tolen, flags);
+}
+
+static kevy_status move_here(kevy_store *s, const probe *source) {
+  probe target;
+  uint32_t kind = entry_key_kind(source->live) == KEVY_TEXT ? KEVY_TEXT_KEY : 0;
+  if (probe_find(s, &target, source->key, source->klen) != NULL) return KEVY_UNMET;
+  if (!hash_arm(s, source->live, &target)) return KEVY_EOOM;
+  return put_elsewhere(s, source, &target, kind);
+}
+
+kevy_status keyspace_move(kevy_store *s, const char *key, size_t klen, uint32_t db) {
+  kevy_status status = store_write(s);
+  if (status != KEVY_OK) return status;
+  if (db == s->index) return KEVY_EARG;
+  probe source;
+  uint32_t back = s->index;
+  if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;
+  /* As in keyspace_rename; and the moment of a light transaction is opened already, by store_write. */
+  source.slot = table_own(s->sp, s->keys, source.hash, source.slot, false);
+  if (source.slot == NULL || !node_room(s->sp, RENAME_RETIRES)) return KEVY_EOOM;
+  ref block = slot_ref(*source.slot);
+  if (!database_enter(s, db)) return KEVY_EOOM;
+  status = move_here(s, &source);
+  database_leave(s, back);
+  if (status != KEVY_OK) return status;
+  source.slot = table_find_ref(s->base, s->keys, source.hash, block);
+  probe_forget(s, &source);
+  return KEVY_OK;
 }
 
 uint64_t keyspace_len(kevy_store *s) { return s->keys->count; }
@@ -137,6 +179,11 @@ kevy_status keyspace_random(kevy_store *s, kevy_value *key) {
 }
 
 kevy_status keyspace_clear(kevy_store *s) {
+  kevy_status status = store_write(s);
+  return status == KEVY_OK ? database_flush(s) : status;
+}
+
+kevy_status keyspace_clear_all(kevy_store *s) {
   kevy_status status = store_write(s);
   return status == KEVY_OK ? store_clear(s) : status;
 }

@@ -20,9 +20,17 @@ kevy_status keyspace_rename(kevy_store *s, const char *key, size_t klen, const c
                             size_t tolen, uint32_t flags);
 kevy_status keyspace_copy(kevy_store *s, const char *key, size_t klen, const char *to, size_t tolen,
                           uint32_t flags);
+
+/* The same into another database, and RENAME from one to another: MOVE. KEVY_UNMET: the key is there. */
+kevy_status keyspace_copy_to(kevy_store *s, const char *key, size_t klen, uint32_t db, const char *to, size_t tolen, uint32_t flags);
+kevy_status keyspace_move(kevy_store *s, const char *key, size_t klen, uint32_t db);
+
 uint64_t keyspace_len(kevy_store *s);
 kevy_status keyspace_random(kevy_store *s, kevy_value *key);
+
+/* FLUSHDB, of the database that is selected; and FLUSHALL. */
 kevy_status keyspace_clear(kevy_store *s);
+kevy_status keyspace_clear_all(kevy_store *s);
 
 /* One call per live key met; key borrows for the length of the call, which must not write. */
 typedef void (*keyspace_visit)(void *context, const kevy_value *key, int32_t type);

@@ -41,7 +41,7 @@ static void light_restore(entry *e, const light_write *w) {
 static void light_lift(space *sp, const light_write *w) {
   if (w->slot == NULL) light_restore(mem_ptr(sp->mem.base, w->block), w);
   else if (w->before != 0) *w->slot = w->before;
-  else table_displace(&sp->keys, w->slot);
+  else table_displace(&sp->db.first.keys, w->slot);
 }
 
 void light_undo(space *sp) {
@@ -65,15 +65,15 @@ uint64_t light_bytes(const space *sp) {
 /* ---- opening the moment ---- */
 
 static uint64_t *light_slot(const space *sp, const light_write *w) {
-  return w->before != 0 ? table_find_ref(sp->mem.base, &sp->keys, w->hash, slot_ref(w->before)) : NULL;
+  return w->before != 0 ? table_find_ref(sp->mem.base, &sp->db.first.keys, w->hash, slot_ref(w->before)) : NULL;
 }
 
 static bool light_own(space *sp, const transaction *t) {
   for (uint32_t i = 0; i < t->writes; i++) {
     const light_write *w = &t->log[i];
     uint64_t *slot = light_slot(sp, w);
-    bool owned = slot != NULL ? table_own(sp, &sp->keys, w->hash, slot, true) != NULL
-                              : table_own_place(sp, &sp->keys, w->hash, true);
+    bool owned = slot != NULL ? table_own(sp, &sp->db.first.keys, w->hash, slot, true) != NULL
+                              : table_own_place(sp, &sp->db.first.keys, w->hash, true);
     if (!owned) return false;
   }
   return true;
@@ -83,7 +83,7 @@ static bool light_own(space *sp, const transaction *t) {
 static void light_lay(space *sp, light_write *w) {
   w->slot = light_slot(sp, w);
   if (w->slot != NULL) table_replace(w->slot, w->block);
-  else w->slot = table_place(sp->mem.base, &sp->keys, w->hash, w->block);
+  else w->slot = table_place(sp->mem.base, &sp->db.first.keys, w->hash, w->block);
 }
 
 static bool light_hold(space *sp, transaction *t, int64_t now) {
@@ -103,7 +103,7 @@ static bool light_part(space *sp, light_write *w) {
   if (old == 0) return false;
   memcpy(mem_ptr(sp->mem.base, old), mem_ptr(sp->mem.base, w->block), size);
   light_restore(mem_ptr(sp->mem.base, old), w);
-  w->slot = table_find_ref(sp->mem.base, &sp->keys, w->hash, w->block);
+  w->slot = table_find_ref(sp->mem.base, &sp->db.first.keys, w->hash, w->block);
   w->before = (*w->slot & ~REF_MASK) | old;
   return true;
 }
@@ -129,7 +129,7 @@ bool light_open(space *sp, int64_t now) {
 bool light_settle(kevy_store *s, uint64_t hash, uint64_t **slot) {
   ref block = *slot != NULL ? slot_ref(**slot) : 0;
   if (!light_open(s->sp, clock_now(&s->clock))) return false;
-  if (block != 0) *slot = table_find_ref(s->base, &s->sp->keys, hash, block);
+  if (block != 0) *slot = table_find_ref(s->base, s->keys, hash, block);
   return true;
 }
 
@@ -163,7 +163,7 @@ FLAT bool light_note(space *sp, uint64_t hash, const entry *e) {
 /* Whether the log takes a new value of the probe's key. */
 static bool light_takes(space *sp, const probe *p) {
   if (p->klen > LIGHT_KEY_MAX || !light_has_room(sp)) return false;
-  if (p->slot == NULL) return table_has_place(sp->mem.base, &sp->keys, p->hash);
+  if (p->slot == NULL) return table_has_place(sp->mem.base, &sp->db.first.keys, p->hash);
   const entry *e = mem_ptr(sp->mem.base, slot_ref(*p->slot));
   return entry_type(e) == KEVY_TYPE_STRING && !entry_has_deadline(e);
 }
@@ -189,7 +189,7 @@ static void light_replace(space *sp, uint64_t hash, uint64_t *slot, ref block) {
 
 static void light_insert(space *sp, uint64_t hash, ref block) {
   transaction *t = sp->light;
-  uint64_t *slot = table_place(sp->mem.base, &sp->keys, hash, block);
+  uint64_t *slot = table_place(sp->mem.base, &sp->db.first.keys, hash, block);
   t->log[t->writes++] = (light_write){.block = block, .hash = hash, .slot = slot};
 }
 
@@ -200,6 +200,7 @@ static void light_count(kevy_store *s, const probe *p, entry *e) {
   else evict_arrived(s, p->hash, e);
 }
 
+/* Only database 0 is written without a moment (store_write_seldom). */
 kevy_status light_put(kevy_store *s, probe *p, int32_t type, const content *c, int64_t deadline, uint32_t key_kind) {
   if (deadline != KEVY_NO_TTL || !light_takes(s->sp, p))
     return light_settle(s, p->hash, &p->slot) ? probe_put(s, p, type, c, deadline, key_kind) : KEVY_EOOM;

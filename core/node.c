@@ -5,6 +5,7 @@
 
 #include "blob.h"
 #include "collection.h"
+#include "database.h"
 #include "hashing.h"
 #include "space.h"
 #include "timers.h"
@@ -204,7 +205,7 @@ void node_retire(space *sp, ref r) {
  * what that one sees; it is asked only where it is no longer the newest. */
 static inline bool newest_sees(const space *sp, ref r, uint64_t hash) {
   return LIKELY(sp->newest == sp->epoch - 1) ||
-         table_find_ref(sp->mem.base, &sp->moments->keys, hash, r) != NULL;
+         database_has(sp->mem.base, &sp->moments->db, hash, r);
 }
 
 void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh) {
@@ -225,6 +226,17 @@ static moment *moment_before(const space *sp, uint64_t epoch) {
   return m;
 }
 
+void node_retire_flushed(space *sp, ref r, uint64_t hash, bool fresh, uint64_t epoch) {
+  moment *m = fresh ? NULL : moment_before(sp, epoch - 1);
+  if (m == NULL || !database_has(sp->mem.base, &m->db, hash, r)) {
+    node_free_entry(sp, r);
+    return;
+  }
+  sp->larges_gone++; /* perhaps */
+  node_entry_dies(sp, r);
+  node_dead_push(sp, &m->dead, r);
+}
+
 /* Whom an item of a released moment now belongs to: an older one that sees it, or nobody. */
 static bool drain_sees(const space *sp, uint64_t item, const moment *older) {
   if (item & DEAD_NODES) return ((node *)at(sp, item & ~DEAD_NODES))->birth <= older->epoch;
@@ -232,7 +244,7 @@ static bool drain_sees(const space *sp, uint64_t item, const moment *older) {
   uint64_t hash = hash_bytes(sp->secret, entry_key(e), entry_klen(e));
   if (UNLIKELY(entry_type(e) == ENTRY_TIMER))
     return (sp->transactions != 0 || sp->undone != NULL) && timers_seen(older, item, hash);
-  return table_find_ref(sp->mem.base, &older->keys, hash, item) != NULL;
+  return database_has(sp->mem.base, &older->db, hash, item);
 }
 
 static void drain_item(space *sp, uint64_t item, moment *older) {
@@ -266,7 +278,7 @@ void node_drain_since(space *sp, uint64_t epoch) {
     uint32_t all = UINT32_MAX;
     while (!drain_moment(sp, m, &all)) all = UINT32_MAX;
     *link = m->next_released;
-    free(m);
+    snapshot_free(m);
   }
 }
 
@@ -275,7 +287,7 @@ bool node_drain(space *sp, uint32_t items) {
     moment *m = sp->draining;
     if (!drain_moment(sp, m, &items)) return false;
     sp->draining = m->next_released;
-    free(m);
+    snapshot_free(m);
   }
   return collection_drain(sp, &items);
 }

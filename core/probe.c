@@ -2,6 +2,7 @@
 #include "probe.h"
 
 #include "blob.h"
+#include "database.h"
 #include "effect.h"
 #include "events.h"
 #include "evict.h"
@@ -89,8 +90,8 @@ void content_drop(kevy_store *s, const content *c) {
 bool probe_swap(kevy_store *s, const probe *p, ref block, uint64_t *before) {
   space *sp = s->sp;
   *before = 0;
-  if (p->slot == NULL) return table_insert(sp, &sp->keys, p->hash, block, false);
-  uint64_t *slot = table_own(sp, &sp->keys, p->hash, p->slot, false);
+  if (p->slot == NULL) return table_insert(sp, s->keys, p->hash, block, false);
+  uint64_t *slot = table_own(sp, s->keys, p->hash, p->slot, false);
   if (slot == NULL || !node_room(sp, 1)) return false;
   *before = *slot & (REF_MASK | SLOT_FRESH);
   table_replace(slot, block);
@@ -128,9 +129,9 @@ static COLD void note_removed(kevy_store *s, const entry *e) {
 }
 
 /* Keys by type: strings are those that no other type counts. */
-static FLAT void count_type(space *sp, const entry *e, uint64_t change) {
+static FLAT void count_type(const kevy_store *s, const entry *e, uint64_t change) {
   int32_t type = entry_type(e);
-  if (UNLIKELY(type != KEVY_TYPE_STRING)) sp->typed[type] += change;
+  if (UNLIKELY(type != KEVY_TYPE_STRING)) s->db->typed[type] += change;
 }
 
 /* Every key that goes because its time has come passes here. */
@@ -153,16 +154,16 @@ void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
       tell_new(s, mem_ptr(s->base, block), before);
     }
     if (entry_has_deadline(mem_ptr(s->base, old))) expire_remove(s, old);
-    if (UNLIKELY(s->sp->timers.count != 0)) forget_timer(s, old, block, hash);
+    if (UNLIKELY(s->db->timers.count != 0)) forget_timer(s, old, block, hash);
     release_large(s, old, block);
-    count_type(s->sp, mem_ptr(s->base, old), UINT64_MAX);
+    count_type(s, mem_ptr(s->base, old), UINT64_MAX);
     if (UNLIKELY(s->access == ACCESS_COUNTED)) evict_inherit(s, mem_ptr(s->base, block), mem_ptr(s->base, old));
     node_retire_entry(s->sp, old, hash, (before & SLOT_FRESH) != 0);
   } else {
     if (UNLIKELY(s->events != NULL)) tell_new(s, mem_ptr(s->base, block), 0);
     if (UNLIKELY(s->access == ACCESS_COUNTED)) evict_arrived(s, hash, mem_ptr(s->base, block));
   }
-  count_type(s->sp, mem_ptr(s->base, block), 1);
+  count_type(s, mem_ptr(s->base, block), 1);
   s->last_put = block;
   if (entry_has_deadline(mem_ptr(s->base, block))) expire_add(s, block);
   if (UNLIKELY(s->serve != NULL)) store_note_ready(s, hash);
@@ -171,7 +172,7 @@ void probe_commit(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
 void probe_undo(kevy_store *s, uint64_t hash, ref block, uint64_t before) {
   uint64_t *slot = table_find_ref(s->base, s->keys, hash, block);
   if (before != 0) *slot = (*slot & ~(REF_MASK | SLOT_FRESH)) | before;
-  else table_remove(s->sp, &s->sp->keys, hash, slot);
+  else table_remove(s->sp, s->keys, hash, slot);
 }
 
 FLAT ref probe_build(kevy_store *s, int32_t type, const char *key, size_t klen, uint32_t key_kind,
@@ -210,7 +211,7 @@ kevy_status probe_put(kevy_store *s, probe *p, int32_t type, const content *c, i
 static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot, bool release) {
   space *sp = s->sp;
   if (UNLIKELY(sp->light != NULL) && !light_settle(s, hash, &slot)) return;
-  slot = table_own(sp, &sp->keys, hash, slot, true);
+  slot = table_own(sp, s->keys, hash, slot, true);
   if (slot == NULL) return;
   ref block = slot_ref(*slot);
   bool fresh = *slot & SLOT_FRESH;
@@ -219,11 +220,11 @@ static void remove_block(kevy_store *s, uint64_t hash, uint64_t *slot, bool rele
   if (release && effect_kept(s)) note_removed(s, e);
   if (UNLIKELY(s->events != NULL)) tell_expired(s, e);
   if (entry_has_deadline(e)) expire_remove(s, block);
-  if (UNLIKELY(sp->timers.count != 0)) forget_timer(s, block, 0, hash);
+  if (UNLIKELY(s->db->timers.count != 0)) forget_timer(s, block, 0, hash);
   if (release) release_large(s, block, 0);
-  count_type(sp, e, UINT64_MAX);
-  if (UNLIKELY(sp->newest != 0) && (fresh || sp->moments->older != NULL)) table_note_lost(s->base, &sp->keys, hash);
-  table_remove(sp, &sp->keys, hash, slot);
+  count_type(s, e, UINT64_MAX);
+  if (UNLIKELY(sp->newest != 0) && (fresh || sp->moments->older != NULL)) table_note_lost(s->base, s->keys, hash);
+  table_remove(sp, s->keys, hash, slot);
   node_retire_entry(sp, block, hash, fresh);
 }
 
@@ -242,16 +243,20 @@ void probe_forget(kevy_store *s, probe *p) {
   p->live = NULL;
 }
 
-void probe_expire(kevy_store *s, ref block) {
+bool probe_expire(kevy_store *s, ref block) {
   const entry *e = mem_ptr(s->base, block);
-  probe_expire_hashed(s, hash_bytes(s->sp->secret, entry_key(e), entry_klen(e)), block);
+  return probe_expire_hashed(s, hash_bytes(s->sp->secret, entry_key(e), entry_klen(e)), block);
 }
 
-void probe_expire_hashed(kevy_store *s, uint64_t hash, ref block) {
-  uint64_t *slot = table_find_ref(s->base, &s->sp->keys, hash, block);
+bool probe_expire_hashed(kevy_store *s, uint64_t hash, ref block) {
+  uint32_t back = s->index;
+  uint64_t *slot = database_find(s, hash, block);
+  if (slot == NULL) return false;
   s->expired++;
   s->sp->written = true;
-  if (slot != NULL) remove_block(s, hash, slot, true);
+  remove_block(s, hash, slot, true);
+  database_leave(s, back);
+  return true;
 }
 
 /* Every key that is evicted passes here. */
@@ -265,7 +270,7 @@ static void note_evicted(kevy_store *s, const entry *e) {
 void probe_evict(kevy_store *s, uint64_t *slot) {
   const entry *e = mem_ptr(s->base, slot_ref(*slot));
   uint64_t hash = *slot;
-  if (UNLIKELY(s->sp->newest != 0) || UNLIKELY(s->sp->timers.count != 0))
+  if (UNLIKELY(s->sp->newest != 0) || UNLIKELY(s->db->timers.count != 0))
     hash = hash_bytes(s->sp->secret, entry_key(e), entry_klen(e));
   note_evicted(s, e);
   s->sp->written = true;

@@ -63,14 +63,14 @@ void probe_remove(kevy_store *s, probe *p);
 /* The same where another entry has taken over its large value. */
 void probe_forget(kevy_store *s, probe *p);
 
-/* Removes an entry that has expired; the same of one that is known to be under this hash. */
-void probe_expire(kevy_store *s, ref block);
-void probe_expire_hashed(kevy_store *s, uint64_t hash, ref block);
+/* Removes an entry that has expired, whichever database has it; the same of one that is known to be under this hash. False: none has. */
+bool probe_expire(kevy_store *s, ref block);
+bool probe_expire_hashed(kevy_store *s, uint64_t hash, ref block);
 
 /* True when the key is gone, though nothing took it away yet: its deadline has come, or those of all fields of its hash. */
 bool probe_gone(kevy_store *s, const entry *e);
 
-/* Removes the entry that a slot holds, to make room. */
+/* Removes the entry that a slot of the selected database holds, to make room. */
 void probe_evict(kevy_store *s, uint64_t *slot);
 
 /* True when the entry's deadline has come. */

@@ -2,6 +2,7 @@
 #include "snapshot.h"
 
 #include "blob.h"
+#include "database.h"
 #include "light.h"
 
 #include <stdlib.h>
@@ -30,13 +31,12 @@ moment *snapshot_open(space *sp, int64_t now) {
   moment *m = malloc(sizeof *m);
   if (m == NULL) return NULL;
   memset(m, 0, sizeof *m);
-  m->keys = sp->keys;
+  if (!database_copy(&m->db, &sp->db)) {
+    free(m);
+    return NULL;
+  }
   m->epoch = newest != NULL && !sp->written ? newest->epoch : sp->epoch++;
   m->now = now;
-  m->with_ttl = sp->with_ttl;
-  memcpy(m->typed, sp->typed, sizeof m->typed);
-  m->ttl_bytes = sp->ttl_bytes;
-  m->timers = sp->timers;
   m->sp = sp;
   atomic_init(&m->holders, 1);
   atomic_fetch_add_explicit(&sp->live, 1, memory_order_relaxed);
@@ -47,6 +47,11 @@ moment *snapshot_open(space *sp, int64_t now) {
   sp->written = false;
   space_ref(sp);
   return m;
+}
+
+void snapshot_free(moment *m) {
+  free(m->db.rest);
+  free(m);
 }
 
 void snapshot_let_go(moment *m) {

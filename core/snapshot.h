@@ -20,6 +20,9 @@ void snapshot_close(moment *m);
 /* The same for a hold without a reference on the space. */
 void snapshot_let_go(moment *m);
 
+/* Frees a moment that is on no list any more; what only it sees is gone already. */
+void snapshot_free(moment *m);
+
 /* True when there is something to collect. */
 static inline bool snapshot_waiting(const space *sp) {
   return atomic_load_explicit(&sp->released, memory_order_relaxed) != NULL ||

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "blob.h"
+#include "database.h"
 #include "snapshot.h"
 #include "transaction.h"
 
@@ -37,7 +38,7 @@ space *space_open(uint64_t limit) {
   sp->epoch = 1;
   atomic_init(&sp->refs, 1);
   secret_fill(sp->secret);
-  if (!table_open(sp, &sp->keys)) {
+  if (!table_open(sp, &sp->db.first.keys)) {
     mem_close(&sp->mem);
     free(sp);
     return NULL;
@@ -50,7 +51,7 @@ void space_ref(space *sp) { atomic_fetch_add_explicit(&sp->refs, 1, memory_order
 static void free_moments(moment *m, moment *(*next)(const moment *)) {
   while (m != NULL) {
     moment *after = next(m);
-    free(m);
+    snapshot_free(m);
     m = after;
   }
 }
@@ -64,6 +65,7 @@ void space_unref(space *sp) {
   free_moments(sp->moments, next_older);
   free_moments(sp->draining, next_released);
   transaction_forget(sp);
+  database_forget(sp);
   pin_node *p = sp->pinned; /* all let go of, or the space would be referenced */
   while (p != NULL) {
     pin_node *next = p->next;

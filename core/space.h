@@ -1,4 +1,4 @@
-/* space: one keyspace in one region, with its epochs and snapshots.
+/* space: the databases of a store in one region, with its epochs and snapshots.
  *
  * A store owns one space at a time; clearing it takes a new one and lets the old go. Snapshots,
  * iterators and pins hold a reference each, so what they lend stays mapped after clear and close;
@@ -15,16 +15,33 @@
 
 typedef struct wheel wheel;
 
+#define DATABASES 16
+
+/* What a database is (database.h). */
+typedef struct database {
+  table keys;      /* no root: it is not in use */
+  uint64_t life;   /* no other one of the space, before or after, has it */
+  uint64_t with_ttl;
+  uint64_t ttl_bytes;          /* of the blocks of entries with a deadline */
+  uint64_t typed[SPACE_TYPES]; /* keys by type, but for strings */
+  table timers;                /* of hashes whose fields have deadlines (timers.h); no root until the first */
+  uint64_t timer_bytes;        /* of its entries */
+} database;
+
+/* All of them: 0, which is always in use, and the others, NULL until one is used. */
+typedef struct databases {
+  database first;
+  database *rest;
+} databases;
+
 /* A moment of a space, shared by every snapshot and iterator opened while nothing was written. */
 typedef struct moment {
-  table keys;
+  databases db;
   uint64_t epoch;
   int64_t now; /* Unix ms: time stands still in it */
-  uint64_t with_ttl, ttl_bytes, typed[SPACE_TYPES];
   ref dead; /* newest chunk of the dead list, 0 for none */
   _Atomic uint64_t holders;
   struct space *sp;
-  table timers; /* as the keyspace's then: what a transaction goes back to */
   struct moment *newer, *older; /* live moments, by epoch */
   struct moment *next_released;
   struct transaction *undone; /* the one it was opened in, which was rolled back; NULL: none */
@@ -44,6 +61,7 @@ typedef struct compacting {
   uint32_t fill;            /* of 256: spans that are less full are emptied */
   uint64_t before;          /* what was wasted when it began */
   uint64_t rest;            /* no pass before so much is wasted */
+  uint32_t index;           /* of the database at work */
   table_walk keys, members; /* members: of the large value at work */
   ref value;                /* that value, 0 for none */
   uint64_t position;        /* in its tree */
@@ -51,7 +69,7 @@ typedef struct compacting {
 
 struct space {
   mem mem;
-  table keys;
+  databases db;
   uint64_t epoch;  /* of nodes born now */
   uint64_t newest; /* epoch of the newest live moment, 0 for none; all ones while a transaction is light */
   bool written;    /* since that moment was opened */
@@ -64,12 +82,9 @@ struct space {
   struct transaction *undone; /* rolled back while moments from inside them live */
   uint64_t retained; /* bytes on dead lists */
   uint64_t buried;   /* bytes of graves and of what is kept */
-  ref wheel;            /* the deadline index, 0 until the first deadline */
-  uint64_t with_ttl;
-  uint64_t typed[SPACE_TYPES]; /* keys by type, but for strings */
-  uint64_t ttl_bytes;   /* of the blocks of entries with a deadline */
-  table timers;         /* of hashes whose fields have deadlines (timers.h); no root until the first */
-  uint64_t timer_bytes; /* of its entries */
+  struct flushed *flushed; /* databases that are being taken apart (database.h), newest first */
+  uint64_t lives;       /* of databases, so far */
+  ref wheel;            /* the deadline index of all databases, 0 until the first deadline */
   ref ringing;          /* the timer at work, 0 for none */
   uint64_t blobs;  /* bytes of blobs */
   uint64_t shared; /* of them, of those that are no single entry's (blob.h) */

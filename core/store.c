@@ -9,6 +9,7 @@
 #include "background.h"
 #include "blob.h"
 #include "compact.h"
+#include "database.h"
 #include "effect.h"
 #include "events.h"
 #include "evict.h"
@@ -237,6 +238,8 @@ bool store_upkeep(kevy_store *s, uint32_t items, uint64_t *expired) {
   if (s->frozen != NULL || sp->light != NULL) return true;
   bool collected = snapshot_collect_some(sp, SNAPSHOT_SLICE);
   bool drained = (sp->draining == NULL && sp->graves == 0) || node_drain(sp, items);
+  uint32_t apart = items;
+  if (UNLIKELY(sp->flushed != NULL)) drained = database_drain(s, &apart) && drained;
   return expire_slice(s, items, expired) && drained && collected && sp->graves == 0;
 }
 
@@ -245,8 +248,14 @@ bool store_reclaim(kevy_store *s, uint32_t items, uint64_t *expired) {
 }
 
 void store_note_ready(kevy_store *s, uint64_t hash) {
-  if (s->readies < STORE_READY_MAX) s->ready[s->readies] = hash;
+  if (s->readies < STORE_READY_MAX) s->ready[s->readies] = store_ready_hash(hash, s->index);
   if (s->readies <= STORE_READY_MAX) s->readies++;
+  s->until_pay = 0;
+}
+
+void store_ready_all(kevy_store *s) {
+  if (s->serve == NULL) return;
+  s->readies = STORE_READY_MAX + 1;
   s->until_pay = 0;
 }
 
@@ -255,12 +264,16 @@ void store_note_ready(kevy_store *s, uint64_t hash) {
 
 static void store_exhume(kevy_store *s) {
   const mem *m = &s->sp->mem;
-  if (m->root->used > m->limit - m->limit / EXHUME_WITHIN) node_drain(s->sp, EXHUME_ITEMS);
+  uint32_t items = EXHUME_ITEMS;
+  if (m->root->used <= m->limit - m->limit / EXHUME_WITHIN) return;
+  database_drain(s, &items);
+  node_drain(s->sp, EXHUME_ITEMS);
 }
 
 COLD kevy_status store_write_seldom(kevy_store *s, bool light) {
-  if (s->sp->light != NULL && !(light && s->sp->graves == 0) && !light_open(s->sp, clock_now(&s->clock))) return KEVY_EOOM;
-  if (s->sp->graves != 0) store_exhume(s);
+  bool plain = light && s->index == 0 && s->sp->graves == 0 && s->sp->flushed == NULL;
+  if (s->sp->light != NULL && !plain && !light_open(s->sp, clock_now(&s->clock))) return KEVY_EOOM;
+  if (s->sp->graves != 0 || s->sp->flushed != NULL) store_exhume(s);
   return KEVY_OK;
 }
 
@@ -307,7 +320,7 @@ uint64_t store_random(void *context) {
 
 /* ---- figures ---- */
 
-uint64_t store_wheel_bytes(const space *sp) { return (sp->wheel != 0 ? expire_bytes() : 0) + timers_bytes(sp); }
+uint64_t store_wheel_bytes(const space *sp) { return (sp->wheel != 0 ? expire_bytes() : 0) + database_timer_bytes(sp); }
 
 /* Of blobs their own account tells. */
 static uint64_t store_lent_bytes(const kevy_store *s) {
@@ -325,11 +338,11 @@ uint64_t store_overhead(const kevy_store *s) {
 }
 
 static uint64_t store_typed(const kevy_store *s, int32_t type) {
-  const uint64_t *typed = s->frozen != NULL ? s->frozen->typed : s->sp->typed;
-  if (type != KEVY_TYPE_STRING) return typed[type];
+  const databases *all = database_all(s);
+  if (type != KEVY_TYPE_STRING) return database_typed(all, type);
   uint64_t others = 0;
-  for (int32_t t = 0; t < SPACE_TYPES; t++) others += typed[t];
-  return s->keys->count - others;
+  for (int32_t t = 0; t < SPACE_TYPES; t++) others += database_typed(all, t);
+  return database_keys(all) - others;
 }
 
 static kevy_value figure_int(uint64_t i) { return (kevy_value){KEVY_INT, 0, 0, {.i = (int64_t)i}}; }
@@ -363,7 +376,9 @@ void store_attach(kevy_store *s, space *sp) {
   s->sp = sp;
   memcpy(s->secret, sp->secret, sizeof s->secret);
   s->base = sp->mem.base;
-  s->keys = &sp->keys;
+  s->db = &sp->db.first;
+  s->keys = &s->db->keys;
+  s->index = 0;
   s->next_due = INT64_MAX;
   store_forget_recent(s);
   s->until_pay = PAY_EVERY;
@@ -399,7 +414,8 @@ static kevy_store *store_frozen(kevy_store *s, moment *m) {
     return NULL;
   }
   store_attach(copy, m->sp);
-  copy->keys = &m->keys;
+  copy->db = &m->db.first;
+  copy->keys = &copy->db->keys;
   copy->frozen = m;
   copy->unwritable = KEVY_EREADONLY;
   copy->clock = s->clock;
@@ -413,7 +429,7 @@ static kevy_store *store_frozen(kevy_store *s, moment *m) {
 
 /* Time stands still in a snapshot: a hash whose fields are all due goes now, or is there to the end. */
 kevy_store *store_freeze(kevy_store *s) {
-  if (UNLIKELY(s->sp->timers.count != 0)) (void)expire_slice(s, FREEZE_ITEMS, NULL);
+  if (UNLIKELY(database_timer_bytes(s->sp) != 0)) (void)expire_slice(s, FREEZE_ITEMS, NULL);
   return store_frozen(s, s->frozen != NULL ? snapshot_share(s->frozen)
                                            : snapshot_open(s->sp, clock_now(&s->clock)));
 }
@@ -433,7 +449,7 @@ void store_free(kevy_store *s) {
   functions_release(s->functions);
   free(s->scratch);
   free(s->batch);
-  free(s->spare);
+  transaction_free_spare(s);
   free(s->name);
   free(s->config);
   events_free(s->events);
@@ -478,9 +494,7 @@ void store_adopt(kevy_store *s, kevy_store *from) {
     effect_cleared(s);
     s->effects->lost = true; /* what is there now no record says */
   }
-  if (s->serve == NULL) return;
-  s->readies = STORE_READY_MAX + 1; /* whatever is waited for may be there now */
-  s->until_pay = 0;
+  store_ready_all(s); /* whatever is waited for may be there now */
 }
 
 void store_set_clock(kevy_store *s, int64_t now) {

@@ -1,6 +1,7 @@
 /* store: the process-side handle behind kevy_store: a live store, or a snapshot of one.
  *
- * Every engine function takes it. Reads go through `keys` and `base` (the live table, or a moment's);
+ * Every engine function takes it, and works in the database that is selected (database.h). Reads go through `keys` and `base` (the live
+ * table, or a moment's);
  * writers call store_write first. The lock, the thread and all other process-private things live
  * here and never in the region. */
 #ifndef KEVY_STORE_H
@@ -34,7 +35,7 @@ typedef struct store_recent {
 
 typedef struct kevy_store {
   char *base;        /* of the space's region */
-  table *keys;       /* the table to read */
+  table *keys;       /* of the database that is selected */
   space *sp;
   unsigned char secret[HASH_SHORT_SECRET]; /* the beginning of the space's: at hand for lookups of short keys */
   moment *frozen;    /* a snapshot's moment, NULL for a live store */
@@ -55,6 +56,9 @@ typedef struct kevy_store {
   };
   bool grows;             /* the large value that was found last is being written */
   bool touched;           /* something may have changed since effect_begin */
+  uint32_t index; /* of the database that is selected */
+  uint32_t replayed; /* the database that records which are done again have selected */
+  database *db;   /* the one that is selected */
   kevy_status unwritable; /* why writes are refused, KEVY_OK where they are not; another thread may set it */
   struct effects *effects; /* of a store with a log, else NULL */
   struct directory *opening; /* that is being read, else NULL */
@@ -135,8 +139,14 @@ void store_pay_always(kevy_store *s);
 /* Its upkeep alone: what the call lends stays. */
 void store_pay_lending(kevy_store *s);
 
-/* Notes that a key was written that somebody may wait for; serve runs when the call settles. */
+/* A key's hash among those that are ready, where it is of this database. */
+static inline uint64_t store_ready_hash(uint64_t hash, uint32_t index) { return hash ^ index * UINT64_C(0x9E3779B97F4A7C15); }
+
+/* Notes that a key of the selected database was written that somebody may wait for; serve runs when the call settles. */
 void store_note_ready(kevy_store *s, uint64_t hash);
+
+/* The same where any key may have been. */
+void store_ready_all(kevy_store *s);
 
 /* What a write sees to first in seldom cases: the moment of a light transaction, which is opened unless the write is one that a
  * light one can take back (light.h); and where memory is short and a large value that went still holds some, takes a larger
@@ -152,7 +162,7 @@ static inline kevy_status store_write_as(kevy_store *s, bool light) {
   kevy_status writable = store_writable(s);
   if (UNLIKELY(writable != KEVY_OK)) return writable;
   if (UNLIKELY(snapshot_waiting(s->sp))) snapshot_collect_some(s->sp, SNAPSHOT_SLICE);
-  if (UNLIKELY(((uintptr_t)s->sp->light | s->sp->graves) != 0)) writable = store_write_seldom(s, light);
+  if (UNLIKELY(((uintptr_t)s->sp->light | s->sp->graves | (uintptr_t)s->sp->flushed) != 0)) writable = store_write_seldom(s, light);
   s->sp->written = true;
   s->grows = false;
   s->used_before = s->sp->mem.root->used;

@@ -227,13 +227,15 @@ static ref segment_new(space *sp, table *t, uint32_t depth, bool must) {
   return r;
 }
 
-bool table_open(space *sp, table *t) {
+bool table_open(space *sp, table *t) { return table_start(sp, t, false); }
+
+bool table_start(space *sp, table *t, bool must) {
   memset(t, 0, sizeof *t);
   t->longest_chain = 1;
   t->bits = 1;
-  ref page = page_new(sp, t, 0, 1, false);
-  ref seg = page != 0 ? segment_new(sp, t, 0, false) : 0;
-  t->root = seg != 0 ? node_new(sp, root_bytes(1), false) : 0;
+  ref page = page_new(sp, t, 0, 1, must);
+  ref seg = page != 0 ? segment_new(sp, t, 0, must) : 0;
+  t->root = seg != 0 ? node_new(sp, root_bytes(1), must) : 0;
   if (t->root == 0) {
     if (seg != 0) node_retire(sp, seg);
     if (page != 0) node_retire(sp, page);

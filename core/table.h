@@ -54,6 +54,7 @@ static inline ref slot_ref(uint64_t slot) { return slot & REF_MASK; }
 
 /* An empty table, one segment. False when memory ran out. */
 bool table_open(space *sp, table *t);
+bool table_start(space *sp, table *t, bool must); /* must: draw on the reserve */
 
 /* The slot of the key, NULL when it is not there. */
 uint64_t *table_find(const char *base, const table *t, uint64_t hash, const char *key, size_t klen);

@@ -1,6 +1,6 @@
 /* timers: which hashes have fields with deadlines, and when the first of them comes.
  *
- * A second table of the space, of small entries of type ENTRY_TIMER: the key is the hash's, the deadline the
+ * A second table of a database, of small entries of type ENTRY_TIMER: the key is the hash's, the deadline the
  * earliest of its fields' or one before it. They hang on the wheel of the keys' deadlines (expire.h); when one comes
  * due, the hash sheds what is due, a slice at a time, and the timer is set anew, or goes with the last
  * deadline. A timer that comes too early does no harm. A key that is removed, or comes to hold something
@@ -18,16 +18,13 @@ bool timers_arm(kevy_store *s, const char *key, size_t klen, uint64_t hash, int6
 /* Takes the key's timer away, if there is one. Never fails. */
 void timers_forget(kevy_store *s, const char *key, size_t klen, uint64_t hash);
 
-/* Wakes the hash of a timer that is due. *items as in expire_slice. */
-void timers_ring(kevy_store *s, ref timer, uint32_t *items);
+/* Wakes the hash of a timer that is due. *items as in expire_slice. False: its database was flushed. */
+bool timers_ring(kevy_store *s, ref timer, uint32_t *items);
 
 /* Whether a moment sees this timer. */
 bool timers_seen(const moment *m, ref timer, uint64_t hash);
 
-/* Hangs every timer anew, after the tests' clock went back. */
-void timers_rewind(kevy_store *s);
-
-/* What the table and the timers take. */
-uint64_t timers_bytes(const space *sp);
+/* Frees one that is off the wheel and out of its table, unless somebody may go back to it. What it took. */
+size_t timers_free(kevy_store *s, ref timer);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "collection.h"
+#include "database.h"
 #include "evict.h"
 #include "expire.h"
 #include "hashing.h"
@@ -24,20 +25,36 @@ uint32_t transaction_depth(const kevy_store *s) {
 
 /* ---- begin, commit ---- */
 
+static void transaction_drop(transaction *t) {
+  if (t == NULL) return;
+  free(t->present.rest);
+  free(t);
+}
+
+void transaction_free_spare(kevy_store *s) { transaction_drop(s->spare); }
+
 static void transaction_free(kevy_store *s, transaction *t) {
-  if (s->spare != NULL) free(s->spare);
+  transaction_drop(s->spare);
   s->spare = t;
+}
+
+/* Where there are several databases a rollback may have to keep the words of them all. */
+static bool transaction_has_room(const space *sp, transaction *t) {
+  if (LIKELY(sp->db.rest == NULL) || t->present.rest != NULL) return true;
+  t->present.rest = malloc((DATABASES - 1) * sizeof *t->present.rest);
+  return t->present.rest != NULL;
 }
 
 /* The moment is this one's alone, and nothing that is opened later shares its epoch: what is newer was opened inside. */
 bool transaction_hold(space *sp, transaction *t, int64_t now) {
+  if (!transaction_has_room(sp, t)) return false;
   sp->written = true;
   t->start = snapshot_open(sp, now);
   if (t->start == NULL) return false;
   sp->written = true;
   t->kept = sp->kept;
   t->wheel = sp->wheel;
-  t->timer_bytes = sp->timer_bytes;
+  t->flushed = sp->flushed;
   return true;
 }
 
@@ -120,7 +137,7 @@ static bool moment_sees(const space *sp, const moment *m, uint64_t item) {
   const entry *e = transaction_ptr(sp, item);
   uint64_t hash = hash_bytes(sp->secret, entry_key(e), entry_klen(e));
   if (entry_type(e) == ENTRY_TIMER) return timers_seen(m, item, hash);
-  return table_find_ref(sp->mem.base, &m->keys, hash, item) != NULL;
+  return database_has(sp->mem.base, &m->db, hash, item);
 }
 
 typedef struct undo_step {
@@ -191,6 +208,28 @@ static void undo_timer(void *context, ref block) {
   if (step->give_back) node_free_entry(step->sp, block);
 }
 
+/* What is in the tables of a database and was not in those of its life at the start. */
+static void undo_database(const undo_step *step, const database *d) {
+  static const database none = {.life = 0};
+  const database *before = database_of_life(&step->start->db, d->life);
+  if (before == NULL) before = &none;
+  table_abandon(step->sp, &d->timers, &before->timers, step->start->epoch, step->give_back, undo_timer, (void *)(uintptr_t)step);
+  table_abandon(step->sp, &d->keys, &before->keys, step->start->epoch, step->give_back, undo_entry, (void *)(uintptr_t)step);
+}
+
+static void undo_databases(const undo_step *step, const databases *all, const flushed *first) {
+  uint32_t i = 0;
+  for (const database *d; (d = database_next(all, &i)) != NULL;) undo_database(step, d);
+  for (const flushed *f = first; f != NULL; f = f->next) undo_database(step, &f->db);
+}
+
+static void free_flushed(flushed *first) {
+  for (flushed *f = first, *next; f != NULL; f = next) {
+    next = f->next;
+    free(f);
+  }
+}
+
 /* Graves of values born inside. */
 static void undo_kept(const undo_step *step, ref first) {
   for (ref r = first, next; r != 0; r = next) {
@@ -220,10 +259,32 @@ static ref take_kept(space *sp, const transaction *t) {
   return taken;
 }
 
+/* Keeps the words of the present. Where there was no room made, what there is of other databases began inside. */
+static void undo_keep_words(space *sp, transaction *t) {
+  t->present.first = sp->db.first;
+  if (sp->db.rest == NULL) {
+    free(t->present.rest);
+    t->present.rest = NULL;
+  } else if (t->present.rest != NULL) {
+    memcpy(t->present.rest, sp->db.rest, (DATABASES - 1) * sizeof *sp->db.rest);
+  } else {
+    t->present.rest = sp->db.rest;
+    sp->db.rest = NULL;
+  }
+}
+
+/* Takes what was flushed inside off the list of what is to be taken apart. */
+static flushed *take_flushed(space *sp, const transaction *t) {
+  flushed *first = sp->flushed, **link = &first;
+  while (*link != t->flushed) link = &(*link)->next;
+  sp->flushed = t->flushed;
+  *link = NULL;
+  return first;
+}
+
 /* Sets aside what was born inside, while moments from there are held. */
 static void undo_aside(space *sp, transaction *t) {
-  t->keys = sp->keys;
-  t->timers = sp->timers;
+  undo_keep_words(sp, t);
   t->inside = sp->moments;
   for (moment *m = sp->moments; m != t->start; m = m->older) {
     m->undone = t;
@@ -242,12 +303,10 @@ static void undo_aside(space *sp, transaction *t) {
 static void undo_words(kevy_store *s, const transaction *t) {
   space *sp = t->sp;
   moment *start = t->start;
-  sp->keys = start->keys;
-  sp->timers = start->timers;
-  sp->timer_bytes = t->timer_bytes;
-  sp->with_ttl = start->with_ttl;
-  memcpy(sp->typed, start->typed, sizeof sp->typed);
-  sp->ttl_bytes = start->ttl_bytes;
+  sp->db.first = start->db.first;
+  if (start->db.rest != NULL) memcpy(sp->db.rest, start->db.rest, (DATABASES - 1) * sizeof *sp->db.rest);
+  else if (sp->db.rest != NULL) memset(sp->db.rest, 0, (DATABASES - 1) * sizeof *sp->db.rest);
+  database_reselect(s);
   if (t->wheel == 0 && sp->wheel != 0) {
     mem_free(&sp->mem, sp->wheel, expire_bytes());
     sp->wheel = 0;
@@ -268,8 +327,8 @@ static void undo_space(kevy_store *s, transaction *t) {
   undo_step step = {s, sp, t->start, !inside};
   undo_start(&step, t->start);
   for (moment *m = sp->moments; m != t->start; m = m->older) node_dead_each(sp, m->dead, undo_inside, &step);
-  table_abandon(sp, &sp->timers, &t->start->timers, t->start->epoch, !inside, undo_timer, &step);
-  table_abandon(sp, &sp->keys, &t->start->keys, t->start->epoch, !inside, undo_entry, &step);
+  t->flushed = take_flushed(sp, t);
+  undo_databases(&step, &sp->db, t->flushed);
   sp->transactions--;
   t->kept = take_kept(sp, t);
   if (sp->transactions == 0) release_kept(sp);
@@ -277,6 +336,7 @@ static void undo_space(kevy_store *s, transaction *t) {
   if (inside) undo_aside(sp, t);
   undo_words(s, t);
   if (inside) return;
+  free_flushed(t->flushed);
   snapshot_close(t->start);
   snapshot_collect(sp);
   transaction_free(s, t);
@@ -343,10 +403,10 @@ static void left_all(space *sp, transaction *t) {
   for (moment *m = t->inside, *older; m != NULL; m = older) {
     older = m->older;
     left_moment(&step, m);
-    free(m);
+    snapshot_free(m);
   }
-  table_abandon(sp, &t->timers, &t->start->timers, t->start->epoch, true, undo_timer, &step);
-  table_abandon(sp, &t->keys, &t->start->keys, t->start->epoch, true, undo_entry, &step);
+  undo_databases(&step, &t->present, t->flushed);
+  free_flushed(t->flushed);
   undo_kept(&step, t->kept);
 }
 
@@ -357,7 +417,7 @@ void transaction_left(space *sp, transaction *t) {
   *link = t->outer;
   left_all(sp, t);
   snapshot_let_go(t->start);
-  free(t);
+  transaction_drop(t);
 }
 
 void transaction_forget(space *sp) {
@@ -365,8 +425,9 @@ void transaction_forget(space *sp) {
     next = t->outer;
     for (moment *m = t->inside, *older; m != NULL; m = older) {
       older = m->older;
-      free(m);
+      snapshot_free(m);
     }
-    free(t);
+    free_flushed(t->flushed);
+    transaction_drop(t);
   }
 }

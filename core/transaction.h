@@ -46,8 +46,8 @@ typedef struct transaction {
   space *sp;                 /* what it began in */
   moment *start; /* NULL while it is light */
   ref kept;                  /* graves kept before it; of an undone one, those that it kept */
+  struct flushed *flushed;   /* what was flushed before it; of an undone one, what was inside */
   ref wheel;
-  uint64_t timer_bytes;
   uint64_t expired, evicted;
   uint32_t readies;
   effect_mark effects;       /* of a store with a log: what it had noted */
@@ -55,7 +55,7 @@ typedef struct transaction {
   light_write log[LIGHT_WRITES];
   events_mark events;        /* of a store that is listened to: what waited */
   /* Once it was rolled back while moments from inside it live: */
-  table keys, timers;        /* what was the present then */
+  databases present;         /* what was the present then; room for all where there are several */
   moment *inside;            /* those moments, newest first, by older */
   uint32_t alive;            /* how many of them are held */
 } transaction;
@@ -81,6 +81,9 @@ moment *transaction_keeper(const kevy_store *s);
 
 /* A moment from inside an undone one was released. */
 void transaction_left(space *sp, transaction *t);
+
+/* Frees the one that is kept to begin with. */
+void transaction_free_spare(kevy_store *s);
 
 /* Frees what is kept of undone ones outside the region, which is going. */
 void transaction_forget(space *sp);

@@ -259,7 +259,7 @@ FLAT bool string_add_quick(kevy_store *s, uint64_t hash, const char *key, size_t
   content c = {ENTRY_RAW, value->kind, value->len, {.ptr = value->as.ptr}};
   ref block = probe_build(s, KEVY_TYPE_STRING, key, klen, key_kind, &c, KEVY_NO_TTL);
   if (UNLIKELY(block == 0)) return false;
-  if (UNLIKELY(!table_insert(s->sp, &s->sp->keys, hash, block, false))) {
+  if (UNLIKELY(!table_insert(s->sp, s->keys, hash, block, false))) {
     probe_discard(s, block);
     return false;
   }

@@ -102,6 +102,9 @@ void wheel_move(const char *base, wheel *w, ref block, int64_t deadline) {
   wheel_add(base, w, block);
 }
 
+void wheel_mark_off(const char *base, ref block) { wheel_set_link(base, block, LINK_NEXT, block); }
+bool wheel_is_off(const char *base, ref block) { return wheel_link(base, block, LINK_NEXT) == block; }
+
 /* ---- turning ---- */
 
 /* A list above level 0 whose time has come: its entries move down before anything else is due. */

@@ -40,6 +40,10 @@ void wheel_start(wheel *w, int64_t now);
 void wheel_add(const char *base, wheel *w, ref block);
 void wheel_remove(const char *base, wheel *w, ref block);
 
+/* Marks an entry that is on no wheel, for who does not know, until it is put on one again. */
+void wheel_mark_off(const char *base, ref block);
+bool wheel_is_off(const char *base, ref block);
+
 /* Gives an entry on the wheel another deadline. */
 void wheel_move(const char *base, wheel *w, ref block, int64_t deadline);
 

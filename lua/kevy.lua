@@ -90,7 +90,7 @@ end
 local LOAD = { db = "number", skip_modules = "boolean", progress = "function" }
 
 -- A new store with what a file holds that kevy, Redis or Valkey saved (RDB). options are those of kevy.open, and
--- db (of a file of several databases, the one to load), skip_modules (leave out keys of module types, which otherwise
+-- db (of a file of several databases this one alone, into database 0), skip_modules (leave out keys of module types, which otherwise
 -- fail the load) and progress(done, total, keys), called about once a megabyte with bytes read, of how many, and keys;
 -- what it raises ends the load. A store; nil and why not.
 function kevy.load(path, options)

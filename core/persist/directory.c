@@ -82,6 +82,7 @@ static bool directory_attach(kevy_store *s, struct directory *d) {
   e->until_pay = s->until_pay;
   s->until_pay = 1;
   s->effects = e;
+  effect_selected(s, s->replayed);
   return true;
 }
 
@@ -241,12 +242,14 @@ static void directory_take(kevy_store *s, struct directory *d) {
   const char *step;
   bool broken = log_broken(d->log, &step) != 0;
   int fd = d->next_fd;
+  effect_selected(s, EFFECT_ANY_DB); /* what goes with the moment may be noted for either file */
   if (broken != d->mending || (d->frozen = store_freeze(s)) == NULL || (broken && !log_restart(d->log, fd))) {
     (void)file_close(fd);
     directory_end(d, broken ? EIO : EAGAIN);
     return;
   }
   if (!broken) log_turn(d->log, fd);
+  if (s->effects->db == EFFECT_ANY_DB) effect_selected(s, 0);
   d->next_fd = -1;
   if (!directory_spawn(d, REWRITE_WRITING)) directory_end(d, EAGAIN);
 }

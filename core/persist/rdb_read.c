@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../blob.h"
+#include "../database.h"
 #include "../evict.h"
 #include "../expire.h"
 #include "../keyspace.h"
@@ -151,7 +152,7 @@ static kevy_status rdb_string_key(rdb_file *f, size_t klen, uint32_t key_kind) {
 }
 
 static kevy_status rdb_foreign(rdb_file *f) {
-  return rdb_corrupt(&f->r->in, "a key of database %llu: name the database to load", (unsigned long long)f->db);
+  return rdb_corrupt(&f->r->in, "a key of database %llu, of which there are %d: name the one to load", (unsigned long long)f->db, DATABASES);
 }
 
 /* A module's value, behind its key. */
@@ -171,8 +172,8 @@ static kevy_status rdb_key_value(rdb_file *f, uint8_t type) {
   size_t klen = 0;
   uint32_t key_kind = KEVY_BYTES;
   if (UNLIKELY(type > RDB_HASH_LISTPACK_EX || type == 8)) return rdb_corrupt(&r->in, "a value of unknown type %u", type);
-  bool wanted = f->db == (f->load.db < 0 ? 0 : (uint64_t)f->load.db);
-  if (UNLIKELY(!wanted) && f->load.db < 0) return rdb_foreign(f);
+  bool wanted = f->load.db < 0 || f->db == (uint64_t)f->load.db;
+  if (UNLIKELY(f->db >= DATABASES) && wanted && f->load.db < 0) return rdb_foreign(f);
   kevy_status status = rdb_key(r, &klen, &key_kind);
   if (UNLIKELY(status != KEVY_OK)) return status;
   if (UNLIKELY(type == RDB_MODULE_2 || type == RDB_MODULE_PRE_GA)) status = rdb_module_key(f, type);
@@ -263,12 +264,20 @@ static kevy_status rdb_slot_import(rdb_reader *r) {
   return status;
 }
 
+/* What was read belongs to the database before. */
+static kevy_status rdb_select(rdb_file *f) {
+  kevy_status status = rdb_ring_put(f);
+  if (status == KEVY_OK) status = rdb_length(&f->r->in, &f->db);
+  if (status != KEVY_OK || f->load.db >= 0 || f->db >= DATABASES) return status;
+  return database_enter(f->store, (uint32_t)f->db) ? KEVY_OK : rdb_refused(f->r, KEVY_EOOM);
+}
+
 static kevy_status rdb_op(rdb_file *f, uint8_t op) {
   rdb_reader *r = f->r;
   switch (op) {
     case RDB_OP_EXPIRETIME_MS: return rdb_deadline_ms(f);
     case RDB_OP_EXPIRETIME: return rdb_deadline_s(f);
-    case RDB_OP_SELECTDB: return rdb_length(&r->in, &f->db);
+    case RDB_OP_SELECTDB: return rdb_select(f);
     case RDB_OP_RESIZEDB: return rdb_lengths_pass(r, 2);
     case RDB_OP_AUX: return rdb_read_aux(r);
     case RDB_OP_FREQ: return rdb_frequency(f);
@@ -319,6 +328,12 @@ static kevy_status rdb_trailer(rdb_file *f) {
   return status == KEVY_OK ? rdb_end(&r->in) : status;
 }
 
+static kevy_status rdb_body_end(rdb_file *f) {
+  kevy_status status = rdb_ring_put(f);
+  database_leave(f->store, 0);
+  return status;
+}
+
 /* What is between magic and checksum, from what comes next on, until the offset is passed: KEVY_UNMET. */
 static kevy_status rdb_body(rdb_file *f, uint64_t until) {
   rdb_reader *r = f->r;
@@ -326,7 +341,7 @@ static kevy_status rdb_body(rdb_file *f, uint64_t until) {
     uint8_t what = 0;
     kevy_status status = rdb_byte(&r->in, &what);
     if (UNLIKELY(status != KEVY_OK)) return status;
-    if (what == RDB_OP_EOF) return rdb_ring_put(f);
+    if (what == RDB_OP_EOF) return rdb_body_end(f);
     if (what >= RDB_OP_SLOT_IMPORT) status = rdb_op(f, what);
     else status = rdb_key_value(f, what);
     if (UNLIKELY(status != KEVY_OK)) return status;

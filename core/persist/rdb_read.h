@@ -2,8 +2,8 @@
  *
  * Read are versions 1 to RDB_VERSION_MAX of REDIS and those of VALKEY up to RDB_VALKEY_VERSION. Keys whose deadline
  * has come are left out, as Redis does. Libraries of functions become the store's. What modules keep beside keys, slots of a cluster, and access
- * times are read over. A file that has keys in another database than 0 fails, unless the caller names the one it
- * wants; then the others' keys are read over. Keys of a module fail it by the module's name, or are read over when
+ * times are read over. Keys go to the database that the file says; or the caller names one, whose keys go to 0, and the
+ * others' keys are read over. Keys of a module fail it by the module's name, or are read over when
  * the caller says so.
  *
  * Strings take a straight way: their entries are made as they are read, and put into the table a few at a time, so
@@ -13,7 +13,7 @@
 
 #include "rdb_reader.h"
 
-#define RDB_ANY_DB (-1) /* there must be keys in database 0 alone */
+#define RDB_ANY_DB (-1)
 
 typedef struct rdb_load {
   int32_t db;        /* the database wanted; RDB_ANY_DB */

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "../database.h"
 #include "../elements.h"
 #include "rdb_write_stream.h"
 
@@ -304,13 +305,12 @@ static void rdb_write_functions(writer *w, const functions *f) {
   }
 }
 
-static void rdb_write_database(writer *w, const moment *m) {
-  if (m->keys.count == 0) return;
+static void rdb_write_select(writer *w, uint32_t index, const database *d) {
   rdb_put_byte(w, RDB_OP_SELECTDB);
-  rdb_put_length(w, 0);
+  rdb_put_length(w, index);
   rdb_put_byte(w, RDB_OP_RESIZEDB);
-  rdb_put_length(w, m->keys.count);
-  rdb_put_length(w, m->with_ttl);
+  rdb_put_length(w, d->keys.count);
+  rdb_put_length(w, d->with_ttl);
 }
 
 static inline void rdb_load_ahead(const char *base, const ref *entries, uint32_t n, uint32_t i) {
@@ -320,17 +320,26 @@ static inline void rdb_load_ahead(const char *base, const ref *entries, uint32_t
   __builtin_prefetch(e + 64);
 }
 
-static void rdb_write_keys(rdb_writer *rw, const moment *m, _Atomic uint64_t *keys) {
+static void rdb_write_keys(rdb_writer *rw, const table *t, _Atomic uint64_t *keys) {
   const char *base = rw->sp->mem.base;
   table_walk walk = {0, 0, false};
   ref entries[TABLE_SLOTS];
-  for (uint32_t n; rw->w->error == 0 && (n = table_next_some(base, &m->keys, &walk, entries)) != 0;) {
+  for (uint32_t n; rw->w->error == 0 && (n = table_next_some(base, t, &walk, entries)) != 0;) {
     for (uint32_t i = 0; i < RDB_AHEAD && i < n; i++) __builtin_prefetch(base + entries[i]);
     for (uint32_t i = 0; i < n; i++) {
       rdb_load_ahead(base, entries, n, i);
       rdb_write_entry(rw, mem_ptr(base, entries[i]));
     }
     if (keys != NULL) atomic_fetch_add_explicit(keys, n, memory_order_relaxed);
+  }
+}
+
+static void rdb_write_databases(rdb_writer *rw, const moment *m, _Atomic uint64_t *keys) {
+  uint32_t i = 0;
+  for (const database *d; (d = database_next(&m->db, &i)) != NULL;) {
+    if (d->keys.count == 0) continue;
+    rdb_write_select(rw->w, i - 1, d);
+    rdb_write_keys(rw, &d->keys, keys);
   }
 }
 
@@ -341,8 +350,7 @@ bool rdb_write(writer *w, const kevy_store *snapshot, uint32_t flags, _Atomic ui
   rdb_writer_open(rw, w, m->sp, flags & RDB_LOG_BASE ? INT64_MIN : m->now);
   rdb_write_head(w, m, flags);
   rdb_write_functions(w, snapshot->functions);
-  rdb_write_database(w, m);
-  rdb_write_keys(rw, m, keys);
+  rdb_write_databases(rw, m, keys);
   rdb_put_byte(w, RDB_OP_EOF);
   rdb_put_8(w, writer_sum(w));
   writer_flush(w);

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "../database.h"
 #include "file.h"
 #include "log_read.h"
 #include "rdb_read.h"
@@ -166,6 +167,7 @@ static log_read_result recovery_look_ahead(log_reader *r, uint64_t begin) {
 /* Does the file's records again, up to its end or to what is wrong; r->record is then where that begins. */
 static log_read_result recovery_apply(recovery *g, log_reader *r, char *why, size_t room) {
   log_read_result got;
+  g->s->replayed = 0; /* a file begins there */
   while ((got = log_read_next(r)) == LOG_READ_RECORD) {
     if (log_read_is(r, "MULTI")) {
       got = recovery_look_ahead(r, r->record);
@@ -246,7 +248,7 @@ static kevy_status recovery_replay(recovery *g, size_t i, uint64_t *size) {
   if (got != LOG_READ_END) status = recovery_judge(g, i, fd, &r, got, why);
   *size = got != LOG_READ_END ? r.record : r.size;
   g->d->report.bytes += *size;
-  if (status == KEVY_OK && !recovery_tell(g, *size, g->s->keys->count, true)) status = recovery_cancelled(g);
+  if (status == KEVY_OK && !recovery_tell(g, *size, database_keys(&g->s->sp->db), true)) status = recovery_cancelled(g);
   log_read_close(&r);
   (void)file_close(fd);
   return status;
@@ -299,7 +301,7 @@ static kevy_status recovery_base(recovery *g) {
                                memcmp(magic, "VALKE", 5) == 0 ? recovery_base_rdb(g, fd)
                                                                 : recovery_base_log(g, fd);
   (void)file_close(fd);
-  if (status == KEVY_OK && !recovery_tell(g, d->base_bytes, g->s->keys->count, true)) status = recovery_cancelled(g);
+  if (status == KEVY_OK && !recovery_tell(g, d->base_bytes, database_keys(&g->s->sp->db), true)) status = recovery_cancelled(g);
   return status;
 }
 
@@ -346,6 +348,7 @@ static kevy_status recovery_begin(const recovery *g) {
   int error = recovery_make_incr(d, &first, &fd);
   if (error != 0) return recovery_fail(g, error, "make", first.name);
   (void)file_close(fd);
+  g->s->replayed = 0;
   d->files.incr[d->files.count++] = first;
   error = manifest_write(d->path, &d->files, NULL);
   return error == 0 ? KEVY_OK : recovery_fail(g, error, "write", "the manifest");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../database.h"
 #include "../store_open.h"
 
 struct kevy_job {
@@ -62,7 +63,7 @@ static kevy_job *saver_new(kevy_store *snapshot, const char *path, uint32_t flag
   j->snapshot = snapshot;
   j->process = getpid();
   j->flags = flags;
-  j->total = snapshot->frozen->keys.count;
+  j->total = database_keys(&snapshot->frozen->db);
   atomic_init(&j->holders, 2);
   pthread_condattr_t attr;
   pthread_condattr_init(&attr);

@@ -80,7 +80,7 @@ class Redis(Connection):
         self.path = self.directory.name + "/socket"
         self.process = subprocess.Popen(
             [program, "--port", "0", "--unixsocket", self.path, "--save", "", "--appendonly", "yes" if home else "no",
-             "--enable-debug-command", "yes", "--databases", "1", "--dir", str(home or self.directory.name), "--hz", "100", *options],
+             "--enable-debug-command", "yes", "--databases", "16", "--dir", str(home or self.directory.name), "--hz", "100", *options],
             stdout=subprocess.DEVNULL)
         super().__init__(self.path, self.process)
         while self.execute([b"PING"]).startswith(b"-LOADING"):

@@ -14,6 +14,7 @@
 #include "blob.h"
 #include "clock.h"
 #include "collection.h"
+#include "database.h"
 #include "elements.h"
 #include "entry.h"
 #include "evict.h"

@@ -18,12 +18,15 @@ static unsigned depth;
 /* Every key, expired ones that wait included, and how many there are of each type. */
 static uint64_t of_keys(kevy_store *s, uint64_t typed[SPACE_TYPES]) {
   uint64_t bytes = 0;
-  table_walk walk = {0, 0, false};
+  uint32_t i = 0;
   memset(typed, 0, SPACE_TYPES * sizeof *typed);
-  for (ref r; (r = table_next(s->base, s->keys, &walk)) != 0;) {
-    const entry *e = mem_ptr(s->base, r);
-    bytes += node_entry_bytes(s->sp, r) + collection_bytes(s->base, e);
-    typed[entry_type(e)]++;
+  for (const database *d; (d = database_next(&s->sp->db, &i)) != NULL;) {
+    table_walk walk = {0, 0, false};
+    for (ref r; (r = table_next(s->base, &d->keys, &walk)) != 0;) {
+      const entry *e = mem_ptr(s->base, r);
+      bytes += node_entry_bytes(s->sp, r) + collection_bytes(s->base, e);
+      typed[entry_type(e)]++;
+    }
   }
   return bytes;
 }
@@ -37,6 +40,7 @@ static bool counted_by_type(kevy_store *s, const uint64_t typed[SPACE_TYPES]) {
 static bool balanced(const char *after) {
   uint64_t typed[SPACE_TYPES], keys = of_keys(a, typed), overhead = figure(a, "overhead_bytes"), used = kevy_used_memory(a);
   bool types = counted_by_type(a, typed);
+  if (a->sp->flushed != NULL) return CHECK(types); /* of what is left of a database only an estimate is told */
   if (!CHECK(keys + overhead == used && types))
     fprintf(stderr, "%s: keys %llu + overhead %llu is %lld more than used %llu\n", after, (unsigned long long)keys,
             (unsigned long long)overhead, (long long)(keys + overhead - used), (unsigned long long)used);

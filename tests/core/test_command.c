@@ -548,7 +548,7 @@ static void test_info(void) {
   REQUIRE(item.value.len < sizeof info);
   memcpy(info, item.value.as.ptr, item.value.len);
   static const char *const lines[] = {"# Server\r\n", "\r\n\r\n# Memory\r\n", "\r\nused_memory:", "\r\nkeyspace_hits:1\r\n",
-                                      "\r\nkeyspace_misses:1\r\n", "# Keyspace\r\ndb0:keys=2,expires=1,avg_ttl=0\r\n",
+                                      "\r\nkeyspace_misses:1\r\n", "# Keyspace\r\ndb0:keys=2,expires=1,avg_ttl=",
                                       "kevy_version:" KEVY_VERSION "\r\n"};
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) CHECK(strstr(info, lines[i]) != NULL);
   CHECK(item.value.len < 8000); /* far from where it would be cut */

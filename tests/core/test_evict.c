@@ -194,7 +194,7 @@ static void test_volatile(void) {
       if (strcmp(policies[p], "volatile-ttl") == 0)
         for (size_t i = 0; i < 20; i++) CHECK(!has_key(s, i * every));
       while (set_key(s, n, 16, KEVY_NO_TTL) == KEVY_OK) n++; /* until no key with a deadline is left */
-      CHECK(figure_of(s, "keys_with_ttl") < 120 && s->sp->ttl_bytes <= 5000);
+      CHECK(figure_of(s, "keys_with_ttl") < 120 && s->db->ttl_bytes <= 5000);
       uint64_t evicted = figure_of(s, "evicted"), keys = keys_in(s);
       CHECK(set_key(s, n, 9000, KEVY_NO_TTL) == KEVY_EOOM && figure_of(s, "evicted") == evicted && keys_in(s) == keys);
       kevy_close(s);

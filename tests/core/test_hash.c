@@ -412,7 +412,7 @@ static void test_random(size_t steps, bool ticks) {
   CHECK(all_match(&m, s));
   for (int h = 0; h < HASHES; h++) (void)kevy_delete(s, KEY(h));
   come_to_rest(s);
-  CHECK(s->sp->timers.count == 0 && s->sp->timer_bytes == 0);
+  CHECK(s->db->timers.count == 0 && s->db->timer_bytes == 0);
   CHECK(kevy_used_memory(s) - empty == figure(s, "wheel_bytes") && figure(s, "retained_bytes") == 0);
   if (kevy_used_memory(s) - empty != figure(s, "wheel_bytes"))
     fprintf(stderr, "%lld bytes stay\n", (long long)(kevy_used_memory(s) - empty - figure(s, "wheel_bytes")));
@@ -489,7 +489,7 @@ static void test_shedding(void) {
   CHECK(ticks >= (uint64_t)n / 2 / 32);
   CHECK(kevy_used_memory(s) < before - (uint64_t)n / 2 * 24);
   CHECK(kevy_hlen(s, "big", 3, &count) == KEVY_OK && count == (uint64_t)n / 2);
-  CHECK(s->sp->timers.count == 0);
+  CHECK(s->db->timers.count == 0);
   /* All of a hash at once: it goes, and nobody saw it in between. */
   for (int i = 0; i < n; i += 2) {
     kevy_value f = kevy_int(i);

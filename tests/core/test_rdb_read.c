@@ -788,11 +788,11 @@ static void test_refused(void) {
   REFUSED("module type \"");
   file_begin(&file);
   put_byte(&file, RDB_OP_SELECTDB);
-  put_length(&file, 3);
+  put_length(&file, 16);
   put_key(&file, RDB_STRING, "k");
   put_text(&file, "v");
   file_end(&file);
-  REFUSED("offset 11: a key of database 3");
+  REFUSED("offset 11: a key of database 16");
   begin_refused(RDB_STRING);
   put_text(&file, "v");
   file_end(&file);

@@ -93,18 +93,18 @@ static uint64_t *find(const world *w, const table *t, uint32_t key) {
 static bool give(world *w, uint32_t key) {
   space *sp = w->sp;
   uint64_t hash = hash_of(key);
-  uint64_t *slot = find(w, &sp->keys, key);
+  uint64_t *slot = find(w, &sp->db.first.keys, key);
   ref r = entry_make(w, key, w->version + 1);
   if (r == 0) return false;
   sp->written = true;
   if (slot == NULL) {
-    if (!table_insert(sp, &sp->keys, hash, r, false)) {
+    if (!table_insert(sp, &sp->db.first.keys, hash, r, false)) {
       node_free_entry(sp, r);
       return false;
     }
     w->count++;
   } else {
-    slot = table_own(sp, &sp->keys, hash, slot, false);
+    slot = table_own(sp, &sp->db.first.keys, hash, slot, false);
     if (slot == NULL) {
       node_free_entry(sp, r);
       return false;
@@ -121,22 +121,22 @@ static bool give(world *w, uint32_t key) {
 static void take(world *w, uint32_t key) {
   space *sp = w->sp;
   uint64_t hash = hash_of(key);
-  uint64_t *slot = find(w, &sp->keys, key);
+  uint64_t *slot = find(w, &sp->db.first.keys, key);
   CHECK((slot != NULL) == (w->model[key] != 0));
   if (slot == NULL) return;
   sp->written = true;
-  slot = table_own(sp, &sp->keys, hash, slot, true);
+  slot = table_own(sp, &sp->db.first.keys, hash, slot, true);
   REQUIRE(slot != NULL);
   ref r = slot_ref(*slot);
   bool fresh = *slot & SLOT_FRESH;
-  table_remove(sp, &sp->keys, hash, slot);
+  table_remove(sp, &sp->db.first.keys, hash, slot);
   node_retire_entry(sp, r, hash, fresh);
   w->model[key] = 0;
   w->count--;
 }
 
 static void look(world *w, uint32_t key) {
-  uint64_t *slot = find(w, &w->sp->keys, key);
+  uint64_t *slot = find(w, &w->sp->db.first.keys, key);
   CHECK((slot != NULL) == (w->model[key] != 0));
   if (slot != NULL) CHECK(entry_version(w->sp->mem.base, slot_ref(*slot)) == w->model[key]);
 }
@@ -171,7 +171,7 @@ static void drain(world *w) {
 static void accounts_balance(world *w) {
   drain(w);
   CHECK(w->sp->retained == 0 && w->sp->moments == NULL);
-  CHECK(w->sp->mem.root->used == w->sp->keys.bytes + w->count * mem_round(sizeof(entry) + 8));
+  CHECK(w->sp->mem.root->used == w->sp->db.first.keys.bytes + w->count * mem_round(sizeof(entry) + 8));
 }
 
 /* ---- random steps ---- */
@@ -183,7 +183,7 @@ typedef struct held {
 } held;
 
 static void held_close(world *w, held *h) {
-  compare(w, &h->m->keys, h->model);
+  compare(w, &h->m->db.first.keys, h->model);
   snapshot_close(h->m);
   free(h->model);
   h->m = NULL;
@@ -220,17 +220,17 @@ static void test_steps(hash_mode m, uint32_t keys, size_t steps) {
       snapshot_collect(w.sp);
       node_drain(w.sp, (uint32_t)below(200));
     }
-    if (i % checks == 0) compare(&w, &w.sp->keys, w.model);
+    if (i % checks == 0) compare(&w, &w.sp->db.first.keys, w.model);
   }
   for (int i = 0; i < HELD; i++)
     if (snapshots[i].m != NULL) held_close(&w, &snapshots[i]);
-  compare(&w, &w.sp->keys, w.model);
+  compare(&w, &w.sp->db.first.keys, w.model);
   accounts_balance(&w);
   for (uint32_t key = 0; key < keys; key++)
     if (w.model[key] != 0) take(&w, key);
-  CHECK(table_check(w.sp->mem.base, &w.sp->keys));
-  if (!CHECK(w.sp->keys.segments == 1 && w.sp->keys.bits == 1 && w.count == 0))
-    fprintf(stderr, "mode %d: %llu segments stay\n", (int)m, (unsigned long long)w.sp->keys.segments);
+  CHECK(table_check(w.sp->mem.base, &w.sp->db.first.keys));
+  if (!CHECK(w.sp->db.first.keys.segments == 1 && w.sp->db.first.keys.bits == 1 && w.count == 0))
+    fprintf(stderr, "mode %d: %llu segments stay\n", (int)m, (unsigned long long)w.sp->db.first.keys.segments);
   accounts_balance(&w);
   world_close(&w);
 }
@@ -241,15 +241,15 @@ static void test_flood(hash_mode m, uint32_t keys) {
   mode = m;
   world w = world_open(keys);
   for (uint32_t key = 0; key < keys; key++) CHECK(give(&w, key));
-  compare(&w, &w.sp->keys, w.model);
-  if (!CHECK(w.sp->keys.bytes <= keys * UINT64_C(256) + (128 << 10)))
-    fprintf(stderr, "mode %d: %llu bytes for %u keys\n", (int)m, (unsigned long long)w.sp->keys.bytes, keys);
+  compare(&w, &w.sp->db.first.keys, w.model);
+  if (!CHECK(w.sp->db.first.keys.bytes <= keys * UINT64_C(256) + (128 << 10)))
+    fprintf(stderr, "mode %d: %llu bytes for %u keys\n", (int)m, (unsigned long long)w.sp->db.first.keys.bytes, keys);
   for (uint32_t key = 0; key < keys; key += 2) take(&w, key);
-  compare(&w, &w.sp->keys, w.model);
+  compare(&w, &w.sp->db.first.keys, w.model);
   for (uint32_t key = 0; key < keys; key += 2) CHECK(give(&w, key));
-  CHECK(w.sp->keys.bytes <= keys * UINT64_C(256) + (128 << 10));
+  CHECK(w.sp->db.first.keys.bytes <= keys * UINT64_C(256) + (128 << 10));
   for (uint32_t key = keys; key > 0; key--) take(&w, key - 1);
-  CHECK(w.sp->keys.segments == 1 && table_check(w.sp->mem.base, &w.sp->keys));
+  CHECK(w.sp->db.first.keys.segments == 1 && table_check(w.sp->mem.base, &w.sp->db.first.keys));
   accounts_balance(&w);
   world_close(&w);
 }
@@ -272,13 +272,13 @@ static void test_insert_fails(hash_mode m, uint32_t keys) {
       if (done) break;
       failures++;
       REQUIRE(n < 1000);
-      CHECK(find(&w, &w.sp->keys, key) == NULL && w.sp->keys.count == w.count);
+      CHECK(find(&w, &w.sp->db.first.keys, key) == NULL && w.sp->db.first.keys.count == w.count);
     }
     w.sp->mem.fail_in = 0;
-    if (key % 997 == 0) compare(&w, &w.sp->keys, w.model);
+    if (key % 997 == 0) compare(&w, &w.sp->db.first.keys, w.model);
   }
   CHECK(failures > keys);
-  compare(&w, &w.sp->keys, w.model);
+  compare(&w, &w.sp->db.first.keys, w.model);
   accounts_balance(&w);
   world_close(&w);
 }
@@ -308,7 +308,7 @@ static void test_scan(hash_mode m, uint32_t keys, bool growing) {
   uint64_t cursor = 0, turns = 0;
   do {
     uint64_t count = 1 + below(one_in(4) ? 500 : 20), before = t.count;
-    table_scan(t.base, &w.sp->keys, &cursor, count, tally_visit, &t);
+    table_scan(t.base, &w.sp->db.first.keys, &cursor, count, tally_visit, &t);
     CHECK(cursor == 0 || t.count - before >= count);
     for (uint64_t i = below(60); i > 0; i--) {
       uint32_t key = stable + (uint32_t)below(keys - stable);
@@ -331,7 +331,7 @@ static void test_scan_at_rest(hash_mode m, uint32_t keys) {
     tally t = {w.sp->mem.base, calloc(keys, 1), 0};
     REQUIRE(t.met != NULL);
     uint64_t cursor = 0;
-    do table_scan(t.base, &w.sp->keys, &cursor, count, tally_visit, &t);
+    do table_scan(t.base, &w.sp->db.first.keys, &cursor, count, tally_visit, &t);
     while (cursor != 0);
     CHECK(t.count == keys && memchr(t.met, 0, keys) == NULL);
     free(t.met);
@@ -353,7 +353,7 @@ static void test_random(hash_mode m, uint32_t keys, size_t draws) {
   uint32_t *met = calloc(keys, sizeof *met);
   REQUIRE(met != NULL);
   for (size_t i = 0; i < draws; i++)
-    met[entry_key_number(w.sp->mem.base, table_random(w.sp->mem.base, &w.sp->keys, draw, NULL))]++;
+    met[entry_key_number(w.sp->mem.base, table_random(w.sp->mem.base, &w.sp->db.first.keys, draw, NULL))]++;
   double expected = (double)draws / keys, chi = 0, freedom = keys - 1;
   for (uint32_t key = 0; key < keys; key++) {
     double off = met[key] - expected;
@@ -363,7 +363,7 @@ static void test_random(hash_mode m, uint32_t keys, size_t draws) {
     fprintf(stderr, "mode %d: chi-squared %.0f for %.0f degrees\n", (int)m, chi, freedom);
   free(met);
   for (uint32_t key = 0; key < keys; key++) take(&w, key);
-  CHECK(table_random(w.sp->mem.base, &w.sp->keys, draw, NULL) == 0);
+  CHECK(table_random(w.sp->mem.base, &w.sp->db.first.keys, draw, NULL) == 0);
   world_close(&w);
 }
 
@@ -390,8 +390,8 @@ static void test_worst_insert(bool snapshots) {
   }
   CHECK(most_moved > 0 && most_moved <= 1000);
   CHECK(most_bytes > 0 && most_bytes <= 64 << 10);
-  CHECK(w.sp->keys.bytes <= keys * UINT64_C(24) + 65536);
-  CHECK(table_check(w.sp->mem.base, &w.sp->keys));
+  CHECK(w.sp->db.first.keys.bytes <= keys * UINT64_C(24) + 65536);
+  CHECK(table_check(w.sp->mem.base, &w.sp->db.first.keys));
   world_close(&w);
 }
 
@@ -411,7 +411,7 @@ static void test_worst_remove(void) {
     if (bytes > most_bytes) most_bytes = bytes;
   }
   CHECK(most_moved > 0 && most_moved <= 1000 && most_bytes <= 64 << 10);
-  CHECK(w.sp->keys.segments == 1);
+  CHECK(w.sp->db.first.keys.segments == 1);
   world_close(&w);
 }
 

@@ -266,16 +266,16 @@ static void check_store(kevy_store *s) {
   uint64_t count = 0, timed = 0;
   table_walk walk = {0, 0, false};
   ref r;
-  CHECK(table_check(s->base, &s->sp->keys));
-  if (s->sp->timers.root != 0) CHECK(table_check(s->base, &s->sp->timers));
-  while ((r = table_next(s->base, &s->sp->keys, &walk)) != 0) {
+  CHECK(table_check(s->base, &s->keys[0]));
+  if (s->db->timers.root != 0) CHECK(table_check(s->base, &s->db->timers));
+  while ((r = table_next(s->base, &s->keys[0], &walk)) != 0) {
     count++;
     timed += entry_has_deadline(mem_ptr(s->base, r));
     check_value(s, mem_ptr(s->base, r));
   }
-  CHECK(count == s->sp->keys.count);
-  CHECK(timed == s->sp->with_ttl);
-  if (s->sp->wheel != 0) CHECK(wheel_length(s, mem_ptr(s->base, s->sp->wheel)) == timed + s->sp->timers.count);
+  CHECK(count == s->keys[0].count);
+  CHECK(timed == s->db->with_ttl);
+  if (s->sp->wheel != 0) CHECK(wheel_length(s, mem_ptr(s->base, s->sp->wheel)) == timed + s->db->timers.count);
 }
 
 static void drain_all(kevy_store *s) {
@@ -440,8 +440,8 @@ static void test_random(size_t steps, bool quiet) {
   drain_all(t.s);
   uint64_t count;
   kevy_len(t.s, &count);
-  CHECK(count == 0 && t.s->sp->timers.count == 0 && t.s->sp->blobs == 0);
-  uint64_t fixed = t.s->sp->keys.bytes + t.s->sp->timers.bytes + (t.s->sp->wheel != 0 ? expire_bytes() : 0);
+  CHECK(count == 0 && t.s->db->timers.count == 0 && t.s->sp->blobs == 0);
+  uint64_t fixed = t.s->keys[0].bytes + t.s->db->timers.bytes + (t.s->sp->wheel != 0 ? expire_bytes() : 0);
   CHECK(kevy_used_memory(t.s) == fixed && store_overhead(t.s) == fixed && t.s->sp->shared == 0);
   kevy_close(t.s);
 }

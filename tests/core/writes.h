@@ -15,6 +15,7 @@ static kevy_store *a;    /* the store that is written to */
 static int64_t now;
 static unsigned entries; /* counts the IDs given */
 static bool may_run_out; /* of memory */
+static const unsigned numbers[] = {0, 0, 1, 9}; /* of databases */
 
 /* ---- what a store holds, as text ---- */
 
@@ -144,13 +145,12 @@ static text text_key(kevy_store *s, const kevy_value *key, int32_t type, const k
   return t;
 }
 
-static inline text text_of(kevy_store *s) {
-  text all = {NULL, 0, 0}, *lines = NULL;
+/* The keys of a snapshot's database 0. */
+static void text_keys(text *all, kevy_store *still) {
+  text *lines = NULL;
   size_t n = 0;
-  kevy_store *still;
   kevy_iter *it;
   kevy_value key, value;
-  REQUIRE(kevy_snapshot(s, &still) == KEVY_OK);
   REQUIRE(kevy_iter_open(still, NULL, 0, KEVY_TYPE_NONE, &it) == KEVY_OK);
   while (kevy_iter_next(it, &key, &value) == KEVY_OK) {
     if (kevy_iter_type(it) == KEVY_TYPE_HASH) { /* one whose fields are all due is no key */
@@ -161,15 +161,31 @@ static inline text text_of(kevy_store *s) {
     lines[n++] = text_key(still, &key, kevy_iter_type(it), &value);
   }
   kevy_iter_close(it);
+  text_sorted(all, lines, n);
+}
+
+/* Each database's words stand for a while where the snapshot has those of 0. */
+static inline text text_of(kevy_store *s) {
+  text all = {NULL, 0, 0};
+  kevy_store *still;
+  REQUIRE(kevy_snapshot(s, &still) == KEVY_OK);
+  databases *dbs = &still->frozen->db;
+  database first = dbs->first;
+  uint32_t i = 0;
+  for (const database *d; (d = database_next(dbs, &i)) != NULL; dbs->first = first) {
+    if (d->keys.count == 0) continue;
+    dbs->first = *d;
+    text_print(&all, "database %u\n", (unsigned)i - 1);
+    text_keys(&all, still);
+  }
   kevy_close(still);
-  text_sorted(&all, lines, n);
   return all;
 }
 
 /* ---- commands ---- */
 
 /* @s @h @l @e @z @x: a key of a string, hash, list, set, sorted set, stream. @k: any. @v value, @f field, @m member, @n a small
- * number, @p a positive one, @d a score, @t a TTL in ms, @T a deadline in ms, @S in seconds, @i an entry's ID, @j a new one, @g
+ * number, @b a database's, @p a positive one, @d a score, @t a TTL in ms, @T a deadline in ms, @S in seconds, @i an entry's ID, @j a new one, @g
  * group, @c consumer, @P a payload of DUMP. @F @V @M @Z: several pairs, values, members, scored members. */
 static const char *const templates[] = {
     "SET @s @v", "SET @k @v", "SET @s @v PX @t", "SET @s @v PXAT @T", "SET @s @v EXAT @S", "SET @s @v NX", "SET @s @v XX GET",
@@ -181,7 +197,8 @@ static const char *const templates[] = {
     "INCR @s", "DECR @s", "INCRBY @s @n", "DECRBY @s @n", "INCRBYFLOAT @s 0.25", "INCRBYFLOAT @s @n",
     "MSET @s @v @s @v @k @v", "MSETNX @s @v @s @v", "DEL @k @k", "UNLINK @k", "RENAME @k @k", "RENAMENX @k @k", "COPY @k @k",
     "COPY @k @k REPLACE", "EXPIRE @k 1", "EXPIRE @k -1", "PEXPIRE @k @t", "PEXPIRE @k @t NX", "PEXPIRE @k @t GT", "EXPIREAT @k @S",
-    "PEXPIREAT @k @T", "PERSIST @k", "FLUSHALL", "FLUSHDB",
+    "PEXPIREAT @k @T", "PERSIST @k", "FLUSHALL", "FLUSHDB", "FLUSHDB", "MOVE @k @b", "MOVE @k @b", "COPY @k @k DB @b", "COPY @k @k DB @b REPLACE",
+    "SWAPDB @b @b",
     "RESTORE @k 0 @P", "RESTORE @k 0 @P REPLACE", "RESTORE @k @t @P REPLACE", "RESTORE @k @T @P REPLACE ABSTTL IDLETIME 5",
     "HSET @h @F", "HSET @h @f @v", "HMSET @h @f @v", "HSETNX @h @f @v", "HDEL @h @f @f", "HINCRBY @h n @n",
     "HINCRBY @h @f @n", "HINCRBYFLOAT @h n 0.5", "HSETEX @h PX @t FIELDS 2 @f @v @f @v", "HSETEX @h KEEPTTL FIELDS 1 @f @v",
@@ -284,6 +301,7 @@ static void arg_token(char letter) {
     case 'f': arg_member('f', of); break;
     case 'm': arg_member('m', of); break;
     case 'n': arg_print("%d", (int)below(12) - 4); break;
+    case 'b': arg_print("%u", numbers[below(4)]); break;
     case 'p': arg_print("%u", (unsigned)below(12)); break;
     case 'd': arg_print("%g", (double)below(20) / 2 - 3); break;
     case 't': arg_print("%u", 1 + (unsigned)below(120)); break;
@@ -321,10 +339,22 @@ static void compose(const char *template) {
   }
 }
 
+/* In some database, through a session. */
+static kevy_status run_selected(kevy_reply *r, bool typed) {
+  kevy_session *session;
+  kevy_value selects[] = {kevy_bytes("SELECT", 6), kevy_int((int64_t)numbers[below(4)])};
+  if (kevy_session_open(a, &session) != KEVY_OK) return KEVY_EOOM;
+  CHECK(kevy_session_call(session, 2, selects, 0, r) == KEVY_OK);
+  kevy_status status = kevy_session_call(session, argc, args, typed ? KEVY_TYPED : 0, r);
+  kevy_session_close(session);
+  return status;
+}
+
 static void run_command(const char *template) {
   compose(template);
   kevy_reply *r = kevy_reply_new();
-  kevy_status status = below(3) ? kevy_call_typed(a, argc, args, r) : kevy_call(a, argc, args, r);
+  bool typed = below(3), selects = one_in(4);
+  kevy_status status = selects ? run_selected(r, typed) : typed ? kevy_call_typed(a, argc, args, r) : kevy_call(a, argc, args, r);
   if (status < 0 && status != KEVY_ECOMMAND) CHECK(status != KEVY_EARG && (status != KEVY_EOOM || may_run_out));
   kevy_reply_free(r);
 }

@@ -257,8 +257,12 @@ def test_files_that_are_none(tmp_path):
 
 def test_databases(tmp_path):
     path = write(tmp_path / "f", b"\xfe\0", pair(b"a", b"0"), b"\xfe\x02", b"\xfb\x01\0", pair(b"b", b"2"))
-    with pytest.raises(kevy.CorruptFileError, match="database 2"):
-        kevy.Store.load(path)
+    s = kevy.Store.load(path)
+    assert dict(s) == {b"a": b"0"}
+    s.command("SWAPDB", 0, 2)
+    assert dict(s) == {b"b": b"2"}
+    with pytest.raises(kevy.CorruptFileError, match="database 16"):
+        kevy.Store.load(write(tmp_path / "g", b"\xfe\x10", pair(b"b", b"2")))
     assert dict(kevy.Store.load(path, db=0)) == {b"a": b"0"}
     assert dict(kevy.Store.load(path, db=2)) == {b"b": b"2"}
     assert dict(kevy.Store.load(path, db=7)) == {}

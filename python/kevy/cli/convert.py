@@ -57,5 +57,5 @@ def add(subparsers):
 
 def add_of_file(p):
     """Options that say how RDB files are read."""
-    p.add_argument("--db", type=int, metavar="N", help="the database to read, where a file has keys in others than 0")
+    p.add_argument("--db", type=int, metavar="N", help="the one database to read, into database 0")
     p.add_argument("--skip-modules", action="store_true", help="leave out keys of module types")

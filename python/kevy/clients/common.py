@@ -49,6 +49,13 @@ def named_store(url):
         return store
 
 
+def database_of(url):
+    """What the path behind a name says of the database, as in redis://host/3."""
+    parts = urlsplit(url)
+    number = unquote(parts.path).strip("/") if parts.netloc else ""
+    return {"db": int(number)} if number.isdigit() else {}
+
+
 def register(module, scheme, options):
     """Teaches a module of connections, whose from_url calls parse_url, what a kevy:// URL is. Its query is the library's own;
     options(store) are those of a pool."""
@@ -57,7 +64,7 @@ def register(module, scheme, options):
     def parse(url):
         if not url.startswith("kevy://"):
             return parse_url(url)
-        return {**parse_url(scheme + "://?" + urlsplit(url).query), **options(named_store(url))}
+        return {**database_of(url), **parse_url(scheme + "://?" + urlsplit(url).query), **options(named_store(url))}
 
     module.parse_url = functools.wraps(parse_url)(parse)
 
