@@ -88,6 +88,8 @@ static kevy_status list_remove_equal(kevy_store *s, probe *p, int64_t count, con
   bool last = count < 0;
   uint64_t n = last ? 0 - (uint64_t)count : count > 0 ? (uint64_t)count : UINT64_MAX;
   if (!entry_is_large(p->live)) return list_remove_small(s, p, key, last, n, removed);
+  /* Under a moment a list that loses nothing is not copied; without one, looking first would cost and save nothing. */
+  if (s->sp->newest != 0 && list_find_value(s, p->live, key) == UINT64_MAX) return KEVY_OK;
   list_value *l = (list_value *)collection_own(s, p, true);
   if (l == NULL) return KEVY_EOOM;
   *removed = list_remove_large(s->sp, l, key, last, n);

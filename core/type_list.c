@@ -306,14 +306,12 @@ kevy_status list_splice(kevy_store *s, const char *key, size_t klen, int64_t pos
 }
 
 /* The position of the first element equal to a value; UINT64_MAX: none. */
-static uint64_t list_find_value(const kevy_store *s, const entry *e, const kevy_value *v) {
-  char digits[NUMBER_FLOAT_MAX];
-  packed_key key = list_key_of(v, digits);
+static uint64_t list_find_value(const kevy_store *s, const entry *e, const packed_key *key) {
   uint64_t len = list_entry_len(s->base, e);
   list_iter it;
   list_iter_open(&it, s->base, e, 0, false);
   for (uint64_t i = 0; i < len; i++)
-    if (list_iter_match(&it, &key)) return i;
+    if (list_iter_match(&it, key)) return i;
   return UINT64_MAX;
 }
 
@@ -323,7 +321,9 @@ kevy_status list_insert(kevy_store *s, const char *key, size_t klen, bool before
   kevy_status status = collection_write(s, &p, key, klen, KEVY_TYPE_LIST);
   if (status != KEVY_OK) return status;
   if (p.live == NULL) return KEVY_MISSING;
-  uint64_t at = list_find_value(s, p.live, pivot);
+  char digits[NUMBER_FLOAT_MAX];
+  packed_key sought = list_key_of(pivot, digits);
+  uint64_t at = list_find_value(s, p.live, &sought);
   if (at == UINT64_MAX) return KEVY_UNMET;
   status = list_splice_at(s, &p, at + !before, 0, 1, item, 0);
   if (status == KEVY_OK) list_tell_length(s, &p, length);

@@ -199,17 +199,20 @@ static void set_taken_out(kevy_store *s, probe *p, const keyed *k) {
 }
 
 static kevy_status set_remove_large(kevy_store *s, probe *p, size_t k, const kevy_value *members, uint64_t *removed) {
-  keyed *set = (keyed *)collection_own(s, p, true);
-  if (set == NULL) return KEVY_EOOM;
-  uint64_t before = set->members.count;
+  const keyed *seen = (const keyed *)collection_at(s->base, p->live);
+  keyed *set = NULL; /* owned at the first member that is there: a set that loses nothing is not written */
+  uint64_t before = seen->members.count;
   set_batch b;
   for (size_t at = 0, step; at < k; at += step) {
-    step = set_batch_read(s->sp, set, &b, k - at, members + at);
+    step = set_batch_read(s->sp, set != NULL ? set : seen, &b, k - at, members + at);
     for (size_t i = 0; i < step; i++) {
+      if (set == NULL && member_find(s->base, seen, b.hash[i], b.key[i].ptr, b.key[i].len) == NULL) continue;
+      if (set == NULL && (set = (keyed *)collection_own(s, p, true)) == NULL) return KEVY_EOOM;
       uint64_t *slot = member_find(s->base, set, b.hash[i], b.key[i].ptr, b.key[i].len);
       if (slot != NULL) set_take_out(s->sp, set, b.hash[i], slot);
     }
   }
+  if (set == NULL) return KEVY_OK;
   set_report(removed, before - set->members.count);
   set_taken_out(s, p, set);
   return KEVY_OK;
