@@ -17,9 +17,9 @@
 #define PLACE_STEP UINT64_C(0x9E3779B97F4A7C15)
 #define PLACE_DEPTHS 1
 #define SAMPLE_ROUNDS 12  /* so many times as many are looked at before all are walked */
-#define PLACES 4          /* of the table, looked at for BATCH keys; fewer for fewer */
+#define PLACES 4          /* of the table, looked at for BATCH keys; fewer for fewer, but more for each */
 #define TOGETHER 3        /* buckets that are looked into at a place: one page and one segment for all */
-#define PLACES_FOR(keys) (((keys) + 3) / 4)
+#define PLACES_FOR(keys) ((keys) + 1 < PLACES ? (keys) + 1 : PLACES)
 static_assert(PLACES_FOR(BATCH) == PLACES, "all that are wanted at a time");
 #define SAMPLE_HAND 5     /* entries that the wheel's hand passes for each eviction */
 #define SLACK 10          /* what goes at a time is 1/2^10 of the limit, at most */
