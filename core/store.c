@@ -192,8 +192,9 @@ static int32_t pay_pace(kevy_store *s) {
 
 /* A slice grows with the delay of what is due: writes that are few must do with fewer. */
 static uint32_t pay_items(const kevy_store *s) {
+  int64_t late;
   if (LIKELY(s->next_due == INT64_MAX)) return PAY_ITEMS;
-  int64_t late = store_now(s) - s->next_due;
+  if (__builtin_sub_overflow(store_now(s), s->next_due, &late)) return PAY_ITEMS; /* not known yet */
   return late <= PAY_ITEMS ? PAY_ITEMS : late < PAY_LATE ? (uint32_t)late : PAY_LATE;
 }
 

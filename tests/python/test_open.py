@@ -122,7 +122,7 @@ USES = {
     "command_async": lambda s: asyncio.run(s.command_async("PING")),
     "info": lambda s: s.info(), "stats": lambda s: s.stats(), "reset_stats": lambda s: s.reset_stats(), "memory_usage": lambda s: s.memory_usage("k"),
     "mode": lambda s: s.mode, "durability": lambda s: s.durability, "recovery": lambda s: s.recovery,
-    "sync": lambda s: s.sync(), "rewrite": lambda s: s.rewrite(), "save": lambda s: s.save("/tmp/none/none"),
+    "fsync": lambda s: s.fsync, "sync": lambda s: s.sync(), "rewrite": lambda s: s.rewrite(), "save": lambda s: s.save("/tmp/none/none"),
     "used_memory": lambda s: s.used_memory, "maxmemory": lambda s: s.maxmemory, "policy": lambda s: s.policy, "pop": lambda s: s.pop("k", None),
     "popitem": lambda s: s.popitem(), "setdefault": lambda s: s.setdefault("k", 1),
     "update": lambda s: s.update(k=1), "len_keys": lambda s: len(s.keys()),
