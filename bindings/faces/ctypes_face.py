@@ -97,8 +97,8 @@ def prototype(d: Description, f: Function) -> str:
 
 STUB_HEAD = '''
 import ctypes
-from _ctypes import _CField
-from typing import Final
+from _ctypes import CFuncPtr, _CField
+from typing import Final, final
 
 '''
 
@@ -142,7 +142,7 @@ def write_stub(description: Description, rows) -> str:
     d = description
     return (STUB_HEAD + "".join(f"{c.name}: Final = {c.value!r}\n" for c in d.constants) + "\n"
             + "".join(f"{a.name} = {plain(d, a.type)}\n" for a in d.all(Alias))
-            + "".join(f"class {c.name}(ctypes._CFuncPtr): ...\n" for c in d.all(Callback)) + "\n"
+            + "".join(f"@final\nclass {c.name}(CFuncPtr): ...\n" for c in d.all(Callback)) + "\n"
             + "".join(stub_structure(d, s) for s in d.structs).rstrip() + "\n" + STUB_TAIL)
 
 
