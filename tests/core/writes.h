@@ -175,8 +175,11 @@ static inline text text_of(kevy_store *s) {
   for (const database *d; (d = database_next(dbs, &i)) != NULL; dbs->first = first) {
     if (d->keys.count == 0) continue;
     dbs->first = *d;
+    size_t before = all.len;
     text_print(&all, "database %u\n", (unsigned)i - 1);
+    size_t header = all.len;
     text_keys(&all, still);
+    if (all.len == header) all.len = before; /* what it has is due, and waits to be taken away */
   }
   kevy_close(still);
   return all;
