@@ -163,7 +163,6 @@ kevy_status kevy_snapshot(kevy_store *s, kevy_store **out) {
   return lending(s, frozen != NULL ? KEVY_OK : KEVY_EOOM);
 }
 
-
 /* ---- for tests ---- */
 
 kevy_status kevy_debug_clock(kevy_store *s, int64_t now) {
