@@ -23,7 +23,7 @@ FLAGS = ["-std=gnu11", "-O2", f"-I{SOURCE}"]
 
 def compiled(source, *flags, watch=(), folder="engine"):
     target = BUILD / folder / (source.stem + ".o")
-    mark = stamp(source, SOURCE / "engine.h", SOURCE / "measure.h", *watch) + " ".join(flags)
+    mark = stamp(source, SOURCE / "engine.h", SOURCE / "measure.h", SOURCE / "alone.h", *watch) + " ".join(flags)
     return built(target, mark, lambda: run([need("cc"), *FLAGS, *flags, "-c", source, "-o", target]))
 
 

@@ -9,30 +9,14 @@
  *     held               keys there are
  *     worst COUNT        SETs of new keys and 16 to 16,384 bytes: the most that one evicted, per KiB it wrote; and the most
  *                        that used_memory passed the limit by after one of them, in bytes */
-#include "measure.h"
-
-#include "kevy.h"
+#include "alone.h"
 
 #define LIST 16384 /* keys made, untimed: few enough for the cache */
 #define LONGEST 16384
 
-static kevy_store *store;
 static uint64_t keys, filled, state = 1;
 static char names[LIST][16], value[LONGEST];
 static size_t klen = 10, vlen = 16;
-
-static void check(kevy_status status) {
-  if (status < 0) fail(kevy_errmsg(store));
-}
-
-static uint64_t figure(const char *wanted) {
-  const char *name;
-  kevy_value v;
-  for (size_t i = 0; kevy_info(store, i, &name, &v) == KEVY_OK; i++)
-    if (strcmp(name, wanted) == 0) return (uint64_t)v.as.i;
-  fail(wanted);
-  return 0;
-}
 
 static void make_name(size_t i, uint64_t id) { snprintf(names[i], sizeof names[i], "k%09llu", (unsigned long long)id); }
 

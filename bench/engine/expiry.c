@@ -8,29 +8,12 @@
  *     worst N RUNS      N keys with one deadline, and when that has come SETs, GETs and DELs of other keys till all are gone: the
  *                       most keys that one of them freed, and the thread's CPU time of the worst, operation by operation the
  *                       least over the runs, which are one sequence */
-#include "measure.h"
-
-#include "kevy.h"
+#include "alone.h"
 
 #define OTHERS 1000 /* keys without a deadline: few, as a table that emptied keeps a place for what is left at less density */
 #define TICK_EVERY_US 10000
 #define TICK_US 5000
 #define LOOK_NS UINT64_C(20000000)
-
-static kevy_store *store;
-
-static void check(kevy_status status) {
-  if (status < 0) fail(kevy_errmsg(store));
-}
-
-static uint64_t figure(const char *wanted) {
-  const char *name;
-  kevy_value v;
-  for (size_t i = 0; kevy_info(store, i, &name, &v) == KEVY_OK; i++)
-    if (strcmp(name, wanted) == 0) return (uint64_t)v.as.i;
-  fail(wanted);
-  return 0;
-}
 
 static void open_store(uint32_t flags) {
   kevy_options o = KEVY_OPTIONS_INIT;
