@@ -21,6 +21,7 @@
 #define TOGETHER 3        /* buckets that are looked into at a place: one page and one segment for all */
 #define PLACES_FOR(keys) ((keys) + 1 < PLACES ? (keys) + 1 : PLACES)
 static_assert(PLACES_FOR(BATCH) == PLACES, "all that are wanted at a time");
+#define CHOICE 2          /* so many are met for each that goes, and more of a full table: what is used stays */
 #define SAMPLE_HAND 5     /* entries that the wheel's hand passes for each eviction */
 #define SLACK 10          /* what goes at a time is 1/2^10 of the limit, at most */
 #define ROOM_PART 8       /* 1/2^8 of the limit is kept free where that is not more than */
@@ -410,13 +411,13 @@ static void sample_ahead(const kevy_store *s, evictor *v, uint32_t places) {
   }
 }
 
-/* Where few of the entries may go more are looked at. */
+/* Where few of the entries may go, or a table has few, more are looked at. */
 static void sample_table(kevy_store *s, evictor *v) {
   uint32_t places = PLACES_FOR(v->wanted), rounds = 0;
   do {
     sample_places(s, v, places);
     sample_ahead(s, v, places);
-  } while (++rounds < SAMPLE_ROUNDS && v->pooled < v->wanted);
+  } while (++rounds < SAMPLE_ROUNDS && v->pooled < CHOICE * v->wanted);
 }
 
 /* Any will do, so no more are looked at than go: all that one bucket in three holds, for no key is more likely then than another. */
@@ -493,6 +494,7 @@ static bool pool_fill(kevy_store *s, evictor *v, uint32_t wanted, bool must) {
   if (evict_order(v) == EVICT_ADAPTIVE) sample_newest(s, v);
   sample(s, v);
   if (v->pooled == 0 && must) sample_all(s, v);
+  if (evict_order(v) != EVICT_RANDOM && v->wanted > v->pooled / CHOICE + 1) v->wanted = v->pooled / CHOICE + 1;
   pool_choose(v);
   return v->pooled != 0;
 }

@@ -86,9 +86,13 @@ static bool directory_attach(kevy_store *s, struct directory *d) {
   return true;
 }
 
+/* The lock is let go of in so many words: a child that was forked a moment ago may not have closed what it inherited yet. */
 static void directory_free(struct directory *d) {
   if (d->log != NULL) (void)log_close(d->log);
-  if (d->lock >= 0) (void)file_close(d->lock);
+  if (d->lock >= 0) {
+    (void)flock(d->lock, LOCK_UN);
+    (void)file_close(d->lock);
+  }
   free(d);
 }
 
