@@ -12,6 +12,7 @@
 #include "../core/grow.c"
 #include "../core/mem.c"
 #include "../core/table.c"
+#include "../core/table_walk.c"
 #include "../core/node.c"
 #include "../core/tree.c"
 #include "../core/space.c"

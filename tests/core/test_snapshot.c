@@ -5,6 +5,7 @@
 #include "internals.h"
 
 #include "../../core/table.c"
+#include "../../core/table_walk.c"
 
 #include "check.h"
 #include "model.h"

@@ -44,6 +44,7 @@ static inline uint64_t hash_short(const unsigned char *secret, const char *p, si
 #include "internals.h"
 
 #include "../../core/table.c"
+#include "../../core/table_walk.c"
 #include "../../core/node.c"
 #include "../../core/probe.c"
 
