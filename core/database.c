@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "effect.h"
+#include "evict.h"
 #include "expire.h"
 #include "hashing.h"
 #include "light.h"
@@ -221,7 +222,7 @@ static kevy_status database_write(kevy_store *s) {
 kevy_status database_swap(kevy_store *s, uint32_t a, uint32_t b) {
   if (a == b) return KEVY_OK;
   if (!database_prepare(s, a) || !database_prepare(s, b)) return KEVY_EOOM;
-  if (s->maxmemory != 0 && s->sp->mem.root->used > s->maxmemory && !s->beyond) return KEVY_EOOM; /* an empty one, which may not stay (database_enter) */
+  if (!evict_could(s)) return KEVY_EOOM; /* an empty one, which may not stay (database_enter) */
   kevy_status status = database_write(s);
   if (status != KEVY_OK) return status;
   database *one = database_place(&s->sp->db, a), *other = database_place(&s->sp->db, b), was = *one;

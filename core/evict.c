@@ -152,6 +152,11 @@ static uint64_t bytes_to_go(const kevy_store *s, uint64_t enough) {
   return all > held ? all - held : 0;
 }
 
+bool evict_could(const kevy_store *s) {
+  uint64_t limit = s->maxmemory != 0 ? s->maxmemory : UINT64_MAX, used = s->sp->mem.root->used;
+  return used <= limit || (s->evictor != NULL && bytes_to_go(s, used - limit) >= used - limit);
+}
+
 /* The allocator's question: may so many bytes more be taken? While a log is done again its own deletes make room. */
 static bool evict_grant(void *context, size_t takes) {
   kevy_store *s = context;
@@ -466,7 +471,7 @@ static void walk_offer(void *context, ref block) {
   pool_offer(s, s->evictor, block);
 }
 
-/* Where chance met nothing: all of the table from anywhere on, until something may go. */
+/* All of the table from anywhere on, until something may go. */
 static void sample_all(kevy_store *s, evictor *v) {
   uint64_t begin = evict_random(v) >> 40, at = begin;
   do {
@@ -487,16 +492,14 @@ static void sample_newest(kevy_store *s, evictor *v) {
   }
 }
 
-/* Fills the pool with the best of those that are met; of all there are, where there must be some. False: none may go. */
-static bool pool_fill(kevy_store *s, evictor *v, uint32_t wanted, bool must) {
+/* Fills the pool with the best of those that are met. */
+static void pool_fill(kevy_store *s, evictor *v, uint32_t wanted) {
   v->wanted = wanted;
   v->pooled = 0;
   if (evict_order(v) == EVICT_ADAPTIVE) sample_newest(s, v);
   sample(s, v);
-  if (v->pooled == 0 && must) sample_all(s, v);
   if (evict_order(v) != EVICT_RANDOM && v->wanted > v->pooled / CHOICE + 1) v->wanted = v->pooled / CHOICE + 1;
   pool_choose(v);
-  return v->pooled != 0;
 }
 
 /* What evictions teach: the time since the last ones was spent by keys such as were met, and by ghosts. */
@@ -522,8 +525,9 @@ static uint64_t *slot_of(const kevy_store *s, const candidate *c) {
   return table_find_ref(s->base, s->keys, hash_of(s, mem_ptr(s->base, c->word)), c->word);
 }
 
-/* Those in the pool go next, but for keys of other databases, which the wheel may have given. Starts loading what that touches. */
-static void choose_pooled(kevy_store *s, evictor *v) {
+/* Those in the pool go next, but for keys of other databases, which the wheel may have given. Starts loading what that touches.
+ * False: none does. */
+static bool choose_pooled(kevy_store *s, evictor *v) {
   v->readies = 0;
   for (uint32_t i = 0; i < v->pooled; i++) {
     const candidate *c = pool_at(v, i);
@@ -533,19 +537,22 @@ static void choose_pooled(kevy_store *s, evictor *v) {
     table_prefetch_head(slot);
     mem_prefetch_free(&s->sp->mem, slot_ref(*slot));
   }
+  return v->readies != 0;
 }
 
-/* Chooses up to so many keys that go. False: none may. */
+/* Where chance chose nothing: the first that may go of all there are. */
+static COLD bool choose_any(kevy_store *s, evictor *v) {
+  v->pooled = 0;
+  sample_all(s, v);
+  pool_choose(v);
+  return choose_pooled(s, v);
+}
+
+/* Chooses up to so many keys that go; where some must go, of all there are. False: none may. */
 static bool choose(kevy_store *s, evictor *v, uint32_t wanted, bool must) {
-  bool found = pool_fill(s, v, wanted, must);
-  if (!found && must && s->last_put != 0) {
-    s->last_put = 0;
-    found = pool_fill(s, v, wanted, must);
-  }
-  if (!found) return false;
-  if (evict_order(v) == EVICT_ADAPTIVE) learn(s, v);
-  choose_pooled(s, v);
-  return v->readies != 0;
+  pool_fill(s, v, wanted);
+  if (v->pooled != 0 && evict_order(v) == EVICT_ADAPTIVE) learn(s, v);
+  return choose_pooled(s, v) || (must && choose_any(s, v));
 }
 
 /* Whether one that was chosen is where it was and as it was: it may have been used, replaced, or met twice. */
@@ -612,7 +619,7 @@ static uint32_t database_by_chance(const kevy_store *s, evictor *v) {
 }
 
 /* In one of the databases; where none of its keys may go, in the next. */
-static uint32_t evict_some(kevy_store *s, evictor *v, uint64_t goal, bool first, bool must) {
+static uint32_t evict_anywhere(kevy_store *s, evictor *v, uint64_t goal, bool first, bool must) {
   if (LIKELY(s->sp->db.rest == NULL)) return evict_here(s, v, goal, first, must);
   uint32_t back = s->index, from = database_by_chance(s, v), evicted = 0;
   for (uint32_t i = 0; i < DATABASES && evicted == 0; i++) {
@@ -623,6 +630,14 @@ static uint32_t evict_some(kevy_store *s, evictor *v, uint64_t goal, bool first,
     database_leave(s, back);
   }
   return evicted;
+}
+
+/* The key that was put last goes where it is the only one that may. */
+static uint32_t evict_some(kevy_store *s, evictor *v, uint64_t goal, bool first, bool must) {
+  uint32_t evicted = evict_anywhere(s, v, goal, first, must);
+  if (LIKELY(evicted != 0) || !must || s->last_put == 0) return evicted;
+  s->last_put = 0;
+  return evict_anywhere(s, v, goal, first, must);
 }
 
 /* Frees some of what is dead already. False: none of it was. */
@@ -719,13 +734,13 @@ bool evict_choose(kevy_store *s, uint32_t policy) {
 }
 
 kevy_status evict_limit(kevy_store *s, uint64_t maxmemory) {
-  uint64_t limit = maxmemory != 0 ? maxmemory : UINT64_MAX, used = s->sp->mem.root->used;
-  if (used > limit) {
-    uint64_t beyond = used - limit;
-    s->used_before = used;
-    if (s->evictor == NULL || bytes_to_go(s, beyond) < beyond) return KEVY_EOOM;
-  }
+  uint64_t before = s->maxmemory;
   s->maxmemory = maxmemory;
+  s->used_before = s->sp->mem.root->used;
+  if (!evict_could(s)) {
+    s->maxmemory = before;
+    return KEVY_EOOM;
+  }
   ghosts_drop(s->sp);
   evict_attach(s);
   evict_settle(s);

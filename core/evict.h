@@ -63,6 +63,10 @@ kevy_status evict_limit(kevy_store *s, uint64_t maxmemory);
 /* The store has another's keys now: where both have the same policy their clock of accesses goes with them. */
 void evict_adopt(kevy_store *s, const kevy_store *from);
 
+/* Whether the limit will hold when the call at hand leaves: nothing is beyond it, or as much could go. What drew on the reserve was
+ * not asked. */
+bool evict_could(const kevy_store *s);
+
 /* Evicts until the limit holds. */
 void evict_settle(kevy_store *s);
 

@@ -104,6 +104,11 @@ struct space {
 
 /* A new, empty space with one reference. NULL: no memory. */
 space *space_open(uint64_t limit);
+
+/* For tests: spaces that are opened from now on have secrets that follow from the seed, so that a run can be had again. 0: secrets
+ * nobody knows. */
+void space_debug_seed(uint64_t from);
+
 void space_ref(space *sp);
 void space_unref(space *sp);
 

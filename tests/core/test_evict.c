@@ -302,6 +302,56 @@ static void test_transactions(void) {
     }
 }
 
+static kevy_status run_words(kevy_session *session, size_t n, const char *const *said) {
+  kevy_value argv[4];
+  kevy_reply *r = kevy_reply_new();
+  for (size_t i = 0; i < n; i++) argv[i] = kevy_bytes(said[i], strlen(said[i]));
+  kevy_status status = kevy_session_call(session, n, argv, 0, r);
+  kevy_reply_free(r);
+  return status;
+}
+#define RUN(session, ...) \
+  run_words(session, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *), (const char *const[]){__VA_ARGS__})
+
+/* Keys with deadlines are few, and of two databases: whichever of them chance names, one goes. */
+static void test_databases(void) {
+  for (size_t p = 0; p < 10 * POLICIES; p++) {
+    const char *policy = policies[p % POLICIES];
+    if (strncmp(policy, "volatile", 8) != 0) continue;
+    kevy_store *s = open_with(32 << 10, policy);
+    kevy_session *session;
+    REQUIRE(kevy_session_open(s, &session) == KEVY_OK);
+    CHECK(RUN(session, "SELECT", "9") == KEVY_OK);
+    for (size_t i = 0; i < 10; i++) {
+      CHECK(set_key(s, i, 16, 1000000) == KEVY_OK);
+      key_of(i);
+      CHECK(RUN(session, "PSETEX", key_name, "1000000", "a value") == KEVY_OK);
+    }
+    size_t n = 10;
+    for (; n < 1000 && set_key(s, n, 16, KEVY_NO_TTL) == KEVY_OK; n++) CHECK(kevy_used_memory(s) <= 32 << 10);
+    CHECK(n < 1000 && figure_of(s, "evicted") >= 10 && kevy_used_memory(s) <= 32 << 10);
+    kevy_session_close(session);
+    kevy_close(s);
+  }
+}
+
+/* An empty database can be selected where nothing may go, but it does not take a full one's place. */
+static void test_swap(void) {
+  for (uint64_t room = 0; room < 600; room += 8) {
+    kevy_store *s = open_with(1 << 20, "volatile-lru");
+    kevy_session *session;
+    REQUIRE(kevy_session_open(s, &session) == KEVY_OK);
+    for (size_t i = 0; i < 2000; i++) CHECK(set_key(s, i, 16, KEVY_NO_TTL) == KEVY_OK);
+    uint64_t limit = kevy_used_memory(s) + room;
+    CHECK(kevy_set_maxmemory(s, limit) == KEVY_OK);
+    CHECK(RUN(session, "SELECT", "9") == KEVY_OK && RUN(session, "GET", "none") == KEVY_OK);
+    (void)RUN(session, "SWAPDB", "0", "9");
+    CHECK(kevy_used_memory(s) <= limit && keys_in(s) == 2000);
+    kevy_session_close(session);
+    kevy_close(s);
+  }
+}
+
 /* What was lent stays readable as an argument of the write that evicts its key. */
 static void test_lent(void) {
   kevy_store *s = open_with(64 << 10, "allkeys-random");
@@ -408,6 +458,7 @@ static void test_load(void) {
 
 int main(void) {
   check_begin("evict");
+  space_debug_seed(check.seed);
   test_random();
   test_lru();
   test_lfu();
@@ -417,6 +468,8 @@ int main(void) {
   test_growing();
   test_retained();
   test_transactions();
+  test_databases();
+  test_swap();
   test_lent();
   test_changes();
   test_use();
