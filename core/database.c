@@ -41,48 +41,30 @@ const database *database_of_life(const databases *all, uint64_t life) {
 
 const databases *database_all(const kevy_store *s) { return s->frozen != NULL ? &s->frozen->db : &s->sp->db; }
 
-uint64_t database_keys(const databases *all) {
-  uint64_t sum = 0;
-  uint32_t i = 0;
-  for (const database *d; (d = database_next(all, &i)) != NULL;) sum += d->keys.count;
-  return sum;
-}
+/* A sum over the databases, each as d. */
+#define SUM(all, what)                                                                    \
+  ({                                                                                      \
+    uint64_t sum = 0;                                                                     \
+    uint32_t at = 0;                                                                      \
+    for (const database *d; (d = database_next((all), &at)) != NULL;) sum += (what);      \
+    sum;                                                                                  \
+  })
 
-uint64_t database_with_ttl(const databases *all) {
-  uint64_t sum = 0;
-  uint32_t i = 0;
-  for (const database *d; (d = database_next(all, &i)) != NULL;) sum += d->with_ttl;
-  return sum;
-}
-
-uint64_t database_typed(const databases *all, int32_t type) {
-  uint64_t sum = 0;
-  uint32_t i = 0;
-  for (const database *d; (d = database_next(all, &i)) != NULL;) sum += d->typed[type];
-  return sum;
-}
+uint64_t database_keys(const databases *all) { return SUM(all, d->keys.count); }
+uint64_t database_with_ttl(const databases *all) { return SUM(all, d->with_ttl); }
+uint64_t database_typed(const databases *all, int32_t type) { return SUM(all, d->typed[type]); }
+uint64_t database_ttl_bytes(const space *sp) { return SUM(&sp->db, d->ttl_bytes); }
 
 uint64_t database_table_bytes(const space *sp) {
-  uint64_t sum = 0;
-  uint32_t i = 0;
-  for (const database *d; (d = database_next(&sp->db, &i)) != NULL;) sum += d->keys.bytes;
-  for (const flushed *f = sp->flushed; f != NULL; f = f->next) sum += f->db.keys.bytes;
-  return sum;
+  uint64_t bytes = SUM(&sp->db, d->keys.bytes);
+  for (const flushed *f = sp->flushed; f != NULL; f = f->next) bytes += f->db.keys.bytes;
+  return bytes;
 }
 
 uint64_t database_timer_bytes(const space *sp) {
-  uint64_t sum = 0;
-  uint32_t i = 0;
-  for (const database *d; (d = database_next(&sp->db, &i)) != NULL;) sum += d->timers.bytes + d->timer_bytes;
-  for (const flushed *f = sp->flushed; f != NULL; f = f->next) sum += f->db.timers.bytes + f->db.timer_bytes;
-  return sum;
-}
-
-uint64_t database_ttl_bytes(const space *sp) {
-  uint64_t sum = 0;
-  uint32_t i = 0;
-  for (const database *d; (d = database_next(&sp->db, &i)) != NULL;) sum += d->ttl_bytes;
-  return sum;
+  uint64_t bytes = SUM(&sp->db, d->timers.bytes + d->timer_bytes);
+  for (const flushed *f = sp->flushed; f != NULL; f = f->next) bytes += f->db.timers.bytes + f->db.timer_bytes;
+  return bytes;
 }
 
 uint64_t database_flushed_bytes(const space *sp) {
