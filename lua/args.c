@@ -38,10 +38,19 @@ kevy_store *view_handle(lua_State *L, const lua_view *v) {
   return store_handle(L, v->store);
 }
 
+/* Raises: what is wrong with an argument. A method with a "_" before its name is called by kevy's own Lua, which counts
+ * arguments otherwise than the user: neither name nor number is told. */
+static void arg_refuse(lua_State *L, int argument, const char *why) {
+  lua_Debug call;
+  if (lua_getstack(L, 0, &call) && lua_getinfo(L, "n", &call) && call.name != NULL && call.name[0] == '_')
+    luaL_error(L, "bad argument (%s)", why);
+  luaL_argerror(L, argument, why);
+}
+
 /* Raises: what is at index, a part of that argument, is of the wrong type. */
 static void arg_type_error(lua_State *L, int index, int argument, const char *expected) {
   const char *got = lua_isnone(L, index) ? "nothing" : luaL_typename(L, index);
-  luaL_argerror(L, argument, lua_pushfstring(L, "%s expected, not %s", expected, got));
+  arg_refuse(L, argument, lua_pushfstring(L, "%s expected, not %s", expected, got));
 }
 
 kevy_value arg_string(lua_State *L, int index, const char *what) {
@@ -65,12 +74,12 @@ kevy_value arg_value(lua_State *L, int index, int argument) {
     arg_type_error(L, index, argument, expected);
   switch (compat_to_int(L, index, &i)) {
     case COMPAT_INT: return kevy_int(i);
-    case COMPAT_INT_RANGE: luaL_argerror(L, argument, "the integer does not fit 64 bits"); break;
+    case COMPAT_INT_RANGE: arg_refuse(L, argument, "the integer does not fit 64 bits"); break;
     case COMPAT_NOT_INT: break;
   }
   if (type != LUA_TNUMBER) arg_type_error(L, index, argument, expected);
   double d = lua_tonumber(L, index);
-  if (isnan(d)) luaL_argerror(L, argument, "NaN is not a value");
+  if (isnan(d)) arg_refuse(L, argument, "NaN is not a value");
   return kevy_float(d);
 }
 
@@ -110,6 +119,7 @@ kevy_value arg_by(lua_State *L, int index) {
 double arg_score(lua_State *L, int index, int argument) {
   int type = lua_type(L, index);
   if (type != LUA_TNUMBER && type <= LUA_TTHREAD) arg_type_error(L, index, argument, "a number");
+  if (type == LUA_TNUMBER && isnan(lua_tonumber(L, index))) arg_refuse(L, argument, "a score must not be NaN");
   kevy_value v = arg_value(L, index, argument);
   if (v.kind <= KEVY_TEXT) arg_type_error(L, index, argument, "a number");
   return v.kind == KEVY_INT ? (double)v.as.i : v.as.d;

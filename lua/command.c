@@ -132,7 +132,7 @@ static int command_run(lua_State *L, lua_store *self, uint32_t flags, size_t arg
   kevy_status status = kevy_wait_call(s, argc, argv, flags, reply, &wait);
   if (status < 0 && status != KEVY_ECOMMAND) {
     reply_give_back(self, reply);
-    return push_failure(L, s, status);
+    return push_failure_as(L, s, status, flags & KEVY_TYPED);
   }
   kevy_unlock(s);
   if (wait != NULL) {
@@ -229,7 +229,7 @@ static int session_command(lua_State *L) {
   kevy_status status = kevy_session_call(self->handle, argc, argv, 0, reply);
   if (status < 0 && status != KEVY_ECOMMAND) {
     reply_give_back(self->store, reply);
-    return push_failure(L, s, status);
+    return push_failure_as(L, s, status, false);
   }
   kevy_unlock(s);
   int results = reply_push_all(L, reply, false);

@@ -140,6 +140,8 @@ void value_push(lua_State *L, const kevy_value *v);
 
 /* Unlocks s and pushes what a failed call answers: nil, message. A closed store raises. */
 int push_failure(lua_State *L, kevy_store *s, kevy_status status);
+/* The same; not bare: with the code that commands put before the message, for who speaks in commands. */
+int push_failure_as(lua_State *L, kevy_store *s, kevy_status status, bool bare);
 
 /* The ends of methods: what a call answered that came back with that status, after unlocking s. What is held is
  * the value of KEVY_OK; nil otherwise. */

@@ -82,14 +82,24 @@ void value_push(lua_State *L, const kevy_value *v) {
   }
 }
 
-int push_failure(lua_State *L, kevy_store *s, kevy_status status) {
+/* Where a message begins behind the code that commands put before it. */
+static size_t without_code(const char *message) {
+  static const char *const codes[] = {"ERR ", "WRONGTYPE "};
+  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+    if (strncmp(message, codes[i], strlen(codes[i])) == 0) return strlen(codes[i]);
+  return 0;
+}
+
+int push_failure(lua_State *L, kevy_store *s, kevy_status status) { return push_failure_as(L, s, status, true); }
+
+int push_failure_as(lua_State *L, kevy_store *s, kevy_status status, bool bare) {
   char message[512];
   /* Memory may have failed here, where the store has not heard of it. */
   snprintf(message, sizeof message, "%s",
            status == KEVY_EOOM ? kevy_strerror(status) : kevy_errmsg(s));
   kevy_unlock(s);
   if (status == KEVY_ECLOSED) return luaL_error(L, "%s", message);
-  return push_no(L, message);
+  return push_no(L, bare ? message + without_code(message) : message);
 }
 
 int end_value(lua_State *L, kevy_store *s, kevy_status status, held *h) {

@@ -315,6 +315,21 @@ PyObject *pyhash_ttl(PyObject *object, PyObject *field_object) {
   return PyFloat_FromDouble((double)ms / 1000.0);
 }
 
+PyObject *pyhash_expires_at(PyObject *object, PyObject *field) {
+  Call call;
+  pylive_call(&call, (Live *)object, "HPEXPIRETIME", 3);
+  pylive_word(&call, "FIELDS");
+  pylive_int(&call, 1);
+  pylive_arg(&call, field, pyargs_member);
+  PyObject *times = pylive_answer(&call);
+  if (!times) return NULL;
+  int64_t ms = PyList_GET_SIZE(times) > 0 ? PyLong_AsLongLong(PyList_GET_ITEM(times, 0)) : -2;
+  Py_DECREF(times);
+  if (ms == -2) return pyerrors_missing(field);
+  if (ms == -1) Py_RETURN_NONE;
+  return pyargs_datetime(ms);
+}
+
 /* ---- The type -------------------------------------------------------------------------------- */
 
 static const char doc[] =
@@ -322,7 +337,13 @@ static const char doc[] =
     "Fields are str, bytes or int, and 5 and '5' are one field; values are str, bytes, int (64\n"
     "bits) and float, and read back as what they were. Without the key the view is empty; a write\n"
     "makes the key, and removing the last field removes it. Fields may have a time to live.\n\n"
-    "Iterating visits the fields of the moment at which the iterator is made, in no order.";
+    "Iterating visits the fields of the moment at which the iterator is made, in no order.\n\n"
+    ">>> user = s.Hash('user:1')\n"
+    ">>> user.update(name='alice', visits=1)\n"
+    ">>> user.incr('visits'), user['name'], user.get('mail', 'none')\n"
+    "(2, 'alice', 'none')\n"
+    ">>> user.expire('visits', 60), user.ttl('visits') <= 60, user.ttl('name')\n"
+    "(True, True, None)";
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)doc},
                               LIVE_SLOTS,

@@ -331,7 +331,14 @@ static const char doc[] =
     "A live view of a list: a sequence of values under one key of a store, quick at both ends.\n\n"
     "Elements are str, bytes, int (64 bits) and float, and read back as what they were. Without\n"
     "the key the view is empty; a write makes the key, and removing the last element removes it.\n\n"
-    "Iterating visits the elements of the moment at which the iterator is made; a slice is a list.";
+    "Iterating visits the elements of the moment at which the iterator is made; a slice is a list.\n\n"
+    ">>> queue = s.List('queue')\n"
+    ">>> queue.extend(['a', 2, 2.5])\n"
+    ">>> queue.appendleft('first')\n"
+    ">>> queue[0], queue[-1], queue[1:3]\n"
+    "('first', 2.5, ['a', 2])\n"
+    ">>> queue.popleft(), len(queue)\n"
+    "('first', 3)";
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)doc},
                               LIVE_SLOTS,

@@ -409,7 +409,15 @@ static const char doc[] =
     "Members are str, bytes or int, and equal when their byte forms are: 5 and '5' are one member.\n"
     "Without the key the view is empty; a write makes the key, and removing the last member removes\n"
     "it. Operators take views and sets of Python's, and give sets of Python's.\n\n"
-    "Iterating visits the members of the moment at which the iterator is made, in no order.";
+    "Iterating visits the members of the moment at which the iterator is made, in no order.\n\n"
+    ">>> s['tags'] = {'c', 'lua'}\n"
+    ">>> tags = s.Set('tags')\n"
+    ">>> tags.add('python')\n"
+    ">>> 'lua' in tags, len(tags), tags & {'c', 'rust'}\n"
+    "(True, 3, {'c'})\n"
+    ">>> tags -= {'c', 'lua'}\n"
+    ">>> set(tags)\n"
+    "{'python'}";
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)doc},
                               LIVE_SLOTS,

@@ -538,7 +538,16 @@ static const char doc[] =
     "An entry is (id, fields): an ID is a str such as '1700000000000-0', fields are a dict. Fields'\n"
     "names are str, bytes or int, values are str, bytes, int (64 bits) and float. Without the key the\n"
     "view is empty; add() makes it, and a stream whose entries are all deleted keeps its key.\n\n"
-    "Iterating visits the entries of the moment at which the iterator is made.";
+    "Iterating visits the entries of the moment at which the iterator is made.\n\n"
+    ">>> log = s.Stream('log')\n"
+    ">>> log.add({'event': 'login', 'user': 1}, id='5-1')\n"
+    "'5-1'\n"
+    ">>> group = log.group('mailers')\n"
+    ">>> group.create(0)\n"
+    "True\n"
+    ">>> for id, fields in group.read('worker-1'):\n"
+    "...     print(id, fields['event'], group.ack(id))\n"
+    "5-1 login 1";
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)doc},
                               LIVE_SLOTS,

@@ -483,7 +483,13 @@ static const char doc[] =
     "Members are str, bytes or int, and 5 and '5' are one member; scores are floats. Without the key\n"
     "the view is empty; a write makes the key, and removing the last member removes it.\n\n"
     "Iterating visits the members of the moment at which the iterator is made, from the lowest score\n"
-    "to the highest, equal ones in the order of the members' bytes.";
+    "to the highest, equal ones in the order of the members' bytes.\n\n"
+    ">>> board = s.ZSet('board')\n"
+    ">>> board.update(ann=10, bob=30)\n"
+    ">>> board.incr('ann', 25), board.rank('ann', rev=True)\n"
+    "(35.0, 0)\n"
+    ">>> list(board.items())\n"
+    "[('bob', 30.0), ('ann', 35.0)]";
 
 static PyType_Slot slots[] = {{Py_tp_doc, (void *)(uintptr_t)doc},
                               LIVE_SLOTS,

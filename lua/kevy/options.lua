@@ -46,13 +46,18 @@ function options.bad_bytes(name)
   return name .. " is a number of bytes, or one with a unit, such as '64mb'"
 end
 
+-- "#2 to 'add' ", but for what kevy's own Lua calls, which has a "_" before its name and counts otherwise than the user.
+local function which(method, argument)
+  return method:sub(1, 1) == "_" and "" or ("#%d to '%s' "):format(argument, method)
+end
+
 -- Raises: an argument of a method is of the wrong type, or wrong otherwise.
 function options.bad(method, argument, expected, got)
-  error(("bad argument #%d to '%s' (%s expected, not %s)"):format(argument, method, expected, type(got)), 4)
+  error(("bad argument %s(%s expected, not %s)"):format(which(method, argument), expected, type(got)), 4)
 end
 
 function options.refuse(method, argument, why)
-  error(("bad argument #%d to '%s' (%s)"):format(argument, method, why), 4)
+  error(("bad argument %s(%s)"):format(which(method, argument), why), 4)
 end
 
 local bad, refuse = options.bad, options.refuse

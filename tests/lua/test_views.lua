@@ -201,3 +201,32 @@ t.test("threads and background are options of open", function()
     o:close()
   end
 end)
+
+t.test("what is wrong with one of many names no method of kevy's own", function()
+  s = kevy.open()
+  local calls = {
+    { s:ZSet "z", "add", { a = 0 / 0 } }, { s:ZSet "z", "add", { a = {} } }, { s:ZSet "z", "replace", { [1.5] = 1 } },
+    { s:Hash "h", "set", { a = {} } }, { s:Hash "h", "replace", { a = 0 / 0 } }, { s:List "l", "extend", { 1, true } },
+    { s:List "l", "replace", { 0 / 0 } }, { s:Set "m", "extend", { 1.5 } }, { s:Stream "x", "add", { a = {} } },
+  }
+  for _, call in ipairs(calls) do
+    local view, method, given = unpack(call)
+    local done, message = pcall(view[method], view, given)
+    t.ok(not done and message:find "bad argument" and not message:find "'_", message)
+    t.eq(view:len(), 0)
+  end
+end)
+
+t.test("messages of views have no code before them, those of commands have", function()
+  s = kevy.open()
+  s:set("k", "text")
+  for _ = 1, 2 do -- whoever failed the same way before
+    t.results({ n = 2, nil, "value is not an integer or out of range" }, s:ZSet("z"):range(1.5, 2))
+    t.results({ n = 2, nil, "ERR value is not an integer or out of range" }, s:command("ZRANGE", "z", 1.5, 2))
+    for _, call in ipairs { { "ZSet", "range" }, { "ZSet", "score", "a" }, { "Hash", "get", "a" }, { "Stream", "range" } } do
+      local view = s[call[1]](s, "k")
+      t.results({ n = 2, nil, "Operation against a key holding the wrong kind of value" }, view[call[2]](view, call[3]))
+      t.results({ n = 2, nil, "WRONGTYPE Operation against a key holding the wrong kind of value" }, s:command("LLEN", "k"))
+    end
+  end
+end)

@@ -148,12 +148,18 @@ def test_fields_expire(s, clock):
     assert not h.expire("missing", 10) and not h.expire("c", 5, xx=True) and h.expire("a", 20, gt=True)
     assert not h.expire("a", 10, nx=True) and not h.expire("a", 30, lt=True)
     assert h.expire_at("c", clock.now / 1000 + 3) and h.ttl("c") == 3.0
-    assert h.persist("c") and not h.persist("c") and not h.persist("missing")
+    assert h.expires_at("c") == datetime.datetime.fromtimestamp(clock.now / 1000 + 3, datetime.timezone.utc)
+    assert h.persist("c") and not h.persist("c") and h.expires_at("c") is None and not h.persist("missing")
     for ttl in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError):
             h.expire("a", ttl)
     with pytest.raises(TypeError):
         h.expire("a", None)
+    for view, field in ((h, "missing"), (s.Hash("none"), "a")):
+        with pytest.raises(KeyError, match=field):
+            view.expires_at(field)
+    with pytest.raises(TypeError):
+        h.expires_at(2.5)
     clock.advance(1.5)
     assert "b" not in h and dict(h) == {"a": 1, "c": 3} and len(h) == 2 and h.get("b") is None
     h["a"] = 5

@@ -2,6 +2,7 @@
 
 import collections
 import copy
+import doctest
 import gc
 import pickle
 import weakref
@@ -74,9 +75,19 @@ def test_views_are_not_pickled_or_hashed(s, name):
     assert weakref.ref(view)() is view
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_help_shows_what_happens(s, name):
+    shown = doctest.DocTestFinder(recurse=False).find(getattr(kevy, name), name, globs={"s": s, "kevy": kevy})
+    if name == "ZSet":
+        shown += doctest.DocTestFinder().find(kevy.ZSet.range, "range", module=False, globs={"z": s.ZSet("z"), "s": s, "kevy": kevy})
+    runner = doctest.DocTestRunner()
+    for test in shown:
+        assert test.examples and runner.run(test).failed == 0, test.name
+
+
 USES = {
     "Hash": [len, list, lambda v: v["a"], lambda v: "a" in v, lambda v: v.update(a=1), lambda v: v.__setitem__("a", 1),
-             lambda v: v.pop("a"), lambda v: v.popitem(), lambda v: v.incr("a"), lambda v: v.ttl("a"), lambda v: v.mget(["a"]),
+             lambda v: v.pop("a"), lambda v: v.popitem(), lambda v: v.incr("a"), lambda v: v.ttl("a"), lambda v: v.mget(["a"]), lambda v: v.expires_at("a"),
              lambda v: v.expire("a", 5), lambda v: v.setdefault("a", 1), lambda v: v == {}, lambda v: v.random(),
              lambda v: list(v.items()), lambda v: v.clear(), lambda v: v.copy(), lambda v: v.get("a"), lambda v: v.__delitem__("a"),
              lambda v: v.persist("a"), lambda v: v.update({})],

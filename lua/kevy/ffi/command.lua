@@ -73,7 +73,7 @@ end
 -- Ends a command that was called with that status: its reply; nil, message when it is an error. A bare message is
 -- without "ERR ", which is for who speaks in commands.
 local function replied(s, status, list, bare)
-  if status < 0 and status ~= ECOMMAND then return fail(s, status, list) end
+  if status < 0 and status ~= ECOMMAND then return (bare and fail or handle.fail_coded)(s, status, list) end
   C.kevy_reply_next(s.reply, s.item)
   local kind, message = s.item.type, nil
   local reply = nil

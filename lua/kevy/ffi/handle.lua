@@ -133,15 +133,21 @@ function handle.is_closed(self)
 end
 
 -- Ends a call that failed: nil, message. The store's own message has the detail, unless a nested call may have
--- replaced it; memory may have failed where the store has not heard of it.
+-- replaced it; memory may have failed where the store has not heard of it. Without the code that commands put before
+-- it, which is for who speaks in commands: fail_coded has it.
 function handle.fail(self, status)
+  local _, message = handle.fail_coded(self, status)
+  return nil, (message:gsub("^ERR ", "", 1):gsub("^WRONGTYPE ", "", 1))
+end
+
+function handle.fail_coded(self, status)
   local message = ffi_string(C.kevy_errmsg(self.handle))
   if self.nested ~= 0 or status == EOOM then
     self.nested = 0
     message = ffi_string(C.kevy_strerror(status))
   end
   leave(self)
-  if status == ECLOSED then error(message, 3) end
+  if status == ECLOSED then error(message, 4) end
   return nil, message
 end
 

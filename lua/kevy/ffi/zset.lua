@@ -20,7 +20,9 @@ local zset = {}
 
 local function score_of(score, method, argument)
   if type(score) == "number" and score == score then return score end
-  if kind_of(score, method, argument) == K.KEVY_BYTES then options.bad(method, argument, "a number", score) end
+  if type(score) ~= "number" and type(score) ~= "cdata" then options.bad(method, argument, "a number", score) end
+  if score ~= score then options.refuse(method, argument, "a score must not be NaN") end
+  kind_of(score, method, argument)
   return tonumber(score)
 end
 
