@@ -101,7 +101,8 @@ kevy_status keyspace_copy_to(kevy_store *s, const char *key, size_t klen, uint32
   kevy_status status = store_write(s);
   if (status != KEVY_OK) return status;
   if (tolen > KEVY_MAX_LEN) return KEVY_ETOOBIG;
-  if (db == s->index && klen == tolen && (klen == 0 || memcmp(key, to, klen) == 0)) return KEVY_EARG;
+  if (db == s->index && klen == tolen && (klen == 0 || memcmp(key, to, klen) == 0))
+    return store_fail(s, KEVY_EARG, "source and destination are the same key");
   probe source;
   uint32_t back = s->index;
   if (probe_find(s, &source, key, klen) == NULL) return KEVY_MISSING;

@@ -83,7 +83,7 @@ static bool borrow_text(PyObject *object, const char **ptr, size_t *len) {
   return *ptr != NULL;
 }
 
-bool pyargs_key_slow(PyObject *object, Key *key) {
+bool pyargs_bytes(PyObject *object, const char *what, Key *key) {
   key->flags = 0;
   key->keep = NULL;
   if (PyBytes_Check(object)) {
@@ -96,10 +96,12 @@ bool pyargs_key_slow(PyObject *object, Key *key) {
     return borrow_text(object, &key->ptr, &key->len);
   }
   if (is_buffer(object)) return borrow_buffer(object, &key->ptr, &key->len, &key->keep);
-  PyErr_Format(PyExc_TypeError, "a key is str, bytes, bytearray or memoryview, not %.200s",
+  PyErr_Format(PyExc_TypeError, "%s is str, bytes, bytearray or memoryview, not %.200s", what,
                Py_TYPE(object)->tp_name);
   return false;
 }
+
+bool pyargs_key_slow(PyObject *object, Key *key) { return pyargs_bytes(object, "a key", key); }
 
 static bool value_of_int(PyObject *object, kevy_value *value) {
   int overflow;
@@ -292,8 +294,10 @@ bool pyargs_int64(PyObject *object, const char *what, int64_t *out) {
     PyErr_Format(PyExc_TypeError, "%s is an int, not %.200s", what, Py_TYPE(object)->tp_name);
     return false;
   }
-  *out = PyLong_AsLongLong(object);
-  return *out != -1 || !PyErr_Occurred();
+  int overflow;
+  *out = PyLong_AsLongLongAndOverflow(object, &overflow);
+  if (overflow) PyErr_Format(PyExc_OverflowError, "%s must fit in 64 bits", what);
+  return !overflow;
 }
 
 bool pyargs_conditions(PyObject *const *given, uint32_t *flags) {
@@ -372,7 +376,7 @@ PyObject *pyargs_fill_pair(PyObject *pair, PyObject *first, PyObject *second) {
 /* ---- Times ----------------------------------------------------------------------------------- */
 
 static bool time_error(const char *what) {
-  PyErr_Format(PyExc_ValueError, "%s is out of range", what);
+  PyErr_Format(PyExc_ValueError, "%s is out of range: seconds are finite, and 64 bits hold their milliseconds", what);
   return false;
 }
 

@@ -38,6 +38,8 @@ typedef struct {
   PyObject *keep;
 } Key;
 
+/* What is no key but given as one is, such as a pattern; what says what in the TypeError. */
+bool pyargs_bytes(PyObject *object, const char *what, Key *key);
 bool pyargs_key_slow(PyObject *object, Key *key);
 
 /* str, bytes, bytearray or memoryview; else a TypeError that says so. */

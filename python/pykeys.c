@@ -239,7 +239,7 @@ PyObject *pystore_scan(PyObject *self, PyObject *const *args, Py_ssize_t nargs, 
   if (type < 0) return NULL;
   if (!given[0] || given[0] == Py_None) return pyiter_open((Store *)self, PYITER_KEYS, NULL, type);
   Key match;
-  if (!pyargs_key(given[0], &match)) return NULL;
+  if (!pyargs_bytes(given[0], "a pattern", &match)) return NULL;
   kevy_value pattern = kevy_bytes(match.ptr, match.len);
   PyObject *iterator = pyiter_open((Store *)self, PYITER_KEYS, &pattern, type);
   pyargs_key_done(&match);

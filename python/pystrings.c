@@ -362,7 +362,7 @@ PyObject *pystore_setrange(PyObject *self, PyObject *const *args, Py_ssize_t nar
       !pyargs_key(args[0], &key))
     return NULL;
   PyObject *result = NULL;
-  if (pyargs_key(args[2], &piece)) {
+  if (pyargs_bytes(args[2], "a piece", &piece)) {
     Turn turn;
     kevy_store *s = turn_begin(&turn, (Store *)self);
     if (s) {

@@ -42,6 +42,8 @@ def test_every_method_teaches():
             assert list(inspect.signature(method).parameters)[0] == "self", name
     assert str(inspect.signature(kevy.Store.set)) == (
         "(self, key, value, /, ttl=None, *, nx=False, xx=False, keepttl=False, get=False)")
+    for word in ["str", "bytes", "int", "float", "timedelta", "TypeError", "ValueError", "OverflowError", "OutOfMemoryError", "SET"]:
+        assert word in kevy.Store.set.__doc__, word
     assert "policy" in str(inspect.signature(kevy.open))
     if sys.version_info >= (3, 10):  # 3.9 drops the signature of a type
         assert "maxmemory" in str(inspect.signature(kevy.Store))

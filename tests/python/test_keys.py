@@ -49,7 +49,7 @@ def test_copy(either):
     assert s.copy("a", "b") is False and s["b"] == "x"
     assert s.copy("a", "b", replace=True) is True and s["b"] == "y"
     assert s.copy("nope", "b", replace=True) is False
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="same key"):
         s.copy("a", "a")
 
 

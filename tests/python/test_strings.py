@@ -117,6 +117,19 @@ def test_pieces(either):
         s.getrange("k", 1 << 64, 0)
 
 
+@pytest.mark.parametrize("wrong, error, words", [
+    (lambda s: s.getrange("k", 1 << 64, 0), OverflowError, "first must fit in 64 bits"),
+    (lambda s: s.setrange("k", 1 << 64, "x"), OverflowError, "offset must fit in 64 bits"),
+    (lambda s: s.setrange("k", 0, 5), TypeError, "a piece is str, bytes, bytearray or memoryview, not int"),
+    (lambda s: s.scan(5), TypeError, "a pattern is str, bytes, bytearray or memoryview, not int"),
+    (lambda s: s.set("k", 1, float("nan")), ValueError, "ttl is out of range: seconds are finite"),
+    (lambda s: s.expire_at("k", 1e300), ValueError, "the time is out of range: seconds are finite"),
+    (lambda s: kevy.Store(maxmemory=1 << 64), OverflowError, "maxmemory must fit in 64 bits")])
+def test_errors_say_what_is_allowed(s, wrong, error, words):
+    with pytest.raises(error, match=words):
+        wrong(s)
+
+
 def test_mget(either):
     either.update(a=1, b="x")
     either[b"c"] = b"y"
