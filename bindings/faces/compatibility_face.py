@@ -41,11 +41,14 @@ RANDOM = """
 
 asks a redis-server 7.0 and kevy the same random commands and compares every reply, byte by byte but for what the table
 below names. A round of 400 commands follows from its seed: every row of the command table, with words made of its syntax;
-each type in depth; wrong arities, types, numbers and options; values on both sides of every encoding's limits; MULTI, EXEC
-and WATCH with another client; scripts and functions that are made up; blocking forms; payloads of DUMP, whole and damaged,
-carried from one to the other; RESP2 and RESP3. At a round's end what is stored must be the same: types, values, deadlines,
-encodings; and so must what another redis-server makes of kevy's log. A difference is shrunk to the commands that show it.
-`make test` runs a slice of it, `make soak` a million commands.
+each type in depth; wrong arities, types, numbers and options; values on both sides of every encoding's limits, and words at all
+other limits (empty, with zero bytes, no text, around 2^63, nan, beyond the range of a double); deadlines that pass; SELECT, MOVE,
+SWAPDB and COPY among sixteen databases; MULTI, EXEC and WATCH with another client; a third that listens to channels, patterns and
+what happens to keys; scripts and functions that are made up; blocking forms; payloads of DUMP, whole and damaged, carried from
+one to the other; RESP2 and RESP3. At a round's end what is stored in all databases must be the same: types, values, deadlines,
+encodings; and so must what was heard, and what another redis-server makes of kevy's log. A difference is shrunk to the commands
+that show it. A million commands take some twelve minutes; the same seed asks the same ones. `make test` runs a slice,
+`EACH=3600 make soak` a million.
 
 What is not asked, or compared loosely:
 

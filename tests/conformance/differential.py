@@ -5,10 +5,10 @@ makes of another redis-server.
     tests/conformance/differential.py [--commands N | --seconds 20 | --rounds N] [--seed N] [--only SUBJECT,...]
 
 A round is a few hundred commands on a dozen keys, from an empty store: right and wrong options, numbers at their limits, values
-of every size, transactions, scripts; in RESP2 or RESP3, with small encodings that end early or late. Everything follows from
-the round's seed. A difference is shrunk to the fewest commands that still show it. questions.py says how commands come about,
+of every size, transactions, scripts, sixteen databases, messages; in RESP2 or RESP3, with small encodings that end early or late.
+Everything follows from the round's seed. A difference is shrunk to the fewest commands that still show it. questions.py says how commands come about,
 unlike.list what is not compared, and why. Times to live are long, all different, or past, so that the few milliseconds between
-the two clocks decide nothing."""
+the two clocks decide nothing; or a millisecond, which both sides are given to pass before the next command."""
 
 import argparse
 import collections
@@ -25,10 +25,13 @@ sys.path.insert(0, str(HERE))
 import conformance  # noqa: E402
 import kevy  # noqa: E402
 import oracle  # noqa: E402
+from differential_pubsub import ByListener, Listening, alike_to_listener  # noqa: E402
 from differential_session import ByAnother  # noqa: E402
-from questions import SUBJECTS, Questions  # noqa: E402
+from questions import SUBJECTS, Passing, Questions  # noqa: E402
 
 LENGTH = 400  # commands of a round
+DATABASES = 16
+PASSES = 0.012  # seconds in which a deadline of a millisecond is over on both sides, whatever the grain of their clocks
 GENERATORS = list(SUBJECTS.values())
 UNFAIR = [m.unfair for m in GENERATORS if hasattr(m, "unfair")]
 UNFAIR_IN = [m.unfair_in for m in GENERATORS if hasattr(m, "unfair_in")]
@@ -40,7 +43,7 @@ AHEAD = [m.ahead for m in GENERATORS if hasattr(m, "ahead")]
 
 def unfair(command):
     """The row of unlike.list because of which the two cannot be asked a command, or None."""
-    words = [word if isinstance(word, bytes) else b"payload" for word in command]
+    words = type(command)(word if isinstance(word, bytes) else b"payload" for word in command)
     why = next(filter(None, (each(words) for each in UNFAIR)), None)
     asked_about = words[2:] if words[0].upper() == b"COMMAND" and words[1:2] != [b"INFO"] else None
     return why or (unfair(asked_about) if asked_about else None)
@@ -62,7 +65,10 @@ def alike(command, redis, ours):
 
 def cut(redis, ours):
     """Long words in errors: whether an error repeats one, of which kevy gives a part."""
-    return redis.kind == ours.kind == "error" and len(ours.value) > 128 and redis.value.startswith(ours.value)
+    if not redis.kind == ours.kind == "error" or len(ours.value) <= 128 or len(ours.value) >= len(redis.value):
+        return False
+    same = next((at for at, (a, b) in enumerate(zip(redis.value, ours.value)) if a != b), len(ours.value))
+    return same >= 128 and redis.value.endswith(ours.value[same:])
 
 
 def same(command, redis, ours):
@@ -98,6 +104,13 @@ class Transactions:
             same(each, *both) for each, *both in zip(queue, theirs.value, mine.value))
 
 
+def resp(value):
+    """Lists of words as a reply is written, to be shown."""
+    if isinstance(value, list):
+        return b"*%d\r\n" % len(value) + b"".join(map(resp, value))
+    return b"$%d\r\n%s\r\n" % (len(value), value)
+
+
 # ---- Comparing what is stored ----
 
 READING = {b"string": [b"GET"], b"hash": [b"HGETALL"], b"set": [b"SMEMBERS"], b"list": [b"LRANGE", b"0", b"-1"],
@@ -115,20 +128,20 @@ def stored_alike(redis, ours, encodings=True):
         theirs, mine = redis(command), ours(command)
         return None if alike(command, theirs, mine) else (command, theirs, mine)
 
-    found = differ([b"KEYS", b"*"])
-    if found:
-        return found
-    for item in conformance.decode(redis([b"KEYS", b"*"])).value:
-        key = item.value
-        kind = conformance.decode(redis([b"TYPE", key])).value
-        if kind not in READING:  # gone this very moment
-            continue
-        told = [[b"TYPE", key], reading(key, kind), [b"PEXPIRETIME", key]] + [[b"OBJECT", b"ENCODING", key]] * encodings
-        for command in told:
-            found = differ(command)
-            if found:
-                return found
-    return differ([b"FUNCTION", b"LIST", b"WITHCODE"])
+    def commands():
+        for database in range(DATABASES):
+            yield [b"SELECT", b"%d" % database]
+            yield [b"KEYS", b"*"]
+            for item in conformance.decode(redis([b"KEYS", b"*"])).value:
+                kind = conformance.decode(redis([b"TYPE", item.value])).value
+                if kind in READING:  # else gone this very moment
+                    yield from told(item.value, kind)
+        yield from ([b"SELECT", b"0"], [b"FUNCTION", b"LIST", b"WITHCODE"])
+
+    def told(key, kind):
+        return [[b"TYPE", key], reading(key, kind), [b"PEXPIRETIME", key]] + [[b"OBJECT", b"ENCODING", key]] * encodings
+
+    return next(filter(None, map(differ, commands())), None)
 
 
 # ---- A round ----
@@ -188,7 +201,7 @@ class Servers:
     def __init__(self, program):
         self.program = program
         self.redis, self.mirror = oracle.Redis(program), None
-        self.first, self.second = self.redis.execute, self.redis.connection().execute
+        self.first, self.second, self.ear = self.redis.execute, self.redis.connection().execute, self.redis.connection()
 
     def __enter__(self):
         return self
@@ -199,14 +212,16 @@ class Servers:
             self.mirror.__exit__()
 
     def prepare(self, settings, protocol):
-        for command in ([b"RESET"], [b"FLUSHALL"], [b"FUNCTION", b"FLUSH"], [b"SCRIPT", b"FLUSH"], *settings, [b"HELLO", b"%d" % protocol]):
+        self.second([b"RESET"])
+        for command in ([b"RESET"], [b"FLUSHALL"], [b"FUNCTION", b"FLUSH"], [b"SCRIPT", b"FLUSH"], [b"CONFIG", b"SET", b"notify-keyspace-events", b""],
+                        *settings, [b"HELLO", b"%d" % protocol]):
             self.first(command)
 
     def replay(self, directory):
         """Sends the commands of kevy's log as they are written; returns the first that is refused, or None."""
         if self.mirror is None:
             self.mirror = oracle.Redis(self.program)
-        for command in ([b"FLUSHALL"], [b"FUNCTION", b"FLUSH"]):
+        for command in ([b"SELECT", b"0"], [b"FLUSHALL"], [b"FUNCTION", b"FLUSH"]):
             self.mirror.execute(command)
         log = b"".join(path.read_bytes() for path in sorted(Path(directory).rglob("*.incr.aof")))
         self.mirror.socket.sendall(b"".join(commands_of(log)) + b"*2\r\n$4\r\nECHO\r\n$3\r\nend\r\n")
@@ -223,7 +238,7 @@ def batches(commands):
     """Runs of commands that Redis can be sent at once; alone those that the other client has a part in."""
     batch = []
     for command in commands:
-        alone = isinstance(command, ByAnother) or not all(isinstance(w, bytes) for w in command) or any(ahead(command) for ahead in AHEAD)
+        alone = isinstance(command, (ByAnother, ByListener, Passing)) or not all(isinstance(w, bytes) for w in command) or any(ahead(command) for ahead in AHEAD)
         if batch and (alone or len(batch) == 50):
             yield batch
             batch = []
@@ -256,25 +271,46 @@ class Asking:
         """Asks the commands; then compares what is stored."""
         made, servers = self.made, self.servers
         servers.prepare(made.settings, made.protocol)
-        session, second = store.session(), store.session()
+        session, second, listener = store.session(), store.session(), store.session()
         session.command("HELLO", made.protocol)
-        speak, other = (session if made.session else store).command_resp, lambda c: second.command_resp(*c)
+        self.speak, self.other = (session if made.session else store).command_resp, lambda c: second.command_resp(*c)
         for setting in made.settings:
-            speak(*setting)
-        transactions, at = Transactions(), 0
+            self.speak(*setting)
+        self.listening, self.transactions, at = Listening(servers.ear, listener, made.protocol), Transactions(), 0
         for batch in batches(made.commands):
             self.last = batch
-            batch = [type(c)(w if isinstance(w, bytes) else w.bytes(servers.second, other) for w in c) for c in batch]
-            for first in [c for ahead in AHEAD for c in ahead(batch[0])]:
-                servers.second(first)
-            another = isinstance(batch[0], ByAnother)
-            for words, theirs in zip(batch, [servers.second(batch[0])] if another else servers.redis.execute_all(batch)):
-                mine = other(words) if another else speak(*words)
-                if not (alike if another else transactions.alike)(words, theirs, mine):
-                    return Difference(at, words, theirs, mine)
-                at += 1
-        found = stored_alike(servers.second, other, not made.restores)
+            found = self.batch(batch, at) or self.messages(at + len(batch) - 1, batch[-1])
+            if found:
+                return found
+            at += len(batch)
+        found = stored_alike(servers.second, self.other, not made.restores)
         return Difference(len(made.commands), *found) if found else None
+
+    def batch(self, batch, at):
+        """Asks some commands that Redis can be sent at once; returns the first difference, or None."""
+        servers, queued = self.servers, self.transactions.queue is not None
+        if isinstance(batch[0], ByListener):
+            replies = self.listening.ask(batch[0])
+            return None if alike_to_listener(batch[0], *replies) else Difference(at, batch[0], *replies)
+        if isinstance(batch[0], Passing) and queued:  # nobody knows when it would be done
+            return None
+        batch = [type(c)(w if isinstance(w, bytes) else w.bytes(servers.second, self.other) for w in c) for c in batch]
+        for first in [c for ahead in AHEAD for c in ahead(batch[0])]:
+            servers.second(first)
+        another = isinstance(batch[0], ByAnother)
+        for words, theirs in zip(batch, [servers.second(batch[0])] if another else servers.redis.execute_all(batch)):
+            mine = self.other(words) if another else self.speak(*words)
+            if not (alike if another else self.transactions.alike)(words, theirs, mine):
+                return Difference(at, words, theirs, mine)
+            at += 1
+        if isinstance(batch[0], Passing):
+            time.sleep(PASSES)
+        return None
+
+    def messages(self, at, last):
+        """What the listening clients have heard."""
+        theirs, mine = self.listening.heard([conformance.decode(item) for item in self.listening.until_now()])
+        return None if theirs == mine else Difference(at, [b"what is heard after", *last], resp(theirs), resp(mine))
 
     def log(self, home):
         """Does kevy's log over again; then compares what both redis-servers have."""
@@ -320,7 +356,8 @@ def show(word):
 
 
 def show_command(command):
-    return (">> " if isinstance(command, ByAnother) else "> ") + " ".join(map(show, command))
+    mark = {ByAnother: ">> ", ByListener: ">>> ", Passing: ">... "}.get(type(command), "> ")
+    return mark + " ".join(map(show, command))
 
 
 def report(servers, made, difference):
@@ -346,7 +383,7 @@ class Tally:
 
     def __init__(self):
         self.passed = self.failed = self.rounds = 0
-        self.families, self.left_out = collections.Counter(), collections.Counter()
+        self.families, self.left_out, self.protocols = collections.Counter(), collections.Counter(), collections.Counter()
         self.began = self.told = time.monotonic()
 
     def add(self, made, difference):
@@ -355,6 +392,7 @@ class Tally:
         self.passed += len(asked)
         self.failed += difference is not None
         self.families.update(family(command) for command in asked)
+        self.protocols[made.protocol] += len(asked)
         self.left_out.update(made.left_out)
 
     def progress(self, seed, every):
@@ -365,6 +403,8 @@ class Tally:
                   f"{self.passed / (now - self.began):,.0f} a second, seed {seed}", flush=True)
 
     def summary(self):
+        print(", ".join(f"{n:,} in RESP{protocol}" for protocol, n in sorted(self.protocols.items()))
+              + f"; {(time.monotonic() - self.began) / 60:.1f} minutes")
         for title, counts in (("commands", self.families), ("left out (unlike.list)", self.left_out)):
             print(f"{title}: " + ", ".join(f"{name} {n:,}" for name, n in counts.most_common()))
 

@@ -61,6 +61,8 @@ def unfair(command):
         return "COMMAND GETKEYS of a command without arguments" if len(command) == 3 else None
     if name == b"SCAN" and command[1:2] and command[1] not in REFUSED and (command[1:4] != ASKED_LIMIT or b"COUNT" in command[4:]):
         return "Parts of a scan"
+    if name in (b"KEYS", b"SCAN") and any(len(word) > 1 and not word.strip(b"*") for word in command[1:]):
+        return "The pattern ** and the empty string"
     if name in (b"SET", b"GETEX", b"EXPIRE", b"PEXPIRE", b"EXPIREAT", b"PEXPIREAT", b"COPY") and any(
             b"\x00" in word for word in command[3 if name != b"GETEX" else 2:]):
         return "Words with a zero byte"

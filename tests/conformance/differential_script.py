@@ -40,7 +40,7 @@ def asked(q):
     """A command whose answer is one and the same."""
     from differential import unfair, unfair_in
     while True:
-        command = q.plain(but=("script", "session"))
+        command = q.plain(but=("script", "session", "pubsub", "database"))
         command = q.bend(command) if q.one_in(15) else command
         simple = all(isinstance(word, bytes) and len(word) < 500 for word in command) and len(command) < 50
         exact = command[0].upper() not in LOOSE and not command[0].upper().startswith((b"GEO", b"Z"))

@@ -16,7 +16,7 @@ def end(q):
 
 
 def by_another(q):
-    command = q.plain(but=("session",))
+    command = q.plain(but=("session", "pubsub", "database"))
     return ByAnother(command if stateless(command) else [b"SET", q.key(), q.value()])
 
 

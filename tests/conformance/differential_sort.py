@@ -69,7 +69,7 @@ def unfair_in(q, command):
 def ahead(command):
     """SORT after a number out of range: what Redis is asked first; its SORT finds fault with any number while errno says that an earlier one was out of range;
     reading a good one clears that."""
-    return [[b"ZUNION", b"1", b"", b"WEIGHTS", b"1"]] if command[0].upper() in (b"SORT", b"SORT_RO") else []
+    return [[b"ZUNION", b"1", b"no such key", b"WEIGHTS", b"1"]] if command[0].upper() in (b"SORT", b"SORT_RO") else []
 
 
 def alike(command, redis, ours):

@@ -83,7 +83,7 @@ def round_of(redis, ear, seed):
         store.command("CONFIG", "SET", "notify-keyspace-events", "KEA")
         session.command("PSUBSCRIBE", "__key*")
         for command in differential.make_round(seed).commands:
-            if command[0].upper() in CHANCE or not differential.SUBJECTS["session"].stateless(command) or not all(
+            if type(command) is not list or command[0].upper() in CHANCE or not differential.SUBJECTS["session"].stateless(command) or not all(
                     isinstance(word, bytes) for word in command):
                 continue
             replies = redis.execute(command), store.command_resp(*command)
