@@ -86,7 +86,7 @@ ASKED = {b"BITCOUNT": rb"(%s %s( BYTE| BIT)?)?" % (NUMBER, NUMBER),
 
 def unfair(command):
     name = command[0].upper()
-    if name in ASKED and not re.fullmatch(ASKED[name], b" ".join(command[2:]).upper()):
+    if name in ASKED and (b"" in command[2:] or not re.fullmatch(ASKED[name], b" ".join(command[2:]).upper())):
         return "BITCOUNT and BITPOS with wrong arguments of a missing key"
     if name in (b"SETBIT", b"BITFIELD", b"BITFIELD_RO", b"SETRANGE") and any(re.fullmatch(rb"#?\d{7,}", w) for w in command[2:]):
         return "Values of half a gigabyte"

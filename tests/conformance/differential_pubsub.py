@@ -39,7 +39,8 @@ def command(q):
     r = q.r
     return r.choice([
         lambda: ByListener(subscribe(q)), lambda: ByListener(subscribe(q)), lambda: ByListener(unsubscribe(q)),
-        lambda: ByListener(r.choice([[b"PING"], [b"PING", q.value()], [b"GET", q.key()], [b"subscribe"], [b"RESET"] if q.one_in(8) else [b"ECHO", b"x"]])),
+        lambda: ByListener(r.choice([[b"PING"], [b"PING", q.value()], [b"GET", q.key()], [b"subscribe"],
+                                     [b"RESET"] if q.one_in(8) else [b"ECHO", b"x"]])),
         lambda: [b"PUBLISH", r.choice(CHANNELS), q.value()], lambda: [b"PUBLISH", r.choice(CHANNELS), q.value()],
         lambda: [b"SPUBLISH", r.choice(CHANNELS), q.value()],
         lambda: [b"PUBSUB", r.choice([b"CHANNELS", b"SHARDCHANNELS"]), *q.options(lambda: [r.choice(PATTERNS)])],
@@ -52,7 +53,8 @@ def command(q):
 
 
 def unfair(command):
-    """The empty channel, in whose place a pattern of stars is looked for."""
+    if command[0].upper() == b"CONFIG" and command[1:2] and command[1].upper() == b"GET" and set(command[2:]) != {b"notify-keyspace-events"}:
+        return "Answers about the process"
     about = isinstance(command, ByListener) or command[0].upper() in (b"PUBLISH", b"PUBSUB")
     return "The pattern ** and the empty string" if about and b"" in command[1:2 if command[0].upper() == b"PUBLISH" else None] else None
 

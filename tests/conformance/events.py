@@ -18,7 +18,7 @@ import differential  # noqa: E402
 import kevy  # noqa: E402
 from oracle import Redis  # noqa: E402
 
-CHANCE = {b"SPOP", b"RANDOMKEY", b"FLUSHALL", b"FLUSHDB", b"EVAL", b"EVALSHA", b"FCALL", b"SUBSCRIBE", b"PUBLISH", b"SPUBLISH"}
+CHANCE = {b"CONFIG", b"SPOP", b"RANDOMKEY", b"FLUSHALL", b"FLUSHDB", b"EVAL", b"EVALSHA", b"FCALL", b"SUBSCRIBE", b"PUBLISH", b"SPUBLISH"}
 # Not the same in 7.0, or not told as exactly here.
 UNLIKE = {
     b"XCLAIM": "7.2 makes the consumer in any case, 7.0 only if it gets something",
