@@ -73,6 +73,7 @@ BARS = {
     "load": at_least(1.5),
     "save slowdown": at_most(1.15),
     "log": at_most(2),
+    "log embedded": at_least(1),
     "group": at_least(0.9),
     "save worst": at_most(500, " µs"),
     # Python.

@@ -15,7 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from engine_suite import compiled, linked, size_name
-from kit import BENCH, BUILD, ROOT, Row, Worker, compare, need, number, once, paired, say
+from kit import (BENCH, BUILD, ROOT, Row, Unavailable, Worker, compare, need, number, once, paired,
+                 ratios, rust, say)
 
 SOURCE = BENCH / "files"
 
@@ -171,17 +172,34 @@ def background(quick: bool) -> list[Row]:
 # ---- The log ----------------------------------------------------------------------------------------------
 
 
+def embedded(stack: ExitStack):
+    """The newest kevy-embedded in a process of its own; None where the crate cannot be built."""
+    try:
+        return stack.enter_context(Worker([rust("bench-kevy-embedded", "bench-kevy-embedded")]))
+    except Unavailable as why:
+        say(f"without kevy-embedded: {why}")
+        return None
+
+
 def log(quick: bool) -> list[Row]:
     n, rounds, each, threads = (300_000, 5, 60, 16) if quick else (1_000_000, 11, 200, 16)
     with ExitStack() as stack:
         here = directory(stack)
         ours = stack.enter_context(Worker([driver()]))
-        logged = [ours.ask(f"log {here / f'log{i}'} {n}") for i in range(rounds)]
+        peer = embedded(stack)
+        logged, theirs = [], []
+        for i in range(rounds):
+            logged.append(ours.ask(f"log {here / f'log{i}'} {n}"))
+            if peer is not None:
+                theirs.append(peer.ask(f"log {here / f'embedded{i}'} {n}")["logged_ns"])
         group = [ours.ask(f"group {here / f'group{i}'} {each} {threads}") for i in range(rounds)]
     return [
         Row(f"{size_name(n)} SETs with a log, everysec", f"{number(statistics.median(g['logged_ns'] for g in logged))} ns",
             f"without: {number(statistics.median(g['alone_ns'] for g in logged))} ns",
             [g["logged_ns"] / g["alone_ns"] for g in logged], "log", "× the time"),
+        Row(f"{size_name(n)} SETs with a log, everysec", f"{number(statistics.median(g['logged_ns'] for g in logged))} ns",
+            f"kevy-embedded: {number(statistics.median(theirs)) if theirs else '?'} ns",
+            ratios(theirs, [g["logged_ns"] for g in logged]), "log embedded", "× as fast"),
         Row(f"SETs under always by {threads} threads", f"{number(statistics.median(g['sets'] for g in group))} a second",
             f"{threads} a sync alone: {number(statistics.median(g['syncs'] * threads for g in group))} a second",
             [g["sets"] / (g["syncs"] * threads) for g in group], "group", "× as fast"),

@@ -77,7 +77,8 @@ static __attribute__((noinline)) kevy_status set_quick(kevy_store *s, const char
 
 static __attribute__((noinline)) kevy_status set_unquiet(kevy_store *s, const char *key, size_t klen,
                                                          const kevy_value *value, uint32_t flags) {
-  if (s->sp->light != NULL && string_overwrite_light(s, key, klen, value)) return KEVY_OK;
+  if (s->sp->light != NULL ? string_overwrite_light(s, key, klen, value) : string_overwrite_held(s, key, klen, value))
+    return KEVY_OK;
   return set_long(s, key, klen, value, flags);
 }
 

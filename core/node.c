@@ -218,6 +218,14 @@ void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh) {
   node_dead_push(sp, &sp->moments->dead, r);
 }
 
+bool node_retire_plain(space *sp, ref r, size_t size) {
+  dead_chunk *c = dead_room(sp, &sp->moments->dead, 1, false);
+  if (UNLIKELY(c == NULL)) return false;
+  c->items[c->count++] = r;
+  sp->retained += mem_round(size);
+  return true;
+}
+
 /* The newest live moment that was opened before a released one of this epoch, NULL for none. One with the
  * same epoch is older: what the released one's list holds was written after both. */
 static moment *moment_before(const space *sp, uint64_t epoch) {

@@ -50,6 +50,9 @@ void node_retire(space *sp, ref r);
 /* The same for an entry under this hash; fresh is its slot's bit, read in an owned segment. */
 void node_retire_entry(space *sp, ref r, uint64_t hash, bool fresh);
 
+/* The same for a plain string of so many bytes that the newest moment sees. False: no memory, and nothing was done. */
+bool node_retire_plain(space *sp, ref r, size_t size);
+
 /* The same for one of a table that left the present in this epoch: what was opened since does not see it. */
 void node_retire_flushed(space *sp, ref r, uint64_t hash, bool fresh, uint64_t epoch);
 

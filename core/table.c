@@ -298,6 +298,20 @@ FLAT entry *table_guess(const char *base, const bucket *b, uint64_t hash, bool *
   return e;
 }
 
+FLAT uint64_t *table_guess_slot(const char *base, const table *t, uint64_t hash) {
+  segment *s = segment_head(base, t, hash);
+  __builtin_prefetch(s);
+  bucket *b = home_bucket(s, hash);
+  uint64_t lanes = lanes_like(b, hash);
+  if (UNLIKELY(lanes == 0)) return NULL;
+  uint64_t *slot = &b->slots[lane_like(lanes)];
+  return LIKELY(((*slot ^ hash) >> 40) == 0) ? slot : NULL;
+}
+
+FLAT bool table_slot_owned(const space *sp, const uint64_t *slot) {
+  return node_writable(sp, (const node *)((uintptr_t)slot & ~(uintptr_t)4095));
+}
+
 /* Nearly always the first lane of the home bucket that has the tag decides; the rest is for
  * table_find_chained. */
 static FLAT uint64_t *find_in(const char *base, segment *s, uint64_t hash, const char *key, size_t klen) {

@@ -67,6 +67,12 @@ struct bucket;
 const struct bucket *table_home(const char *base, const table *t, uint64_t hash);
 entry *table_guess(const char *base, const struct bucket *home, uint64_t hash, bool *absent);
 
+/* The slot of that entry, for who puts another one there: the head of its segment is on its way. NULL when no lane agrees. */
+uint64_t *table_guess_slot(const char *base, const table *t, uint64_t hash);
+
+/* Whether no moment sees the segment that a slot lies in. */
+bool table_slot_owned(const space *sp, const uint64_t *slot);
+
 /* Starts loading the head of the segment that a bucket or a slot lies in, for who adds a key or takes it away. */
 void table_prefetch_head(const void *within);
 

@@ -243,6 +243,43 @@ FLAT bool string_overwrite_quick(kevy_store *s, entry *e, const char *key, size_
   return true;
 }
 
+/* Whether nothing is to be seen to but the newest moment, which sees all of the present that is not fresh. */
+static FLAT bool is_held_quietly(const kevy_store *s, const kevy_value *value) {
+  return s->sp->newest != 0 && s->sp->newest == s->sp->epoch - 1 && s->until_pay > 1 && s->lent == 0 && s->serve == NULL &&
+         s->access != ACCESS_COUNTED && value->kind <= KEVY_TEXT && value->len - 8 <= 24;
+}
+
+/* Puts a plain entry in the place of a like one that the newest moment sees; its value is yet to be written. NULL: no memory. */
+static FLAT entry *part_quick(kevy_store *s, uint64_t *slot, const entry *e, size_t klen, size_t len) {
+  space *sp = s->sp;
+  size_t size = sizeof *e + klen + len;
+  ref block = mem_alloc(&sp->mem, size);
+  if (UNLIKELY(block == 0)) return NULL;
+  if (UNLIKELY(!node_retire_plain(sp, slot_ref(*slot), size))) {
+    mem_free(&sp->mem, block, size);
+    return NULL;
+  }
+  entry *own = mem_ptr(s->base, block);
+  store64(own, load64(e));
+  bytes_move((char *)(own + 1), (const char *)(e + 1), klen);
+  table_replace(slot, block);
+  s->last_put = block;
+  s->grows = false;
+  return own;
+}
+
+FLAT bool string_overwrite_held(kevy_store *s, const char *key, size_t klen, const kevy_value *value) {
+  if (!is_held_quietly(s, value) || store_writable(s) != KEVY_OK) return false;
+  uint64_t hash = probe_hash_short(s, key, klen);
+  uint64_t *slot = table_guess_slot(s->base, s->keys, hash);
+  if (slot == NULL) return false;
+  entry *e = mem_ptr(s->base, slot_ref(*slot));
+  if (!is_overwritten(s, e, key, klen, value->len) || !table_slot_owned(s->sp, slot)) return false;
+  if (!(*slot & SLOT_FRESH) && UNLIKELY((e = part_quick(s, slot, e, klen, value->len)) == NULL)) return false;
+  overwrite_quick(s, e, klen, value);
+  return true;
+}
+
 FLAT bool string_overwrite_light(kevy_store *s, const char *key, size_t klen, const kevy_value *value) {
   if (s->until_pay <= 1 || s->lent != 0 || value->kind > KEVY_TEXT || value->len - 8 > 24) return false;
   uint64_t hash;

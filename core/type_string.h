@@ -30,6 +30,10 @@ bool string_overwrite_quick(kevy_store *s, struct entry *e, const char *key, siz
 bool string_add_quick(kevy_store *s, uint64_t hash, const char *key, size_t klen, uint32_t key_kind,
                       const kevy_value *value);
 
+/* The same under a moment, in one step; it adds nothing. What the moment sees gives way to an entry of its own, which is
+ * overwritten from then on. */
+bool string_overwrite_held(kevy_store *s, const char *key, size_t klen, const kevy_value *value);
+
 /* The same in a light transaction, in one step; it adds nothing. */
 bool string_overwrite_light(kevy_store *s, const char *key, size_t klen, const kevy_value *value);
 

@@ -399,8 +399,54 @@ static void test_collected_in_slices(void) {
   kevy_close(s);
 }
 
+/* Values of the same length over strings that moments see, the way on which most such writes go: each moment keeps what it
+ * saw, one old version of a key is kept however often it is written, and all of it comes back. */
+enum { PLAIN_KEYS = 3000, PLAIN_MOMENTS = 3 };
+
+static void plain_set(kevy_store *s, uint32_t key, uint32_t value) {
+  char k[16], v[24];
+  size_t klen = (size_t)snprintf(k, sizeof k, "plain:%06u", key);
+  kevy_value as = kevy_bytes(v, (size_t)snprintf(v, sizeof v, "value:%010u", value));
+  CHECK(kevy_set(s, k, klen, &as, KEVY_NO_TTL, 0, NULL) == KEVY_OK);
+}
+
+static bool plain_is(kevy_store *s, uint32_t key, uint32_t value) {
+  char k[16], v[24];
+  size_t klen = (size_t)snprintf(k, sizeof k, "plain:%06u", key), vlen = (size_t)snprintf(v, sizeof v, "value:%010u", value);
+  kevy_value got;
+  return kevy_get(s, k, klen, &got) == KEVY_OK && got.len == vlen && memcmp(got.as.ptr, v, vlen) == 0;
+}
+
+static void test_plain_values(void) {
+  static uint32_t now[PLAIN_KEYS], then[PLAIN_MOMENTS][PLAIN_KEYS];
+  kevy_store *s = open_store(), *moments[PLAIN_MOMENTS];
+  for (uint32_t i = 0; i < PLAIN_KEYS; i++) plain_set(s, i, now[i] = i);
+  uint64_t before = figure(s, "used_memory"), retained = 0;
+  for (int m = 0; m < PLAIN_MOMENTS; m++) {
+    memcpy(then[m], now, sizeof now);
+    REQUIRE(kevy_snapshot(s, &moments[m]) == KEVY_OK);
+    for (uint32_t i = 0; i < 4 * PLAIN_KEYS; i++) {
+      uint32_t key = (uint32_t)below(PLAIN_KEYS / 2);
+      plain_set(s, key, now[key] = i * 7);
+    }
+    CHECK(accounts_add_up(s));
+    if (m == 0) retained = figure(s, "retained_bytes");
+    else CHECK(figure(s, "retained_bytes") <= retained * (uint64_t)(m + 1) + retained / 4);
+  }
+  for (int m = 0; m < PLAIN_MOMENTS; m++) {
+    for (uint32_t i = 0; i < PLAIN_KEYS; i++) CHECK(plain_is(moments[m], i, then[m][i]));
+    kevy_close(moments[m]);
+  }
+  for (uint32_t i = 0; i < PLAIN_KEYS; i++) CHECK(plain_is(s, i, now[i]));
+  tick_until_done(s);
+  CHECK(figure(s, "retained_bytes") == 0 && figure(s, "used_memory") == before);
+  CHECK(table_check(s->base, s->keys) && accounts_add_up(s));
+  kevy_close(s);
+}
+
 int main(void) {
   check_begin("test_snapshot");
+  test_plain_values();
   test_collected_in_slices();
   test_newest_goes_first();
   test_overlapping(20, scaled(60000, 3000), false);
