@@ -360,6 +360,14 @@ def show_command(command):
     return mark + " ".join(map(show, command))
 
 
+def shown(reply):
+    """A reply, or several."""
+    try:
+        return conformance.decode(reply) if reply else ""
+    except ValueError:
+        return reply
+
+
 def report(servers, made, difference):
     again = Asking(servers, made).difference()
     if again is None:
@@ -372,7 +380,7 @@ def report(servers, made, difference):
     if difference.at >= len(commands):
         print("and then " + show_command(difference.command))
     for who, reply in (("redis", difference.redis), ("kevy", difference.ours)):
-        print(f"{who}\n{conformance.decode(reply) if reply else ''}"[:2000], flush=True)
+        print(f"{who}\n{shown(reply)}"[:2000], flush=True)
 
 
 # ---- The command line ----

@@ -65,6 +65,8 @@ def unfair_in(q, command):
         return "A second WATCH"
     elif name == b"WATCH":
         q.watching = True
+    if name == b"SWAPDB" and q.watching:
+        return "SWAPDB while keys are watched"
     return "LTRIM of a watched list" if name == b"LTRIM" and q.watching else None
 
 
