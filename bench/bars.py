@@ -101,9 +101,10 @@ BARS = {
     "value ends": at_most(1.0),
     "small hash create": at_most(0.5),
     "small hash get": at_most(0.4),
-    # Ranks and ranges: a million members against ten thousand; times faster than kevy-store.
+    # Ranks and ranges: a million members against ten thousand; times faster than kevy-store; beside redis-server's own time.
     "rank growth": at_most(3),
     "rank": at_least(10_000),
+    "rank server": at_most(1.0),
     # One write into a value of 5 M elements, growing it or under a snapshot (beyond the idle loop); dropping it.
     "held time": at_most(200, " µs"),
     "del": at_most(100, " µs"),

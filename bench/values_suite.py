@@ -5,10 +5,12 @@ As in the engine's suite, each side is one driver (values/driver.c) linked with 
 
 from __future__ import annotations
 
+import random
 import statistics
 from contextlib import ExitStack
 
 from engine_suite import OLD, compiled, linked, size_name
+from files_suite import Redis, directory
 from kit import BENCH, ROOT, Row, Unavailable, Worker, compare, number, once, paired, rust, say
 
 SOURCE = BENCH / "values"
@@ -90,9 +92,65 @@ def speed(quick: bool) -> list[Row]:
 # ---- Ranks ------------------------------------------------------------------------------------------------
 
 
+BATCH = 10_000
+
+
+def member(i: int) -> str:
+    """The 16 bytes that the driver names the i-th item by."""
+    eight = "".join(chr(ord("a") + i // 26**place % 26) for place in range(7, -1, -1))
+    return eight * 2
+
+
+class Server(Redis):
+    """A redis-server with a sorted set as the driver's, and what it says of its own time."""
+
+    def fill(self, n: int) -> None:
+        for first in range(0, n, BATCH):
+            self.pipeline(f"ZADD v {i * 1000003 % n} {member(i)}" for i in range(first, min(first + BATCH, n)))
+
+    def pipeline(self, commands) -> None:
+        mark = b"$4\r\ndone\r\n"
+        self.socket.sendall("\r\n".join([*commands, "ECHO done", ""]).encode())
+        tail = b""
+        while not tail.endswith(mark):
+            tail = tail[-len(mark):] + self.socket.recv(1 << 20)
+
+    def nanoseconds(self, command: str, lines: list[str]) -> float:
+        """Of one call by the server's own clock, without reading it from the socket and writing its answer there."""
+        self.ask("CONFIG RESETSTAT")
+        self.pipeline(lines)
+        stats = next(line for line in self.ask("INFO commandstats").split("\r\n") if line.startswith(f"cmdstat_{command}:"))
+        figures = dict(part.split("=") for part in stats.partition(":")[2].split(","))
+        return 1000 * int(figures["usec"]) / int(figures["calls"])
+
+
+def server_times(n: int) -> dict[str, list[float]]:
+    """What redis-server takes for the same calls of a sorted set of n: five times each, many calls at a time."""
+    chance = random.Random(1)
+    calls = {
+        "zrank": lambda i: f"ZRANK v {member(i)}",
+        "zrange": lambda i: f"ZRANGE v {i} {i + 9}",
+        "zrangebyscore": lambda i: f"ZRANGEBYSCORE v {i} {i + 9} LIMIT 0 10",
+    }
+    with ExitStack() as stack:
+        server = stack.enter_context(Server(directory(stack)))
+        server.fill(n)
+        return {op: [server.nanoseconds(op, [line(chance.randrange(n)) for _ in range(20_000)]) for _ in range(5)]
+                for op, line in calls.items()}
+
+
+def against_server(n: int) -> dict[str, list[float]]:
+    try:
+        return server_times(n)
+    except Unavailable as why:
+        say(f"without redis-server: {why}")
+        return {}
+
+
 def ranks(quick: bool) -> list[Row]:
     rows: list[Row] = []
     programs = drivers()
+    served = against_server(1_000_000)
     with ExitStack() as stack:
         workers = {name: stack.enter_context(Worker([program])) for name, program in programs.items()}
         small = stack.enter_context(Worker([programs["kevy"]]))
@@ -109,6 +167,10 @@ def ranks(quick: bool) -> list[Row]:
             if theirs:
                 rows.append(Row(f"{op} at 1 M members", f"{number(here)} ns", f"{OLD}: {number(theirs[0])} ns",
                                 [theirs[0] / a for a in ours], "rank", "× as fast"))
+            if op in served:
+                beside = f"inside redis-server: {number(statistics.median(served[op]))} ns"
+                rows.append(Row(f"{op} at 1 M members", f"{number(here)} ns", beside,
+                                [a / b for a, b in zip(ours, served[op])], "rank server", "× the time"))
     return rows
 
 
