@@ -31,7 +31,10 @@ typedef struct list_leaf {
   uint32_t unused;
 } list_leaf;
 
+/* Up to where a value is small; a build may have it lower, so that everything is large. */
+#ifndef LIST_SMALL
 #define LIST_SMALL 2048             /* bytes of the longest packed block in an entry */
+#endif
 #define LIST_LEAF 8192              /* bytes of the largest leaf of several elements */
 #define LIST_ALONE BLOB_THRESHOLD   /* longer elements stand alone */
 

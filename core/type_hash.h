@@ -24,7 +24,10 @@
 
 #include "collection.h"
 
+/* Up to where a value is small; a build may have it lower, so that everything is large. */
+#ifndef HASH_SMALL_FIELDS
 #define HASH_SMALL_FIELDS 128
+#endif
 #define HASH_SMALL_BYTES 64
 
 extern const collection_kind hash_kind;

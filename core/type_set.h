@@ -15,10 +15,13 @@
 
 #include "collection.h"
 
+/* Up to where a value is small; a build may have it lower, so that everything is large. */
+#ifndef SET_SMALL_COUNT
 #define SET_SMALL_COUNT 128
-#define SET_SMALL_LEN 64
 #define SET_SMALL_INTS 512
 #define SET_SMALL_AGAIN 32
+#endif
+#define SET_SMALL_LEN 64
 
 extern const collection_kind set_kind;
 

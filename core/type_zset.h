@@ -21,9 +21,12 @@
 
 #include "collection.h"
 
+/* Up to where a value is small; a build may have it lower, so that everything is large. */
+#ifndef ZSET_SMALL_COUNT
 #define ZSET_SMALL_COUNT 128
-#define ZSET_SMALL_LEN 64
 #define ZSET_SMALL_AGAIN 32
+#endif
+#define ZSET_SMALL_LEN 64
 
 extern const collection_kind zset_kind;
 
