@@ -425,14 +425,15 @@ static void sample_table(kevy_store *s, evictor *v) {
   } while (++rounds < SAMPLE_ROUNDS && v->pooled < CHOICE * v->wanted);
 }
 
-/* Any will do, so no more are looked at than go: all that one bucket in three holds, for no key is more likely then than another. */
+/* Any will do, so no more are looked at than go: all that a bucket of chance holds, for no key is more likely then than another. The
+ * segments take turns: they stay equally full, so that few split. */
 static void sample_any(kevy_store *s, evictor *v) {
   uint64_t *slots[TABLE_WAYS];
   for (uint32_t tries = 0; tries < SAMPLE_ROUNDS * BATCH && v->pooled < v->wanted; tries++) {
     uint32_t at = tries % PLACES, n = table_look(s->base, s->keys, v->next[at], 1, slots);
     pool_offer_all(s, v, slots, n, EVICT_RANDOM);
     v->next[at] = v->then[at];
-    v->then[at] = evict_random(v);
+    v->then[at] = (place_next(s, v) & ~(uint64_t)UINT32_MAX) | (uint32_t)evict_random(v);
     table_prefetch_entries(s->base, s->keys, v->next[at], 1);
     table_prefetch_buckets(s->base, s->keys, v->then[at], 1);
   }
@@ -455,12 +456,16 @@ static void sample_near(kevy_store *s, evictor *v) {
   }
 }
 
+static bool few_have_deadlines(const kevy_store *s, const evictor *v) {
+  return (v->policy & EVICT_VOLATILE) && s->db->with_ttl * SPARSE < s->keys->count;
+}
+
 static void sample(kevy_store *s, evictor *v) {
   if (evict_order(v) == EVICT_TTL) {
     if (s->sp->wheel != 0) sample_near(s, v);
     return;
   }
-  bool few = (v->policy & EVICT_VOLATILE) && s->db->with_ttl * SPARSE < s->keys->count;
+  bool few = few_have_deadlines(s, v);
   if (!few && evict_order(v) == EVICT_RANDOM) sample_any(s, v);
   else if (!few) sample_table(s, v);
   else if (s->sp->wheel != 0) sample_wheel(s, v);
@@ -471,8 +476,18 @@ static void walk_offer(void *context, ref block) {
   pool_offer(s, s->evictor, block);
 }
 
+static uint64_t hash_of(const kevy_store *s, const entry *e) { return hash_bytes(s->sp->secret, entry_key(e), entry_klen(e)); }
+
+/* All deadlines there are, until that of a key of this database is met that may go. */
+static void sample_deadlines(kevy_store *s, evictor *v) {
+  const wheel *w = mem_ptr(s->base, s->sp->wheel);
+  wheel_walk at = {0, 0};
+  for (ref block; v->pooled == 0 && (block = wheel_next(s->base, w, &at)) != 0;)
+    if (table_find_ref(s->base, s->keys, hash_of(s, mem_ptr(s->base, block)), block) != NULL) pool_offer(s, v, block);
+}
+
 /* All of the table from anywhere on, until something may go. */
-static void sample_all(kevy_store *s, evictor *v) {
+static void sample_keys(kevy_store *s, evictor *v) {
   uint64_t begin = evict_random(v) >> 40, at = begin;
   do {
     table_scan(s->base, s->keys, &at, TABLE_SLOTS, walk_offer, s);
@@ -518,8 +533,6 @@ static void remember(kevy_store *s, evictor *v, uint64_t hash, const entry *e, b
   ghosts_add(s->sp, v->reuse, hash, entry_flags(e) & ENTRY_ACCESS, plenty);
 }
 
-static uint64_t hash_of(const kevy_store *s, const entry *e) { return hash_bytes(s->sp->secret, entry_key(e), entry_klen(e)); }
-
 static uint64_t *slot_of(const kevy_store *s, const candidate *c) {
   if (c->slot != NULL) return c->slot;
   return table_find_ref(s->base, s->keys, hash_of(s, mem_ptr(s->base, c->word)), c->word);
@@ -543,7 +556,8 @@ static bool choose_pooled(kevy_store *s, evictor *v) {
 /* Where chance chose nothing: the first that may go of all there are. */
 static COLD bool choose_any(kevy_store *s, evictor *v) {
   v->pooled = 0;
-  sample_all(s, v);
+  if (!few_have_deadlines(s, v)) sample_keys(s, v);
+  else if (s->sp->wheel != 0) sample_deadlines(s, v);
   pool_choose(v);
   return choose_pooled(s, v);
 }
@@ -609,12 +623,16 @@ static uint32_t evict_here(kevy_store *s, evictor *v, uint64_t goal, bool first,
   return evicted;
 }
 
-/* The number of a database, each as probable as it has keys. */
+/* Keys that the policy is about. */
+static uint64_t keys_of(const evictor *v, const database *d) { return v->policy & EVICT_VOLATILE ? d->with_ttl : d->keys.count; }
+
+/* The number of a database, each as probable as it has such keys. */
 static uint32_t database_by_chance(const kevy_store *s, evictor *v) {
-  uint64_t keys = database_keys(&s->sp->db), at = keys != 0 ? evict_random(v) % keys : 0;
+  const databases *all = &s->sp->db;
+  uint64_t keys = v->policy & EVICT_VOLATILE ? database_with_ttl(all) : database_keys(all), at = keys != 0 ? evict_random(v) % keys : 0;
   uint32_t i = 0;
-  for (const database *d; (d = database_next(&s->sp->db, &i)) != NULL; at -= d->keys.count)
-    if (at < d->keys.count) return i - 1;
+  for (const database *d; (d = database_next(all, &i)) != NULL; at -= keys_of(v, d))
+    if (at < keys_of(v, d)) return i - 1;
   return 0;
 }
 
@@ -624,9 +642,10 @@ static uint32_t evict_anywhere(kevy_store *s, evictor *v, uint64_t goal, bool fi
   uint32_t back = s->index, from = database_by_chance(s, v), evicted = 0;
   for (uint32_t i = 0; i < DATABASES && evicted == 0; i++) {
     uint32_t index = (from + i) % DATABASES;
-    if (database_at(&s->sp->db, index) == NULL) continue;
+    const database *d = database_at(&s->sp->db, index);
+    if (d == NULL || keys_of(v, d) == 0) continue;
     database_select(s, index);
-    if (s->keys->count != 0) evicted = evict_here(s, v, goal, first, must);
+    evicted = evict_here(s, v, goal, first, must);
     database_leave(s, back);
   }
   return evicted;

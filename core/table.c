@@ -39,7 +39,7 @@ static_assert(sizeof(segment) == 4096, "a segment is a page");
 
 #define PAGE_WIDTH_MAX 10u
 #define SPLIT_AT (TABLE_SLOTS * 85 / 100)
-#define MERGE_AT (TABLE_SLOTS * 40 / 100)
+#define MERGE_AT (TABLE_SLOTS * 70 / 100) /* so that what chance split is made good where keys come and go */
 #define DISTANCE_MAX 7u
 #define TAG_LANES UINT64_C(0x0080808080808080)
 #define OV_SHIFT 56
