@@ -45,8 +45,11 @@ static kevy_status attempt(kevy_store *s, kevy_session *session, uint32_t *db, s
                            int encoding, command_call *c) {
   reply_encoding form = reply_form(encoding);
   reply_start(r, encoding);
-  *c = (command_call){.store = s, .session = session, .db = db, .argc = argc, .argv = argv, .given = argv, .out = &r->sink,
-                      .kinds = form == REPLY_TYPED, .may_wait = true};
+  command_begin(c, s, argc, argv, &r->sink);
+  c->session = session;
+  c->db = db;
+  c->kinds = form == REPLY_TYPED;
+  c->may_wait = true;
   kevy_status status = command_run_call(c);
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
   if (status != KEVY_OK) return store_fail(s, status, "%s", "");

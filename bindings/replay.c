@@ -52,7 +52,10 @@ static const sink_ops replay_ops = {
 
 bool replay_record(kevy_store *s, size_t argc, const kevy_value *argv, char *message, size_t room) {
   replay_sink out = {{&replay_ops}, false, message, room};
-  command_call c = {.store = s, .db = &s->replayed, .argc = argc, .argv = argv, .given = argv, .kinds = true, .out = &out.sink};
+  command_call c;
+  command_begin(&c, s, argc, argv, &out.sink);
+  c.db = &s->replayed;
+  c.kinds = true;
   kevy_status status = command_run_call(&c);
   free(c.waits.argv);
   if (status == KEVY_OK) return !out.failed;

@@ -88,7 +88,10 @@ static const char *host_call(script_run *run, size_t argc, const kevy_value *arg
   if (refused != NULL) return refused;
   kevy_reply *r = call->s->reply;
   reply_start(r, reply_encoded(REPLY_RESP, run->protocol));
-  command_call one = {.store = call->c->store, .argc = argc, .db = &call->db, .argv = argv, .given = argv, .scripted = true, .out = &r->sink};
+  command_call one;
+  command_begin(&one, call->c->store, argc, argv, &r->sink);
+  one.db = &call->db;
+  one.scripted = true;
   kevy_status status = command_run_call(&one);
   free(one.waits.argv);
   if (status != KEVY_OK || r->failed) return "-OOM command not allowed when used memory > 'maxmemory'.";

@@ -199,8 +199,12 @@ bool session_conflicts(const kevy_session *session) {
 }
 
 static void session_run(command_call *c, const session_command *q) {
-  command_call one = {.store = c->store, .session = c->session, .db = &c->session->db, .inside = true, .argc = q->argc,
-                      .argv = q->argv, .given = q->argv, .kinds = c->kinds, .out = c->out};
+  command_call one;
+  command_begin(&one, c->store, q->argc, q->argv, c->out);
+  one.session = c->session;
+  one.db = &c->session->db;
+  one.inside = true;
+  one.kinds = c->kinds;
   if (command_run_call(&one) != KEVY_OK) command_error(c, KEVY_EOOM);
   free(one.waits.argv);
 }
@@ -293,8 +297,11 @@ int session_encoding(const kevy_session *session, uint32_t flags) {
 static kevy_status session_call(kevy_session *session, size_t argc, const kevy_value *argv, kevy_reply *r) {
   kevy_store *s = session->store;
   reply_encoding form = reply_form(r->encoding);
-  command_call c = {.store = s, .session = session, .db = &session->db, .argc = argc, .argv = argv, .given = argv,
-                    .kinds = form == REPLY_TYPED, .out = &r->sink};
+  command_call c;
+  command_begin(&c, s, argc, argv, &r->sink);
+  c.session = session;
+  c.db = &session->db;
+  c.kinds = form == REPLY_TYPED;
   kevy_status status = command_run_call(&c);
   free(c.waits.argv);
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;

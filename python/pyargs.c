@@ -235,10 +235,11 @@ void pyargs_values_done(Values *values) {
 
 bool pyargs_batch_new(Batch *batch, Py_ssize_t count, bool with_values) {
   size_t capacity = count > 0 ? (size_t)count : 1;
+  bool few = capacity <= PYARGS_FEW;
   batch->count = 0;
-  batch->keys = PyMem_New(kevy_value, capacity);
+  batch->keys = few ? batch->few_keys : PyMem_New(kevy_value, capacity);
   batch->values = with_values ? PyMem_New(kevy_value, capacity) : NULL;
-  batch->keeps = PyMem_New(PyObject *, 2 * capacity);
+  batch->keeps = few ? batch->few_keeps : PyMem_New(PyObject *, 2 * capacity);
   if (batch->keys && batch->keeps && (batch->values || !with_values)) return true;
   pyargs_batch_done(batch);
   PyErr_NoMemory();
@@ -264,21 +265,21 @@ bool pyargs_batch_add(Batch *batch, PyObject *object, PyObject *value) {
 
 bool pyargs_batch_argument(Batch *batch, PyObject *object) {
   size_t i = batch->count;
-  int read = read_scalar(object, &batch->keys[i], &batch->keeps[2 * i]);
+  batch->keeps[2 * i] = batch->keeps[2 * i + 1] = NULL;
+  int read = pyargs_quick_value(object, &batch->keys[i]) ? 1 : read_scalar(object, &batch->keys[i], &batch->keeps[2 * i]);
   if (read == 0)
     PyErr_Format(PyExc_TypeError, "an argument of a command is " SCALARS ", not %.200s",
                  Py_TYPE(object)->tp_name);
   if (read <= 0) return false;
-  batch->keeps[2 * i + 1] = NULL;
   batch->count++;
   return true;
 }
 
 void pyargs_batch_done(Batch *batch) {
   for (size_t i = 0; i < 2 * batch->count; i++) Py_XDECREF(batch->keeps[i]);
-  PyMem_Free(batch->keys);
-  PyMem_Free(batch->values);
-  PyMem_Free(batch->keeps);
+  if (batch->keys != batch->few_keys) PyMem_Free(batch->keys);
+  if (batch->values) PyMem_Free(batch->values);
+  if (batch->keeps != batch->few_keeps) PyMem_Free(batch->keeps);
 }
 
 /* ---- Flags and numbers ----------------------------------------------------------------------- */

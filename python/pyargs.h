@@ -114,12 +114,17 @@ void pyargs_values_done(Values *values);
 /* Reads every object of a list: false, with nothing to release, after an exception. */
 bool pyargs_values_of(Values *values, PyObject *list, ValueReader read);
 
-/* Several keys, keys and values, or arguments of a command, for one call of the engine. */
+/* Several keys, keys and values, or arguments of a command, for one call of the engine. Few of them lie in the batch itself, which
+ * must not be moved then: asking for memory and giving it back is a tenth of a short command. */
+#define PYARGS_FEW 8
+
 typedef struct {
   size_t count;
   kevy_value *keys; /* or arguments */
   kevy_value *values; /* NULL unless with_values */
   PyObject **keeps;   /* 2 per pair */
+  kevy_value few_keys[PYARGS_FEW];
+  PyObject *few_keeps[2 * PYARGS_FEW];
 } Batch;
 
 bool pyargs_batch_new(Batch *batch, Py_ssize_t count, bool with_values);
