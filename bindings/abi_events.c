@@ -1,5 +1,6 @@
 /* abi_events: the functions of kevy.h on keys that went by themselves; see abi.c. */
 #include "../core/events.h"
+#include "reply.h"
 
 kevy_status kevy_listen(kevy_store *s, uint32_t wanted, uint64_t room) {
   ENTER(s);
@@ -16,6 +17,17 @@ kevy_status kevy_next_event(kevy_store *s, int32_t *event, int32_t *type, kevy_v
   ENTER(s);
   bool there = events_take(s, event, type, key, value != NULL ? value : &unasked);
   return lending(s, there ? KEVY_OK : KEVY_MISSING);
+}
+
+kevy_status kevy_next_event_into(kevy_store *s, int32_t *event, int32_t *type, kevy_reply *r) {
+  kevy_value key, value;
+  reply_start(r, REPLY_TYPED);
+  ENTER(s);
+  bool there = events_take(s, event, type, &key, &value);
+  if (there) sink_bulk(&r->sink, &key);
+  if (there && value.kind == KEVY_NIL) sink_nil(&r->sink);
+  else if (there) sink_bulk(&r->sink, &value);
+  return lending(s, r->failed ? KEVY_EOOM : there ? KEVY_OK : KEVY_MISSING);
 }
 
 kevy_status kevy_events_waiting(kevy_store *s, uint64_t *waiting, uint64_t *missed, uint64_t *bytes) {

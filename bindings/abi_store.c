@@ -158,6 +158,10 @@ kevy_status kevy_tick(kevy_store *s, uint64_t budget_us, uint64_t *reclaimed) {
 
 kevy_status kevy_snapshot(kevy_store *s, kevy_store **out) {
   if (UNLIKELY(!store_enter_beside(s))) return KEVY_ECLOSED;
+  if (UNLIKELY(store_taken(s) && s->transaction == NULL)) { /* a script: what it does is one */
+    store_unlock(s);
+    if (!store_enter(s)) return KEVY_ECLOSED;
+  }
   kevy_store *frozen = store_taken(s) ? store_freeze_before(s) : store_freeze(s);
   if (frozen != NULL) *out = frozen;
   return lending(s, frozen != NULL ? KEVY_OK : KEVY_EOOM);

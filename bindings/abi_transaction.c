@@ -42,7 +42,7 @@ kevy_status kevy_try_lock(kevy_store *s) {
   if (store_taken(s)) return KEVY_UNMET;
   if (!store_enter_beside(s)) return KEVY_ECLOSED;
   if (!store_taken(s)) return KEVY_OK;
-  store_leave(s);
+  if (s->locked) store_unlock(s);
   return KEVY_UNMET;
 }
 

@@ -56,8 +56,8 @@ static const char *const acl_categories[] = {
 
 /* Flags imply some categories, the string group one, and what is not fast is slow. */
 static bool acl_has(const command *row, const char *category) {
-  bool scripting = command_has_word(row->categories, "scripting"); /* none of these only reads, whatever its flags say */
-  if (strcmp(category, "read") == 0) return !scripting && command_has_word(row->about.flags, "readonly");
+  bool scripts = command_has_word(row->categories, "scripting"); /* none of these only reads, whatever its flags say */
+  if (strcmp(category, "read") == 0) return !scripts && command_has_word(row->about.flags, "readonly");
   if (strcmp(category, "write") == 0) return command_has_word(row->about.flags, "write");
   if (strcmp(category, "fast") == 0) return command_has_word(row->about.flags, "fast");
   if (strcmp(category, "slow") == 0) return !command_has_word(row->about.flags, "fast");

@@ -458,7 +458,25 @@ void cmd_function_list(command_call *c) {
     if (function_listed(l, pattern)) function_answer_library(c->out, l, code);
 }
 
+/* The function that runs late. */
+static void function_answer_running(sink *out, const scripting_late *running) {
+  sink_map(out, 3);
+  function_answer_word(out, "name");
+  function_answer_word(out, running->name);
+  function_answer_word(out, "command");
+  sink_array(out, running->argc);
+  for (size_t i = 0; i < running->argc; i++) sink_bulk(out, &running->argv[i]);
+  function_answer_word(out, "duration_ms");
+  sink_integer(out, running->ms);
+}
+
 void cmd_function_stats(command_call *c) {
+  scripting_late running = {.name = NULL};
+  if (c->late) running = scripting_that_is_late(c->store);
+  if (c->late && !running.function) {
+    command_fail(c, scripting_busy(c->store));
+    return;
+  }
   size_t libraries = 0, all_functions = 0;
   library *all;
   if (!libraries_of(c, &all)) return;
@@ -468,7 +486,8 @@ void cmd_function_stats(command_call *c) {
   }
   sink_map(c->out, 2);
   function_answer_word(c->out, "running_script");
-  sink_nil(c->out);
+  if (c->late) function_answer_running(c->out, &running);
+  else sink_nil(c->out);
   function_answer_word(c->out, "engines");
   sink_map(c->out, 1);
   function_answer_word(c->out, "LUA");
@@ -478,8 +497,6 @@ void cmd_function_stats(command_call *c) {
   function_answer_word(c->out, "functions_count");
   sink_integer(c->out, (int64_t)all_functions);
 }
-
-void cmd_function_kill(command_call *c) { cmd_script_kill(c); }
 
 void cmd_function_dump(command_call *c) {
   writer w;

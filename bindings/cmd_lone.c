@@ -2,6 +2,7 @@
  * latencies: there are none. What would change that is refused. */
 #include "command.h"
 #include "config.h"
+#include "scripting.h"
 
 static void lone_answer_word(sink *out, const char *word) { sink_bytes(out, word, strlen(word)); }
 
@@ -128,11 +129,12 @@ void cmd_lolwut(command_call *c) {
 }
 
 void cmd_shutdown(command_call *c) {
-  bool abort = false, other = false;
+  bool abort = false, other = false, nosave = false;
   for (size_t i = 1; i < c->argc; i++) {
     const kevy_value *arg = &c->argv[i];
     if (command_is(arg, "ABORT")) abort = true;
-    else if (command_is(arg, "NOSAVE") || command_is(arg, "SAVE") || command_is(arg, "NOW") || command_is(arg, "FORCE")) other = true;
+    else if (command_is(arg, "NOSAVE")) other = nosave = true;
+    else if (command_is(arg, "SAVE") || command_is(arg, "NOW") || command_is(arg, "FORCE")) other = true;
     else {
       command_fail(c, COMMAND_SYNTAX);
       return;
@@ -140,5 +142,9 @@ void cmd_shutdown(command_call *c) {
   }
   if (abort && other) command_fail(c, COMMAND_SYNTAX);
   else if (abort) command_fail(c, "ERR No shutdown in progress.");
-  else command_fail(c, "ERR SHUTDOWN is for a server: a store is closed by the program it is part of");
+  else if (c->late && !nosave) command_fail(c, scripting_busy(c->store));
+  else if (c->late) {
+    scripting_kill(c->store);
+    command_fail(c, "ERR the script is ended; the store is closed by the program it is part of");
+  } else command_fail(c, "ERR SHUTDOWN is for a server: a store is closed by the program it is part of");
 }

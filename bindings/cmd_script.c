@@ -91,8 +91,24 @@ void cmd_script_flush(command_call *c) {
   sink_status(c->out, "OK");
 }
 
-/* Who could ask waits for the script's end. */
-void cmd_script_kill(command_call *c) { command_fail(c, "NOTBUSY No scripts in execution right now."); }
+/* Who asks before a script is late waits until it is, or over. */
+static void script_kill(command_call *c, bool function) {
+  static const char *const wrote =
+      "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or "
+      "kill the server in a hard way using the SHUTDOWN NOSAVE command.";
+  scripting_late running = {.name = NULL};
+  if (c->late) running = scripting_that_is_late(c->store);
+  if (!c->late) command_fail(c, "NOTBUSY No scripts in execution right now.");
+  else if (running.wrote) command_fail(c, wrote);
+  else if (running.function != function) command_fail(c, scripting_busy(c->store));
+  else {
+    scripting_kill(c->store);
+    sink_status(c->out, "OK");
+  }
+}
+
+void cmd_script_kill(command_call *c) { script_kill(c, false); }
+void cmd_function_kill(command_call *c) { script_kill(c, true); }
 
 /* There is no debugger: no mode but the one without. */
 void cmd_script_debug(command_call *c) {

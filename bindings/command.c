@@ -393,7 +393,7 @@ void cmd_container(command_call *c) { command_fail_arity(c); }
   "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
 
 void command_handle(command_call *c) {
-  if (UNLIKELY(c->store->told)) notify_command(c);
+  if (UNLIKELY(c->store->told) && !c->late) notify_command(c);
   else c->row->handler(c);
 }
 
@@ -403,7 +403,7 @@ static void command_dispatch(command_call *c) {
   if (UNLIKELY(c->session != NULL) && !c->inside) {
     session_note(c->session, c->row);
     if (!fits) session_rejects(c);
-    else if (session_refuses(c) || session_forbids(c) || session_queues(c)) return;
+    else if (session_refuses(c) || session_forbids(c) || (UNLIKELY(c->late) && session_waits_for_script(c)) || session_queues(c)) return;
   }
   if (c->row == NULL) {
     const command *container = command_lookup(1, c->argv);

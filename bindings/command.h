@@ -35,6 +35,7 @@ struct command_call {
   bool inside;             /* EXEC runs it */
   bool scripted;           /* a script calls it */
   bool may_wait;           /* the caller keeps a command that waits */
+  bool late;               /* it comes while a script is late (scripting.h) */
   bool over;               /* the error is none of the keys' that it waits for: it ends the wait */
   struct {                 /* set by command_wait */
     size_t first, keys;    /* the arguments that are the keys to wait for; keys is 0 when it does not wait */
@@ -217,6 +218,9 @@ bool session_refuses(command_call *c);
 
 /* Whether it does. */
 bool session_is_deaf(const kevy_session *session);
+
+/* Whether the command, which comes while a script is late, has to wait: then it is answered. */
+bool session_waits_for_script(command_call *c);
 
 /* Whether the session may only look and the command is more than that: then it is answered. Writes, scripts that may write,
  * messages to others, and what changes the server. */

@@ -823,6 +823,10 @@ KEVY_API kevy_status kevy_listen(kevy_store *s, uint32_t wanted, uint64_t room);
  * after its commit, and a rollback drops it. O(1). Since 0.1. */
 KEVY_API kevy_status kevy_next_event(kevy_store *s, int32_t *event, int32_t *type, kevy_value *key, kevy_value *value);
 
+/* The same, key and value copied as the two items of r, which keep their kinds (kevy_reply_next): for who cannot read what is lent
+ * before others get to the store. Errors: KEVY_EOOM, and this event is lost. Since 0.1. */
+KEVY_API kevy_status kevy_next_event_into(kevy_store *s, int32_t *event, int32_t *type, kevy_reply *r);
+
 /* How many events wait, how many were missed for lack of room since kevy_listen, and the bytes of the queue. missed may be NULL, bytes may be NULL.
  * Since 0.1. */
 KEVY_API kevy_status kevy_events_waiting(kevy_store *s, uint64_t *waiting, uint64_t *missed, uint64_t *bytes);

@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clients.h"
 #include "config.h"
 #include "effect.h"
 #include "number.h"
 #include "store.h"
+
+static bool windows_meanwhile(kevy_store *s); /* window.c */
 
 /* ---- The module ---- */
 
@@ -62,6 +65,8 @@ typedef struct scripting_call {
   scripting *s;
   bool read_only;
   uint32_t db; /* that it selects, for itself */
+  int64_t began; /* on clients_clock */
+  bool function, wrote, late, killed;
 } scripting_call;
 
 static scripting_call *host_of(script_run *run) { return (scripting_call *)(void *)run; }
@@ -86,6 +91,7 @@ static const char *host_call(script_run *run, size_t argc, const kevy_value *arg
   scripting_call *call = host_of(run);
   const char *refused = host_refuses(call, argc, argv);
   if (refused != NULL) return refused;
+  if (command_writes(command_lookup(argc, argv))) call->wrote = true;
   kevy_reply *r = call->s->reply;
   reply_start(r, reply_encoded(REPLY_RESP, run->protocol));
   command_call one;
@@ -98,6 +104,21 @@ static const char *host_call(script_run *run, size_t argc, const kevy_value *arg
   *answer = r->bytes;
   *len = r->len;
   return NULL;
+}
+
+#define OUT_OF_TIME "Script killed, it ran longer than lua-time-limit allows"
+
+static const char *host_late(script_run *run) {
+  scripting_call *call = host_of(run);
+  kevy_store *s = call->c->store;
+  if (!s->locked) return OUT_OF_TIME;
+  if (!call->late) store_late_begin(s);
+  call->late = true;
+  store_give_way(s);
+  if (s->windows != NULL && !windows_meanwhile(s)) return OUT_OF_TIME;
+  if (call->killed) return "Script killed by user with SCRIPT KILL...";
+  uint64_t ran = (uint64_t)(clients_clock() - call->began);
+  return ran > SCRIPTING_LATE_MS && ran - SCRIPTING_LATE_MS > run->limit_ms ? OUT_OF_TIME : NULL;
 }
 
 static bool host_known(size_t argc, const kevy_value *argv) { return command_lookup(argc, argv) != NULL; }
@@ -148,6 +169,7 @@ static const script_host scripting_host = {
     .version = "7.2.0",
     .version_number = 0x00070200,
     .call = host_call,
+    .late = host_late,
     .known = host_known,
     .number = host_number,
     .nil = host_nil,
@@ -333,12 +355,31 @@ void scripting_run(command_call *c, scripting *s, const char *name, uint32_t fla
   const kevy_value *key = c->argv + first;
   uint64_t limit_ms = (uint64_t)config_number(store, CONFIG_BUSY_REPLY_THRESHOLD);
   scripting_call call = {{&scripting_host, name, (size_t)keys, c->argc - first - (size_t)keys, key, key + keys, limit_ms, 2},
-                         c, s, read_only || (flags & SCRIPT_NO_WRITES) != 0, store->index};
+                         c, s, read_only || (flags & SCRIPT_NO_WRITES) != 0, store->index, clients_clock(),
+                         (flags & SCRIPT_FUNCTION) != 0, false, false, false};
   bool stopped = store->clock.fixed == KEVY_NO_TTL;
   if (stopped) store->clock.fixed = clock_now(&store->clock);
   if (effect_kept(store)) effect_hold(store);
+  s->running = &call;
   if (flags & SCRIPT_FUNCTION) s->engine->invoke(s->functions, &call.run);
   else s->engine->run(s->state, &call.run);
+  s->running = NULL;
+  if (call.late) store_late_end(store);
   if (effect_kept(store)) effect_release(store);
   if (stopped) store->clock.fixed = KEVY_NO_TTL;
+}
+
+/* ---- One that is late ---- */
+
+const char *scripting_busy(const kevy_store *s) {
+  return s->scripts->running->function
+             ? "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE."
+             : "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+}
+
+void scripting_kill(kevy_store *s) { s->scripts->running->killed = true; }
+
+scripting_late scripting_that_is_late(const kevy_store *s) {
+  const scripting_call *call = s->scripts->running;
+  return (scripting_late){call->function, call->wrote, call->run.name, call->c->argc, call->c->argv, clients_clock() - call->began};
 }

@@ -1,8 +1,13 @@
 /* scripting: a store's interpreter of scripts, which is loaded when the first script comes (script/script.h).
  *
  * A script runs with the store's lock held from its first command to its last: nobody comes in between, time stands still, and
- * what it writes is logged as one. As in Redis an error among its commands undoes nothing. It runs for at most lua-time-limit; one that
- * is ended then leaves what it wrote, as one that fails does: who wants it undone calls it in a transaction. */
+ * what it writes is logged as one. As in Redis an error among its commands undoes nothing. One that is ended leaves what it wrote, as
+ * one that fails does: who wants it undone calls it in a transaction.
+ *
+ * After lua-time-limit it is late. Where nobody but its caller can reach the store it is ended then. Else it goes on, for
+ * SCRIPTING_LATE_MS more at most, and the sessions of others are answered: those on other threads, who are given the lock for a
+ * moment (store_late_begin), and the clients of the window whose thread it runs on (window_meanwhile). They hear that the store is busy;
+ * what the rows call allow_busy is done, SCRIPT KILL among it. */
 #ifndef KEVY_SCRIPTING_H
 #define KEVY_SCRIPTING_H
 
@@ -10,6 +15,7 @@
 #include "command.h"
 #include "script/script.h"
 
+#define SCRIPTING_LATE_MS 60000 /* how long a script may be late */
 #define SCRIPTING_MEMORY ((size_t)128 << 20) /* bytes that the scripts of a store may use */
 
 typedef struct library library; /* cmd_function.c */
@@ -21,6 +27,7 @@ typedef struct scripting {
   library *libraries;
   functions *made_of; /* the store's list that the libraries were made of */
   kevy_reply *reply; /* what a script's commands answer */
+  struct scripting_call *running; /* the script that does; NULL: none */
 } scripting;
 
 /* The store's, opened now where there was none; NULL, having answered the error, where there can be none. */
@@ -28,6 +35,22 @@ scripting *scripting_of(command_call *c);
 
 /* The same with the interpreter of functions; its libraries may not be the store's yet (libraries_revive). */
 scripting *scripting_functions_of(command_call *c);
+
+/* Why others have to wait for the script that runs late. */
+const char *scripting_busy(const kevy_store *s);
+
+/* Ends it. */
+void scripting_kill(kevy_store *s);
+
+/* Whether it is a function, and has written; its name, its command, and how long it runs, in ms. */
+typedef struct scripting_late {
+  bool function, wrote;
+  const char *name;
+  size_t argc;
+  const kevy_value *argv;
+  int64_t ms;
+} scripting_late;
+scripting_late scripting_that_is_late(const kevy_store *s);
 
 /* Forgets all scripts; all libraries. */
 void scripting_flush(kevy_store *s);

@@ -10,6 +10,7 @@
 #include "blocking.h"
 #include "clients.h"
 #include "effect.h"
+#include "scripting.h"
 #include "store.h"
 
 struct session_command {
@@ -107,6 +108,18 @@ bool session_forbids(command_call *c) {
   if (!session_changes(c->row) && (!command_has_word(c->row->about.flags, "admin") || session_asks(c->row))) return false;
   session_rejects(c);
   command_fail(c, "READONLY You can't write against a read only window.");
+  return true;
+}
+
+/* WATCH would hold what is half done. */
+bool session_waits_for_script(command_call *c) {
+  if (command_has_word(c->row->about.flags, "allow_busy") && c->row->handler != cmd_watch) return false;
+  const char *busy = scripting_busy(c->store);
+  session_rejects(c);
+  command_text t = {.len = 0};
+  if (c->row->handler == cmd_exec) command_text_add(&t, "EXECABORT Transaction discarded because of: ");
+  command_text_add(&t, busy);
+  command_fail_text(c, &t);
   return true;
 }
 
@@ -294,14 +307,15 @@ int session_encoding(const kevy_session *session, uint32_t flags) {
   return reply_encoded(form, __atomic_load_n(&session->protocol, __ATOMIC_RELAXED));
 }
 
-static kevy_status session_call(kevy_session *session, size_t argc, const kevy_value *argv, kevy_reply *r) {
+static kevy_status session_call(kevy_session *session, size_t argc, const kevy_value *argv, kevy_reply *r, bool late) {
   kevy_store *s = session->store;
   reply_encoding form = reply_form(r->encoding);
   command_call c;
   command_begin(&c, s, argc, argv, &r->sink);
   c.session = session;
-  c.db = &session->db;
+  c.db = late ? NULL : &session->db;
   c.kinds = form == REPLY_TYPED;
+  c.late = late;
   kevy_status status = command_run_call(&c);
   free(c.waits.argv);
   if (status == KEVY_OK && r->failed) status = KEVY_EOOM;
@@ -311,13 +325,30 @@ static kevy_status session_call(kevy_session *session, size_t argc, const kevy_v
   return command_failed(s, r, form == REPLY_TYPED ? c.failed : KEVY_OK);
 }
 
+static kevy_status session_left_late(kevy_session *session, kevy_status status) {
+  store_unlock(session->store);
+  return status;
+}
+
+bool session_call_late(kevy_session *session, size_t argc, const kevy_value *argv, int encoding, kevy_reply *r, kevy_status *status) {
+  kevy_store *s = session->store;
+  if (!store_late(s) || !store_enter_beside(s)) return false;
+  bool late = store_late(s);
+  reply_start(r, encoding);
+  if (late) *status = session_call(session, argc, argv, r, true);
+  store_unlock(s);
+  return late;
+}
+
 KEVY_API kevy_status kevy_session_call(kevy_session *session, size_t argc, const kevy_value *argv,
                                        uint32_t flags, kevy_reply *r) {
   int encoding = session_encoding(session, flags);
   if (encoding < 0) return KEVY_EARG;
   reply_start(r, encoding);
-  if (!store_enter(session->store)) return KEVY_ECLOSED;
-  kevy_status status = session_call(session, argc, argv, r);
+  bool late;
+  if (!store_enter_command(session->store, &late)) return KEVY_ECLOSED;
+  kevy_status status = session_call(session, argc, argv, r, late);
+  if (UNLIKELY(late)) return session_left_late(session, status);
   return command_left(session->store, status, store_settle(session->store), flags & KEVY_RESP ? r : NULL);
 }
 
@@ -331,7 +362,12 @@ KEVY_API kevy_status kevy_session_wait(kevy_session *session, size_t argc, const
   *out = NULL;
   int encoding = session_encoding(session, flags);
   if (encoding < 0) return KEVY_EARG;
-  if (!store_enter(session->store)) return KEVY_ECLOSED;
+  bool late;
+  if (!store_enter_command(session->store, &late)) return KEVY_ECLOSED;
+  if (UNLIKELY(late)) {
+    reply_start(r, encoding);
+    return session_left_late(session, session_call(session, argc, argv, r, true));
+  }
   return blocking_call(session->store, session, argc, argv, encoding, r, out);
 }
 

@@ -67,6 +67,9 @@ bool session_conflicts(const kevy_session *session);
 /* As after kevy_session_open, but for the id: no transaction, nothing watched, no name, database 0, protocol 2, replies to all. */
 void session_reset(kevy_session *session);
 
+/* While a script is late: runs a command, which does not wait, beside it; false: none is late. */
+bool session_call_late(kevy_session *session, size_t argc, const kevy_value *argv, int encoding, kevy_reply *r, kevy_status *status);
+
 /* The form that flags ask for, in the session's protocol; below 0 where there is none such. */
 int session_encoding(const kevy_session *session, uint32_t flags);
 

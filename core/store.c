@@ -99,10 +99,14 @@ static inline void lock_give(store_lock *l) {
 
 bool store_try_lock(kevy_store *s) {
   uintptr_t me = this_thread(), nobody = 0;
-  if (atomic_compare_exchange_strong(&s->lock.owner, &nobody, me)) return true;
-  if (nobody != me) return false;
-  s->lock.depth++;
-  return true;
+  if (!atomic_compare_exchange_strong(&s->lock.owner, &nobody, me)) {
+    if (nobody != me) return false;
+    s->lock.depth++;
+    return true;
+  }
+  if (!store_late(s)) return true;
+  lock_give(&s->lock); /* what it is about to do is half done */
+  return false;
 }
 
 void store_unlock(kevy_store *s) { lock_give(&s->lock); }
@@ -122,15 +126,15 @@ bool store_enter_beside(kevy_store *s) {
 }
 
 /* Another thread's transaction is open: its owner needs the lock for each of its calls. */
-static __attribute__((noinline)) bool wait_for_transaction(kevy_store *s) {
+static __attribute__((noinline)) bool wait_for_transaction(kevy_store *s, bool command) {
   do {
     lock_give(&s->lock);
-    for (unsigned naps = 0; store_taken(s); naps++) {
+    for (unsigned naps = 0; store_taken(s) && !(command && store_late(s)); naps++) {
       struct timespec nap = {0, naps < 20 ? 20000 : 500000};
       nanosleep(&nap, NULL);
     }
     if (!store_enter_beside(s)) return false;
-  } while (store_taken(s));
+  } while (store_taken(s) && !(command && store_late(s)));
   return true;
 }
 
@@ -138,7 +142,38 @@ static __attribute__((noinline)) bool wait_for_transaction(kevy_store *s) {
 __attribute__((noinline)) bool store_enter_guarded(kevy_store *s) {
   if (!store_enter_beside(s)) return false;
   if (LIKELY(!store_taken(s))) return true;
-  return wait_for_transaction(s);
+  return wait_for_transaction(s, false);
+}
+
+bool store_enter_command(kevy_store *s, bool *late) {
+  *late = false;
+  if (LIKELY(s->guard == 0)) return true;
+  if (!store_enter_beside(s)) return false;
+  if (UNLIKELY(store_taken(s)) && !store_late(s) && !wait_for_transaction(s, true)) return false;
+  *late = store_late(s);
+  return true;
+}
+
+/* A transaction of the thread's own keeps others out already. */
+void store_late_begin(kevy_store *s) {
+  s->late_owns = atomic_load(&s->transaction_owner) == 0;
+  if (s->late_owns) atomic_store_explicit(&s->transaction_owner, this_thread(), memory_order_release);
+  atomic_store_explicit(&s->late, true, memory_order_release);
+}
+
+void store_late_end(kevy_store *s) {
+  atomic_store_explicit(&s->late, false, memory_order_release);
+  if (s->late_owns) atomic_store_explicit(&s->transaction_owner, 0, memory_order_release);
+}
+
+void store_give_way(kevy_store *s) {
+  uint32_t depth = s->lock.depth;
+  if (atomic_load_explicit(&s->lock.wanted, memory_order_relaxed) == 0) return;
+  s->lock.depth = 0;
+  lock_give(&s->lock);
+  store_offer(s);
+  lock_take(&s->lock);
+  s->lock.depth = depth;
 }
 
 FLAT bool store_enter(kevy_store *s) { return LIKELY(s->guard == 0) || store_enter_guarded(s); }

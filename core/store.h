@@ -8,6 +8,7 @@
 #define KEVY_STORE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "clock.h"
 #include "hashing.h"
@@ -90,7 +91,9 @@ typedef struct kevy_store {
   void (*close_scripts)(struct scripting *scripts);
   struct transaction *spare;       /* one to begin with, NULL for none */
   struct transaction *transaction; /* the innermost that is open, NULL for none (transaction.h) */
-  _Atomic uintptr_t transaction_owner; /* whose it is: a thread's own address */
+  _Atomic uintptr_t transaction_owner; /* whose it is, or the script that is late: a thread's own address */
+  atomic_bool late;                    /* a script is (store_late_begin) */
+  bool late_owns;                      /* ... and is what transaction_owner says */
   int64_t opened;        /* when: Unix ms */
   struct saving *saving; /* SAVE and BGSAVE; NULL: there was none */
   struct config *config; /* options that were set while it is open; NULL: none */
@@ -116,6 +119,23 @@ bool store_enter_beside(kevy_store *s);
 
 /* True when another thread's transaction is open. Needs no lock. */
 bool store_taken(const kevy_store *s);
+
+/* As store_enter for a command of a session, which need not wait for the end of a script that is late: *late then, and the
+ * lock is given back with store_unlock. */
+bool store_enter_command(kevy_store *s, bool *late);
+
+/* ---- A script that is late ----
+ * It holds the lock for longer than others should wait. From store_late_begin to store_late_end it is to them like a transaction that
+ * another thread has open: they wait without the lock, and it lets those in for a moment that ask for it nevertheless (store_give_way,
+ * store_enter_beside). These neither write nor read what is written; nor may they leave as calls do (store_unlock). */
+void store_late_begin(kevy_store *s);
+void store_late_end(kevy_store *s);
+
+/* Whether one is. Needs no lock; with it, holds as long as it is held. */
+static inline bool store_late(kevy_store *s) { return atomic_load_explicit(&s->late, memory_order_acquire); }
+
+/* Gives the lock, which the caller holds however often, to who waits for it, and takes it back. Nothing may be lent. */
+void store_give_way(kevy_store *s);
 
 /* After the lock was given back: lets those have it who wait for it, for a millisecond at most. For a thread that takes it again
  * and again, and so would keep others out. */

@@ -112,7 +112,7 @@ static kevy_reply *session_call(Session *self, PyObject *const *args, Py_ssize_t
   Turn turn;
   kevy_reply *reply = NULL;
   if (!pycommand_arguments(&argv, args, nargs)) return NULL;
-  if (turn_begin(&turn, self->store)) {
+  if (turn_begin_command(&turn, self->store)) {
     *status = KEVY_ECLOSED;
     if (self->handle && turn.handle == self->of) {
       reply = pyreply_take(self->store);

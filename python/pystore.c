@@ -5,6 +5,8 @@
 #include <structmember.h>
 #include <time.h>
 
+#include "store.h"
+
 #define PYROWS "store.def"
 #include "pytables.h"
 
@@ -44,9 +46,10 @@ static bool task_admitted(Store *self) {
   return same;
 }
 
-bool turn_admit(Turn *turn) {
+bool turn_admit(Turn *turn, bool command) {
   Store *self = turn->store;
   kevy_status status;
+  turn->beside = false;
   for (;;) {
     turn->handle = self->handle;
     if (!turn->handle) {
@@ -55,6 +58,7 @@ bool turn_admit(Turn *turn) {
     }
     status = kevy_try_lock(turn->handle);
     if (status != KEVY_UNMET) break;
+    if (command && store_late(turn->handle)) return turn->beside = true;
     struct timespec nap = {0, 200000};
     Py_BEGIN_ALLOW_THREADS
     nanosleep(&nap, NULL);

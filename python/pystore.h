@@ -45,6 +45,7 @@ typedef struct {
 typedef struct {
   Store *store;
   kevy_store *handle;
+  bool beside; /* of a shared store: it was not entered, as a script is late; a session's command is answered all the same */
 #ifdef Py_GIL_DISABLED
   PyCriticalSection section;
 #endif
@@ -54,8 +55,9 @@ typedef struct {
 PyObject *pystore_closed(Store *self);
 
 /* Enters a store that is shared or in a transaction: waits, with the GIL released, until no other thread's transaction is
- * open. False with an exception: the store was closed meanwhile, or the transaction is another task's. */
-bool turn_admit(Turn *turn);
+ * open. False with an exception: the store was closed meanwhile, or the transaction is another task's.
+ * Where it is a script that is late, a turn for a session's command is admitted beside it. */
+bool turn_admit(Turn *turn, bool command);
 
 /* Calls the listeners for the events that wait, before a turn; not within a transaction. Never raises. */
 void pyevents_tell(Store *self);
@@ -64,14 +66,14 @@ void pyevents_tell(Store *self);
 void pyevents_leave(Store *self, PyObject *taken[2]);
 
 static inline void turn_end(Turn *turn) {
-  if (UNLIKELY(turn->store->shared)) kevy_unlock(turn->handle);
+  if (UNLIKELY(turn->store->shared) && !turn->beside) kevy_unlock(turn->handle);
 #ifdef Py_GIL_DISABLED
   PyCriticalSection_End(&turn->section);
 #endif
 }
 
 /* The engine's store, or NULL with ClosedError. */
-static inline kevy_store *turn_begin(Turn *turn, Store *self) {
+static inline kevy_store *turn_begin_as(Turn *turn, Store *self, bool command) {
   turn->store = self;
   if (UNLIKELY(self->listening)) pyevents_tell(self);
 #ifdef Py_GIL_DISABLED
@@ -85,7 +87,7 @@ static inline kevy_store *turn_begin(Turn *turn, Store *self) {
     pystore_closed(self);
     return NULL;
   }
-  if (UNLIKELY(self->shared | self->guarded) && !turn_admit(turn)) {
+  if (UNLIKELY(self->shared | self->guarded) && !turn_admit(turn, command)) {
 #ifdef Py_GIL_DISABLED
     PyCriticalSection_End(&turn->section);
 #endif
@@ -93,6 +95,10 @@ static inline kevy_store *turn_begin(Turn *turn, Store *self) {
   }
   return turn->handle;
 }
+static inline kevy_store *turn_begin(Turn *turn, Store *self) { return turn_begin_as(turn, self, false); }
+
+/* The same for a session's command, which enters the store by itself. */
+static inline kevy_store *turn_begin_command(Turn *turn, Store *self) { return turn_begin_as(turn, self, true); }
 
 /* The short form of a turn for the hottest calls: a str in ASCII as the key, a store whose turns the GIL
  * alone serialises. False: take the long way, which also raises what there is to raise. */

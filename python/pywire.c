@@ -319,7 +319,7 @@ static void queue_done(Wire *self, kevy_reply *reply) {
 static bool run_values(Wire *self, size_t argc, const kevy_value *argv) {
   Turn turn;
   if (!queue_has_room(self)) return false;
-  if (!turn_begin(&turn, self->store)) return false;
+  if (!turn_begin_command(&turn, self->store)) return false;
   if (turn.handle != self->of) {
     turn_end(&turn);
     PyErr_SetString(PyExc_ConnectionResetError, "the store was replaced");

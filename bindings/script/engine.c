@@ -67,8 +67,6 @@ static uint64_t now_ms(void) {
   return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-#define OUT_OF_TIME "Script killed, it ran longer than lua-time-limit allows"
-
 static void hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   state_check_time(L);
@@ -77,11 +75,13 @@ static void hook(lua_State *L, lua_Debug *ar) {
 /* From then on every line raises it again: a script that catches it does not get far. */
 void state_check_time(lua_State *L) {
   script_state *st = state_of(L);
-  if (!st->killed && (st->deadline == 0 || now_ms() < st->deadline)) return;
-  st->killed = true;
+  if (st->ended == NULL) {
+    if (st->deadline == 0 || now_ms() < st->deadline) return;
+    st->ended = st->library != NULL ? "FUNCTION LOAD timeout" : st->run != NULL ? st->run->host->late(st->run) : NULL;
+    if (st->ended == NULL) return;
+  }
   lua_sethook(L, hook, LUA_MASKLINE, 0);
-  const char *text = st->library != NULL ? "FUNCTION LOAD timeout" : OUT_OF_TIME;
-  redis_push_error(L, text, strlen(text));
+  redis_push_error(L, st->ended, strlen(st->ended));
   lua_error(L);
 }
 
@@ -224,7 +224,7 @@ static void functions_see(lua_State *L, int table) {
 static void reset(lua_State *L, script_state *st, uint64_t limit_ms) {
   lua_gc(L, LUA_GCSETPAUSE, 200);
   lua_gc(L, LUA_GCSETSTEPMUL, 200);
-  st->killed = false;
+  st->ended = NULL;
   st->deadline = limit_ms != 0 ? now_ms() + limit_ms : 0;
   if (st->deadline != 0) lua_sethook(L, hook, LUA_MASKCOUNT, HOOK_EVERY);
 }

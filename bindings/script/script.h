@@ -18,7 +18,7 @@
 
 #include "../../core/kevy_types.h"
 
-#define SCRIPT_CONTRACT 2
+#define SCRIPT_CONTRACT 3
 #define SCRIPT_SHA 40      /* hex digits of a SHA-1 */
 #define SCRIPT_MESSAGE 512 /* room for why something does not compile */
 #define SCRIPT_NUMBER 40   /* room for a number's text */
@@ -43,6 +43,9 @@ typedef struct script_host {
   /* Runs a command and lends its answer in RESP of the run's protocol until the next call; or returns why it must not run, the
    * text of an error. */
   const char *(*call)(script_run *run, size_t argc, const kevy_value *argv, const char **answer, size_t *len);
+
+  /* The time that a script may run is over: why it ends now, or NULL, and it is asked again soon. */
+  const char *(*late)(script_run *run);
 
   /* Whether there is such a command. */
   bool (*known)(size_t argc, const kevy_value *argv);
@@ -72,7 +75,7 @@ struct script_run {
   const char *name; /* what errors call it: the SHA-1 of a script */
   size_t keys, args;
   const kevy_value *key, *arg;
-  uint64_t limit_ms; /* how long it may run; 0: for ever */
+  uint64_t limit_ms; /* after how long it is late; 0: never */
   int protocol;      /* of the answers it is given, 2 or 3; redis.setresp changes it */
 };
 

@@ -17,7 +17,7 @@ struct script_state {
   size_t used, limit;    /* bytes of Lua's */
   script_run *run;       /* what runs, NULL for nothing */
   uint64_t deadline;     /* of that, in ms of the monotonic clock; 0: none */
-  bool killed;           /* it has come */
+  const char *ended;     /* why it is ended, NULL: it is not */
   uint64_t random;       /* state of math.random */
   kevy_value *argv;      /* of the command that is being called */
   char (*digits)[SCRIPT_NUMBER];
@@ -43,7 +43,8 @@ static inline void state_push(lua_State *L, int reference) { lua_rawgeti(L, LUA_
 /* Compiles text, and text only, and pushes the function or the message; 0 for success. The collector stands still meanwhile. */
 int state_load(lua_State *L, const char *text, size_t len, const char *name);
 
-/* Raises an error where the script's time is over: in functions that loops may consist of. */
+/* Raises an error where the script has to end, which it asks the host once its time is over: in functions that loops may consist
+ * of. */
 void state_check_time(lua_State *L);
 
 /* ---- sandbox.c ---- */

@@ -17,6 +17,9 @@
 #include "window.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -547,7 +550,7 @@ static void connection_count(const connection *c) {
   __atomic_store_n(&f->room, c->in.room - buffer_has(&c->in), __ATOMIC_RELAXED);
 }
 
-static void connection_replied(connection *c, kevy_status status) {
+static void connection_replied(connection *c, kevy_status status, kevy_reply *reply) {
   kevy_window *w = c->w;
   const char *bytes;
   size_t len;
@@ -559,13 +562,24 @@ static void connection_replied(connection *c, kevy_status status) {
     connection_say(c, SAY_MEMORY);
     return;
   }
-  kevy_reply_bytes(w->reply, &bytes, &len);
+  kevy_reply_bytes(reply, &bytes, &len);
   connection_answer(c, bytes, len);
-  if (LIKELY(len <= REPLY_KEPT)) return;
+  if (LIKELY(len <= REPLY_KEPT) || reply != w->reply) return;
   kevy_reply *fresh = kevy_reply_new();
   if (fresh == NULL) return;
   kevy_reply_free(w->reply);
   w->reply = fresh;
+}
+
+/* While a script is late; false: none is. */
+static bool connection_command_late(connection *c) {
+  const request *q = &c->request;
+  kevy_reply *aside = c->w->aside;
+  kevy_status status;
+  if (!session_call_late(c->session, q->argc, q->argv, session_encoding(c->session, KEVY_RESP), aside, &status)) return false;
+  if (c->session->over) c->ending = true;
+  connection_replied(c, status, aside);
+  return true;
 }
 
 /* Runs the request that was read. False: the store is taken, and it was not run. */
@@ -574,15 +588,18 @@ static bool connection_command(connection *c) {
   const request *q = &c->request;
   kevy_wait *wait = NULL;
   if (connection_hears(c)) return true;
+  if (UNLIKELY(store_late(w->store)) && connection_command_late(c)) return true;
   if (!window_enter(w)) return false;
   if (UNLIKELY(clients_hold(c->session, q->argc, q->argv))) {
     window_leave(w);
     return false;
   }
+  w->serving = c;
   kevy_status status = kevy_session_wait(c->session, q->argc, q->argv, KEVY_RESP, w->reply, &wait);
+  w->serving = NULL;
   if (UNLIKELY(c->session->over)) c->ending = true;
   window_leave(w);
-  if (wait == NULL) connection_replied(c, status);
+  if (wait == NULL) connection_replied(c, status, w->reply);
   else if (!connection_wait(c, wait)) connection_say(c, SAY_MEMORY);
   return true;
 }
@@ -619,7 +636,7 @@ static bool connection_held(connection *c) {
 }
 
 static turn_end connection_steps(connection *c) {
-  if (store_taken(c->w->store)) return TURN_TAKEN;
+  if (store_taken(c->w->store) && !store_late(c->w->store)) return TURN_TAKEN;
   for (int i = 0; i < TURN_COMMANDS; i++) {
     if (connection_held(c)) return TURN_HELD;
     if (buffer_has(&c->in) == 0) return TURN_HUNGRY;
@@ -717,13 +734,14 @@ static void connection_on_read(uv_stream_t *from, ssize_t n, const uv_buf_t *buf
 
 /* ---- Opening ------------------------------------------------------------------------------------- */
 
-static int connection_take(connection *c) {
+/* The client that waits at the listener, or the one behind a socket. */
+static int connection_take(connection *c, int fd) {
   kevy_window *w = c->w;
   bool file = w->bound.as.any.sa_family == AF_UNIX;
   int error = file ? uv_pipe_init(&w->loop, &c->as.pipe, 0) : uv_tcp_init(&w->loop, &c->as.tcp);
   if (error != 0) return error;
   c->as.handle.data = c;
-  error = uv_accept(&w->listener.stream, &c->as.stream);
+  error = fd < 0 ? uv_accept(&w->listener.stream, &c->as.stream) : file ? uv_pipe_open(&c->as.pipe, fd) : uv_tcp_open(&c->as.tcp, fd);
   if (error == 0) error = uv_fileno(&c->as.handle, &c->fd);
   if (error == 0 && !file) {
     socklen_t peer = sizeof c->ends[0], local = sizeof c->ends[1];
@@ -742,21 +760,84 @@ static void connection_settle(connection *c) {
   connection_read(c, true);
 }
 
-void connection_accept(kevy_window *w) {
+static void connection_open(kevy_window *w, int fd) {
   static const char full[] = "-ERR max number of clients reached\r\n";
   connection *c = calloc(1, sizeof *c);
-  if (c == NULL) return;
+  if (c == NULL) {
+    if (fd >= 0) close(fd);
+    return;
+  }
   c->w = w;
   c->fd = -1;
   c->request.most = (int64_t)w->query_most;
   c->request.stranger = w->password != NULL;
   c->known = w->password == NULL;
-  int error = connection_take(c);
+  int error = connection_take(c, fd);
   connection_link(c);
   bool refused = c->session == NULL;
   if (error == 0 && refused && write(c->fd, full, sizeof full - 1) < 0) error = UV_EAGAIN;
   if (error != 0 || refused) connection_close(c);
   else connection_settle(c);
+}
+
+void connection_accept(kevy_window *w) { connection_open(w, -1); }
+
+/* ---- While a script is late ------------------------------------------------------------------------ */
+
+#define MEANWHILE_MS 10 /* between two looks */
+
+/* Whether it may be read from: the one whose script it is has its input elsewhere. */
+static bool connection_listens(const connection *c) {
+  return c != c->w->serving && c->session != NULL && !c->closing && !c->ending && !c->paused && c->wait == NULL;
+}
+
+/* Takes what came; false: nothing, or its end. */
+static bool connection_receive(connection *c) {
+  size_t most = c->w->query_most + REQUEST_LINE, has = buffer_has(&c->in);
+  if (has >= most || !buffer_reserve(&c->in, READ_LEAST)) {
+    connection_close(c);
+    return false;
+  }
+  ssize_t n = recv(c->fd, c->in.bytes + c->in.len, READ_LEAST, MSG_DONTWAIT);
+  if (n > 0) c->in.len += (size_t)n;
+  else if (n == 0 || (errno != EAGAIN && errno != EINTR)) connection_close(c);
+  return n > 0;
+}
+
+/* Its requests are answered. */
+static void connection_meanwhile(connection *c, bool came) {
+  if (came && !connection_receive(c)) return;
+  for (int i = 0; i < TURN_COMMANDS && connection_listens(c) && buffer_has(&c->in) != 0; i++)
+    if (connection_step(c) != TURN_SPENT) break;
+  connection_count(c);
+}
+
+static void connections_arrive(kevy_window *w) {
+  int fd;
+  while ((fd = accept(w->fd, NULL, NULL)) >= 0) {
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    connection_open(w, fd);
+  }
+}
+
+void connections_meanwhile(kevy_window *w) {
+  int64_t now = clients_clock();
+  if (now - w->looked < MEANWHILE_MS) return;
+  w->looked = now;
+  connections_arrive(w);
+  size_t n = 0, most = (size_t)atomic_load(&w->count);
+  struct pollfd *polls = malloc((most + 1) * sizeof *polls);
+  if (polls == NULL) return;
+  for (const connection *c = w->all; c != NULL && n < most; c = c->next) polls[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+  (void)poll(polls, (nfds_t)n, 0);
+  size_t i = 0;
+  for (connection *c = w->all, *next; c != NULL && i < n; c = next, i++) {
+    next = c->next;
+    bool came = polls[i].revents != 0;
+    if (connection_listens(c) && (came || buffer_has(&c->in) != 0)) connection_meanwhile(c, came);
+  }
+  free(polls);
+  connections_flush(w);
 }
 
 #endif

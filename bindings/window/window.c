@@ -157,6 +157,7 @@ static void window_free(kevy_window *w) {
   free(w->password);
   free(w->room);
   kevy_reply_free(w->reply);
+  kevy_reply_free(w->aside);
   free(w);
 }
 
@@ -172,9 +173,10 @@ static kevy_window *window_new(const kevy_window_options *o) {
   w->ready.end = &w->ready.first;
   w->gone.end = &w->gone.first;
   w->reply = kevy_reply_new();
+  w->aside = kevy_reply_new();
   w->room = malloc(WINDOW_ROOM);
   if (o->password != NULL) w->password = strdup(o->password);
-  if (w->reply != NULL && w->room != NULL && (o->password == NULL || w->password != NULL)) return w;
+  if (w->reply != NULL && w->aside != NULL && w->room != NULL && (o->password == NULL || w->password != NULL)) return w;
   window_free(w);
   return NULL;
 }
@@ -311,6 +313,17 @@ static void windows_close(kevy_store *s) {
   }
 }
 
+/* A script that is late runs; on this thread, if it is of one of the store's windows: then its clients are answered here. False: the
+ * window is to stop. */
+static bool windows_meanwhile(kevy_store *s) {
+  for (kevy_window *w = s->windows; w != NULL; w = w->next) {
+    if (w->serving == NULL || !w->running || !pthread_equal(w->thread, pthread_self())) continue;
+    if (atomic_load(&w->stopping)) return false;
+    connections_meanwhile(w);
+  }
+  return true;
+}
+
 KEVY_API const char *kevy_window_address(kevy_window *w) { return w->text; }
 
 KEVY_API uint64_t kevy_window_connections(kevy_window *w) { return w->pid == getpid() ? atomic_load(&w->count) : 0; }
@@ -336,5 +349,9 @@ KEVY_API uint64_t kevy_window_connections(kevy_window *w) {
 }
 
 static void windows_close(kevy_store *s) { (void)s; }
+static bool windows_meanwhile(kevy_store *s) {
+  (void)s;
+  return true;
+}
 
 #endif

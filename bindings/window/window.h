@@ -12,6 +12,9 @@
  * What clients are answered leaves at the beginning of the loop's next round, all clients' together, once it is as durable as the
  * store promises: with a log that is synced always one sync serves a round, however many clients wrote in it.
  *
+ * While a client's script is late (scripting.h) the loop stands still in it. The script then has connections_meanwhile look at the
+ * sockets, by what libuv allows within a callback.
+ *
  * The loop's structures belong to its thread. The list of connections is changed under the store's lock as well, so that the child of
  * a fork finds it whole: it closes its copies of the sockets and has no part in them. Closing sets the store's lock back to
  * what it was (window_hang, window_unhang). */
@@ -70,6 +73,9 @@ struct kevy_window {
   uv_timer_t retry; /* while they wait for the store */
   uv_timer_t tick;
   kevy_reply *reply;
+  kevy_reply *aside;      /* of what is called while a script is late */
+  connection *serving;    /* whose command runs; NULL: none's */
+  int64_t looked;         /* when connections_meanwhile was here last */
   char *room;             /* what is read, while it is looked at */
   connection *all;
   connection_list answered, ready, gone;
@@ -97,6 +103,9 @@ void connections_flush(kevy_window *w);
 
 /* Ends those that said nothing for too long. */
 void connections_expire(kevy_window *w);
+
+/* Reads from clients and answers them while the command of one of them, a script, goes on; lets those in that wait. */
+void connections_meanwhile(kevy_window *w);
 
 /* Sends what was published for those that were signalled. */
 void connections_tell(kevy_window *w);

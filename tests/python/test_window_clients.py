@@ -1,6 +1,7 @@
 """What the clients of windows see of each other and do to each other: CLIENT, INFO, and the options that bound them."""
 
 import pathlib
+import subprocess
 import sys
 import threading
 import time
@@ -270,3 +271,129 @@ def test_output_buffers_are_limited_by_class(s, w):
         s.command("PUBLISH", "c", bytes(60_000))
     until(lambda: s.command("PUBLISH", "c", "x") == 0)
     assert s.command("CONFIG", "SET", option, before) == "OK" and now() == before
+
+
+# ---- Scripts that are late --------------------------------------------------------------------------------------
+
+ENDLESS = ("EVAL", "while true do end", "0")
+ENDLESS_WRITER = ("EVAL", "redis.call('SET', 'k', 'v') while true do end", "0")
+ENDLESS_LIBRARY = """#!lua name=l
+redis.register_function('f', function(k, a) if a[1] then redis.call('SET', 'k', 'v') end while true do end end)"""
+
+
+def ask(c, *words):
+    """A short answer, whole."""
+    c.sendall(request(*words))
+    answer = piece = c.recv(65536)
+    while piece and not answer.endswith(b"\r\n"):
+        piece = c.recv(65536)
+        answer += piece
+    return answer
+
+
+class Late:
+    """A server at `dial`, with a script that is late."""
+
+    def __init__(self, dialing, script):
+        self.dial, self.runner, self.other = dialing, dialing(), dialing()
+        ask(self.other, "CONFIG", "SET", "busy-reply-threshold", "20")
+        ask(self.other, "FUNCTION", "LOAD", "REPLACE", ENDLESS_LIBRARY)
+        self.runner.sendall(request(*script))
+        until(lambda: ask(self.other, "GET", "k").startswith(b"-BUSY"))
+
+    def answers(self, *commands):
+        return [ask(self.other, *command.split()) for command in commands]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        ask(self.other, "SHUTDOWN", "NOSAVE")
+        self.runner.close(), self.other.close()
+
+
+LATE_CASES = {
+    ENDLESS: ("GET k", "PING", "FOO", "GET", "MULTI", "GET k", "EXEC", "DISCARD", "UNWATCH", "RESET", "FUNCTION STATS", "FUNCTION KILL",
+              "SUBSCRIBE x", "SHUTDOWN ABORT", "SHUTDOWN", "SCRIPT EXISTS a", "CLIENT LIST", "COMMAND COUNT", "INFO", "SCRIPT KILL"),
+    ENDLESS_WRITER: ("SCRIPT KILL", "FUNCTION KILL", "GET k"),
+    ("FCALL", "f", "0"): ("GET k", "SCRIPT KILL", "EVAL 1 0", "FUNCTION KILL"),
+    ("FCALL", "f", "0", "w"): ("SCRIPT KILL", "FUNCTION KILL"),
+}
+
+
+@pytest.mark.parametrize("script", LATE_CASES, ids=lambda script: script[0] + str(len(script[1])))
+def test_while_a_script_is_late_others_hear_what_redis_says(w, script):
+    answers = []
+    with oracle.Redis() as server:
+        for dialing in (lambda: dial(w), lambda: dial("unix:" + server.path)):
+            with Late(dialing, script) as late:
+                answers.append(late.answers(*LATE_CASES[script]))
+                if answers[-1][-1] == b"+OK\r\n":
+                    answers[-1].append(late.runner.recv(65536))
+    assert answers[0] == answers[1]
+
+
+def test_clients_come_and_go_while_a_script_is_late(s, w):
+    with Late(lambda: dial(w), ENDLESS) as late:
+        slow = dial(w)
+        slow.sendall(request("SCRIPT", "KILL")[:-6])
+        for _ in range(3):
+            with dial(w) as c:
+                assert ask(c, "PING").startswith(b"-BUSY")
+        with dial(w) as c:
+            assert ask(c, "HELLO", "3").startswith(b"%7")
+            c.sendall(request("PING") * 300)
+        slow.sendall(request("SCRIPT", "KILL")[-6:])
+        assert slow.recv(100) == b"+OK\r\n"
+        assert late.runner.recv(1000).startswith(b"-ERR Script killed by user with SCRIPT KILL...")
+        assert ask(slow, "PING") == b"+PONG\r\n"
+        slow.close()
+        late.runner.sendall(request("EVAL", "return 1", "0"))
+        assert late.runner.recv(100) == b":1\r\n"
+
+
+def test_a_window_closes_while_a_script_is_late(s):
+    w = s.serve("127.0.0.1:0", write=True)
+    runner, other = dial(w), dial(w)
+    ask(other, "CONFIG", "SET", "busy-reply-threshold", "20")
+    runner.sendall(request(*ENDLESS_WRITER))
+    until(lambda: ask(other, "PING").startswith(b"-BUSY"))
+    w.close()
+    assert s["k"] == b"v"
+    runner.close(), other.close()
+
+
+def test_the_owner_waits_for_a_script_that_is_late(s, w):
+    """Its sessions are clients. Its own calls are not: what a script does is one to them."""
+    with s.session() as session, Late(lambda: dial(w), ENDLESS_WRITER) as late:
+        with pytest.raises(kevy.CommandError, match="BUSY"):
+            session.command("GET", "k")
+        with pytest.raises(kevy.CommandError, match="UNKILLABLE"):
+            session.command("SCRIPT", "KILL")
+        seen = []
+        reader = threading.Thread(target=lambda: seen.append(s["k"]))
+        reader.start()
+        assert seen == []
+        ask(late.other, "SHUTDOWN", "NOSAVE")
+        reader.join()
+        assert seen == [b"v"]
+
+
+def test_the_clients_of_a_window_while_the_owners_script_is_late(s, w):
+    """The interpreter stands still meanwhile: another process asks."""
+    s.command("CONFIG", "SET", "busy-reply-threshold", "20")
+    code = """
+import socket, sys, time
+c = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+while True:
+    c.sendall(b"PING\\r\\n")
+    if c.recv(1000).startswith(b"-BUSY"):
+        break
+    time.sleep(0.01)
+c.sendall(b"SCRIPT KILL\\r\\n")
+assert c.recv(1000) == b"+OK\\r\\n"
+"""
+    killer = subprocess.Popen([sys.executable, "-c", code, w.address.rsplit(":", 1)[1]])
+    with pytest.raises(kevy.CommandError, match="Script killed by user with SCRIPT KILL"):
+        s.command(*ENDLESS)
+    assert killer.wait(60) == 0

@@ -221,4 +221,12 @@ function command:command_resp(...)
   return bytes
 end
 
-return { null = null, methods = command, enter = enter_with_reply, replied = replied, run = run }
+-- The next item of the reply; nil for nil.
+local function read_next(s)
+  local item = read(s)
+  if item ~= null then return item end
+end
+
+return {
+  null = null, methods = command, enter = enter_with_reply, read = read_next, replied = replied, run = run,
+}

@@ -5,6 +5,7 @@ local C = require "kevy.library"
 local face = require "kevy.cdef"
 local handle = require "kevy.ffi.handle"
 local values = require "kevy.ffi.values"
+local command = require "kevy.ffi.command"
 local events = require "kevy.events"
 
 local K = face.constants
@@ -179,21 +180,18 @@ function store:_listen(flags)
   return true
 end
 
--- _next_event(): nothing; or the event's flag, the type, and {key, value}. What is lent stays until the next is asked for, and another
--- thread that asks has to wait.
+-- _next_event(): nothing; or the event's flag, the type, and {key, value}.
 function store:_next_event()
-  local key, value, flag = ffi.new "kevy_value", ffi.new "kevy_value", ffi.new "int32_t[1]"
-  local s = enter(self)
-  C.kevy_lock(s.handle)
-  local status = C.kevy_next_event(s.handle, flag, s.type_out, key, value)
-  local name, what = nil, nil
-  if status == OK then name, what = values.scalar(key), values.scalar(value) end
-  C.kevy_unlock(s.handle)
+  local flag = ffi.new "int32_t[1]"
+  local s = command.enter(self)
+  local status = C.kevy_next_event_into(s.handle, flag, s.type_out, s.reply)
   if status < 0 then return fail(s, status) end
+  local pair = {}
+  if status == OK then pair[1], pair[2] = command.read(s), command.read(s) end
   local kind = s.type_out[0]
   leave(s)
   if status == MISSING then return nil end
-  return flag[0], ffi.string(C.kevy_type_name(kind)), { name, what }
+  return flag[0], ffi.string(C.kevy_type_name(kind)), pair
 end
 
 -- now(): the store's present, in Unix seconds.
