@@ -199,6 +199,7 @@ void kevy_session_wake(kevy_session *session);
 kevy_status kevy_set_push_limit(kevy_store *s, uint64_t hard, uint64_t soft, int64_t soft_seconds);
 kevy_status kevy_listen(kevy_store *s, uint32_t wanted, uint64_t room);
 kevy_status kevy_next_event(kevy_store *s, int32_t *event, int32_t *type, kevy_value *key, kevy_value *value);
+kevy_status kevy_next_event_into(kevy_store *s, int32_t *event, int32_t *type, kevy_reply *r);
 kevy_status kevy_events_waiting(kevy_store *s, uint64_t *waiting, uint64_t *missed, uint64_t *bytes);
 typedef struct kevy_window kevy_window;
 typedef struct kevy_window_options {
@@ -349,11 +350,11 @@ kevy_status kevy_debug_fail_alloc(kevy_store *s, uint64_t n);
     "kevy_session_open", "kevy_session_call", "kevy_session_call_resp", "kevy_session_wait",
     "kevy_session_protocol", "kevy_session_close", "kevy_session_next_push",
     "kevy_session_push_fd", "kevy_session_wait_push", "kevy_session_wake",
-    "kevy_set_push_limit", "kevy_listen", "kevy_next_event", "kevy_events_waiting",
-    "kevy_serve", "kevy_window_address", "kevy_window_connections", "kevy_window_stop",
-    "kevy_window_close", "kevy_info", "kevy_reset_stats", "kevy_used_memory",
-    "kevy_set_maxmemory", "kevy_set_policy", "kevy_policy", "kevy_memory_usage",
-    "kevy_debug_clock", "kevy_debug_fail_alloc",
+    "kevy_set_push_limit", "kevy_listen", "kevy_next_event", "kevy_next_event_into",
+    "kevy_events_waiting", "kevy_serve", "kevy_window_address", "kevy_window_connections",
+    "kevy_window_stop", "kevy_window_close", "kevy_info", "kevy_reset_stats",
+    "kevy_used_memory", "kevy_set_maxmemory", "kevy_set_policy", "kevy_policy",
+    "kevy_memory_usage", "kevy_debug_clock", "kevy_debug_fail_alloc",
   },
   structs = {
     { "kevy_value", { "kind", "reserved", "len", "as" } },

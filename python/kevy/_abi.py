@@ -858,6 +858,12 @@ PROTOTYPES = (
         ctypes.POINTER(kevy_value),
         ctypes.POINTER(kevy_value),
     )),
+    ("kevy_next_event_into", kevy_status, (
+        ctypes.POINTER(kevy_store),
+        ctypes.POINTER(ctypes.c_int32),
+        ctypes.POINTER(ctypes.c_int32),
+        ctypes.POINTER(kevy_reply),
+    )),
     ("kevy_events_waiting", kevy_status, (
         ctypes.POINTER(kevy_store),
         ctypes.POINTER(ctypes.c_uint64),
