@@ -3,6 +3,7 @@
 import http.client
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -13,6 +14,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODULES = pathlib.Path("/usr/lib/nginx/modules")
+
+TEMPORARY = "\n".join(f"{name}_temp_path {{directory}}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 
 CONF = """\
 load_module {modules}/ndk_http_module.so;
@@ -28,11 +31,7 @@ pid {directory}/nginx.pid;
 events {{ worker_connections 64; }}
 http {{
   access_log off;
-  client_body_temp_path {directory}/body;
-  proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/fastcgi;
-  uwsgi_temp_path {directory}/uwsgi;
-  scgi_temp_path {directory}/scgi;
+  {temporary}
   client_body_buffer_size 1m;
   lua_package_path "{directory}/?.lua;{lua_path};;";
   lua_package_cpath "{lua_cpath};;";
@@ -48,6 +47,18 @@ http {{
 """
 
 
+def published(text, directory, port, lua_path, lua_cpath, user):
+    """A configuration that people copy, as it stands but for where things are: kevy, the port, what nginx writes."""
+    served = re.sub(r"(listen (?:127\.0\.0\.1:)?)\d+;", rf"listen 127.0.0.1:{port};", text)
+    served = re.sub(r"load_module \S*?([^/]+;)", rf"load_module {MODULES}/\1", served)
+    served = re.sub(r'lua_package_path\s+"[^"]*";', f'lua_package_path "{directory}/?.lua;{lua_path};;";', served)
+    served = re.sub(r'lua_package_cpath\s+"[^"]*";', f'lua_package_cpath "{lua_cpath};;";', served)
+    served = re.sub(r"^(daemon|error_log|pid) .*\n", "", served, flags=re.M)
+    temporary = TEMPORARY.format(directory=directory)
+    served = served.replace("http {", f"http {{\n{temporary}\naccess_log off;" if "access_log" not in served else f"http {{\n{temporary}", 1)
+    return f"{served}\ndaemon off; {user} env KEVY_LIB; error_log {directory}/error.log notice; pid {directory}/nginx.pid;\n"
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -57,18 +68,24 @@ def free_port():
 class Nginx:
     """A running nginx; request() speaks HTTP to it."""
 
-    def __init__(self, directory, workers=1, env=None):
+    def __init__(self, directory, workers=1, env=None, conf=None, files=(), ready="/pid"):
         self.directory, self.port = directory, free_port()
         shutil.copy(pathlib.Path(__file__).with_name("app.lua"), directory)
         path = os.environ["LUA_PATH"].rstrip(";") if "LUA_PATH" in os.environ else f"{ROOT}/lua/?.lua"
         cpath = os.environ["LUA_CPATH"].rstrip(";") if "LUA_CPATH" in os.environ else f"{ROOT}/build/luajit/?.so"
-        conf = CONF.format(modules=MODULES, workers=workers, directory=directory, port=self.port,
-                           lua_path=path, lua_cpath=cpath, user="user root;" if os.geteuid() == 0 else "")
+        user = "user root;" if os.geteuid() == 0 else ""
+        if conf is None:
+            conf = CONF.format(modules=MODULES, workers=workers, directory=directory, port=self.port, lua_path=path,
+                               lua_cpath=cpath, user=user, temporary=TEMPORARY.format(directory=directory))
+        else:
+            conf = published(conf, directory, self.port, path, cpath, user)
+        for name, text in dict(files).items():
+            (directory / name).write_text(text)
         (directory / "nginx.conf").write_text(conf)
         self.process = subprocess.Popen(
             ["nginx", "-p", str(directory), "-c", str(directory / "nginx.conf"),
              "-e", str(directory / "error.log")], env={**os.environ, **(env or {})})
-        self.wait(lambda: self.request("GET", "/pid")[0] == 200)
+        self.wait(lambda: self.request("GET", ready)[0] == 200)
 
     def log(self):
         return (self.directory / "error.log").read_text()

@@ -1,9 +1,11 @@
 """kevy inside nginx: a store per worker, over real HTTP."""
 
+import re
 import threading
 import time
 
 import pytest
+from conftest import ROOT
 
 
 def test_values_live_from_request_to_request(server):
@@ -167,3 +169,25 @@ def test_the_c_module_instead(start):
     assert server.request("GET", "/hot_views") == (200, "100 20 1000")
     assert server.request("POST", "/board/ann?by=2.5") == (200, "1 2.5")
     assert server.request("GET", "/jobs/q?wait=20")[0] == 404  # it cannot be left in the middle, so it does not wait
+
+
+def test_the_example(start):
+    server = start(conf=(ROOT / "examples" / "nginx.conf").read_text(), ready="/")
+    assert server.request("GET", "/")[1].startswith("0 keys, ")
+    assert server.request("PUT", "/user:1?ttl=60", "alice") == (200, "true\n")
+    assert server.request("GET", "/user:1") == (200, "alice\n")
+    assert server.request("POST", "/visits") == (200, "1\n")
+    assert server.request("POST", "/board/alice?by=10") == (200, "1\n")
+    assert server.request("GET", "/board/") == (200, "1 alice 10\n")
+    assert server.request("DELETE", "/visits") == (200, "1\n")
+    assert server.request("GET", "/visits") == (404, "no such key\n")
+
+
+def test_the_configuration_of_the_documents(start):
+    text = (ROOT / "docs" / "lua.md").read_text()
+    (conf,) = re.findall(r"^```nginx\n(.*?)^```", text, re.M | re.S)
+    (cache,) = re.findall(r"^```lua\n(-- cache\.lua.*?)^```", text, re.M | re.S)
+    server = start(conf=conf, files={"cache.lua": cache}, ready="/ready")
+    status, page = server.request("GET", "/page")
+    assert status == 200 and page.startswith("made at ")
+    assert server.request("GET", "/page") == (200, page)
