@@ -46,7 +46,7 @@ struct command_call {
 };
 
 /* A call of no session, in the database that is selected, with everything else that it may be unset. Each member by itself: a
- * literal of this size is cleared by `rep stos`, which begins after some 30 cycles (a thirtieth of a command from Python). */
+ * literal of this size is cleared by `rep stos`, which is slow to begin. */
 static inline void command_begin(command_call *c, kevy_store *s, size_t argc, const kevy_value *argv, sink *out) {
   c->store = s;
   c->row = NULL;
@@ -61,6 +61,7 @@ static inline void command_begin(command_call *c, kevy_store *s, size_t argc, co
   c->inside = false;
   c->scripted = false;
   c->may_wait = false;
+  c->late = false;
   c->over = false;
   c->waits.first = 0;
   c->waits.keys = 0;

@@ -115,7 +115,7 @@ void pyargs_values_done(Values *values);
 bool pyargs_values_of(Values *values, PyObject *list, ValueReader read);
 
 /* Several keys, keys and values, or arguments of a command, for one call of the engine. Few of them lie in the batch itself, which
- * must not be moved then: asking for memory and giving it back is a tenth of a short command. */
+ * must not be moved then: so a short command asks for no memory. */
 #define PYARGS_FEW 8
 
 typedef struct {
