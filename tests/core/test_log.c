@@ -575,6 +575,7 @@ static uint32_t found_number(void) {
   uint32_t last = 0;
   kevy_value v;
   for (uint32_t db = 0; db < DATABASES; db++) {
+    if (database_at(&a->sp->db, db) == NULL) continue;
     database_select(a, db);
     if (kevy_get(a, "~n", 2, &v) == KEVY_OK && (uint32_t)v.as.i > last) last = (uint32_t)v.as.i;
   }
