@@ -76,6 +76,8 @@ def unfair_scan(command):
     """Of a command that scans a value: only all of it can be compared, and what is wrong."""
     if command[2:3] and command[2] in REFUSED:
         return None
+    if command[2:3] and command[2].isdigit() and command[2].strip(b"0"):
+        return "Parts of a scan"
     if command[2:3] and (not command[2] or command[2][:1] in b"-+" or b"\x00" in command[2]):
         return "A cursor with a sign, or without a digit"
     if any(len(word) > 1 and not word.strip(b"*") for word in command[5:]):

@@ -55,7 +55,8 @@ def command(q):
 
 def unfair(command):
     name = command[0].upper()
-    if name == b"COMMAND" and b"GETKEYSANDFLAGS" in [w.upper() for w in command[1:2]] and {b"+1", b"01", b" 1", b"1.0"} & set(command):
+    if name == b"COMMAND" and b"GETKEYSANDFLAGS" in [w.upper() for w in command[1:2]] and (
+            {b"+1", b"01", b" 1", b"1.0"} & set(command) or any(word[:1] == b"-" and len(word) > 9 for word in command)):
         return "Flags of keys behind a number with a sign"
     if name == b"COMMAND" and command[1:2] and command[1].upper() in (b"GETKEYS", b"GETKEYSANDFLAGS"):
         return "COMMAND GETKEYS of a command without arguments" if len(command) == 3 else None

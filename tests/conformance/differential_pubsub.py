@@ -60,8 +60,8 @@ def unfair(command):
 
 
 def unfair_in(q, command):
-    if "pubsub" in q.subjects and command[0].upper() == b"BITFIELD" and b"FAIL" in [word.upper() for word in command]:
-        return "Events of BITFIELD with FAIL"
+    if "pubsub" in q.subjects and command[0].upper() == b"BITFIELD":
+        return "Events of BITFIELD"
     return None
 
 

@@ -59,13 +59,13 @@ def stateless(command):
 
 def unfair_in(q, command):
     name = command[0].upper() if isinstance(command[0], bytes) else b""
-    if name in (b"EXEC", b"DISCARD", b"UNWATCH", b"RESET"):
+    if name in (b"EXEC", b"DISCARD", b"UNWATCH", b"RESET") and type(command) is list:
         q.watching = False
     elif name == b"WATCH" and q.watching:
         return "A second WATCH"
     elif name == b"WATCH":
-        q.watching = True
-    if name == b"SWAPDB" and q.watching:
+        q.watching = q.watched = True
+    if name == b"SWAPDB" and q.watched:
         return "SWAPDB while keys are watched"
     return "LTRIM of a watched list" if name == b"LTRIM" and q.watching else None
 
