@@ -55,6 +55,8 @@ def command(q):
 def unfair(command):
     if command[0].upper() == b"CONFIG" and command[1:2] and command[1].upper() == b"GET" and set(command[2:]) != {b"notify-keyspace-events"}:
         return "Answers about the process"
+    if command[0].upper() == b"CONFIG" and any(b"\x00" in word for word in command[2:]):
+        return "Words with a zero byte"
     about = isinstance(command, ByListener) or command[0].upper() in (b"PUBLISH", b"PUBSUB")
     return "The pattern ** and the empty string" if about and b"" in command[1:2 if command[0].upper() == b"PUBLISH" else None] else None
 
