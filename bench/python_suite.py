@@ -23,6 +23,7 @@ PACKAGE = ["core", "bindings", "python", "setup.py", "pyproject.toml", "MANIFEST
 KEYS = 100_000
 FLOOR, CLIENT, REDIS = "do-nothing method", "Rust kevy's ctypes client", "redis-py, unix socket"
 COMMAND = "kevy, a command"
+TIMED = ["kevy, TTL", "TTL class over dict", "cachetools.TTLCache", "cachebox.TTLCache", "cachebox.VTTLCache"]
 
 
 # ---- Environments -------------------------------------------------------------------------------------------
@@ -148,17 +149,10 @@ def measure(worker, case: str, peers: list[str], rounds: int, calls: int) -> dic
 def hot(quick: bool) -> list[Row]:
     rounds, calls = (5, 100_000) if quick else (15, 300_000)
     plain = ["kevy", FLOOR, COMMAND, "dict", "lru-dict", "cachetools.LRUCache", "fakeredis", REDIS, CLIENT]
-    timed = [
-        "kevy, TTL",
-        "TTL class over dict",
-        "cachetools.TTLCache",
-        "cachebox.TTLCache",
-        "cachebox.VTTLCache",
-    ]
     rows = []
     with workers() as worker:
         for verb in ("get", "set"):
-            peers = [p for p in plain + timed if verb == "get" or p not in (FLOOR, COMMAND)]
+            peers = [p for p in plain + TIMED if verb == "get" or p not in (FLOOR, COMMAND)]
             s = measure(worker, f"{verb} hot", peers, rounds, calls)
             what = f"Python {verb}, hot"
             if verb == "get":
@@ -189,17 +183,10 @@ def hot(quick: bool) -> list[Row]:
 def cold(quick: bool) -> list[Row]:
     rounds = 5 if quick else 11
     plain = ["kevy", "dict[k]", "lru-dict", "cachetools.LRUCache"]
-    timed = [
-        "kevy, TTL",
-        "TTL class over dict",
-        "cachetools.TTLCache",
-        "cachebox.TTLCache",
-        "cachebox.VTTLCache",
-    ]
     rows = []
     with workers() as worker:
         for verb in ("get", "set"):
-            s = measure(worker, f"{verb} cold", plain + timed, rounds, KEYS)
+            s = measure(worker, f"{verb} cold", plain + TIMED, rounds, KEYS)
             what = f"Python {verb}, 100 k keys cold"
             get = verb == "get"
             rows += [

@@ -7,6 +7,7 @@ finalizer that calls a cached function again at any point.
 """
 
 import collections
+import contextlib
 import datetime
 import functools
 import inspect
@@ -203,6 +204,16 @@ class Cached:
         except Exception:  # what another codec wrote, or classes that have changed
             return _MISSING
 
+    def _held(self, key, args, kwargs):
+        """What is kept of a call, counted as a hit, renewed when it is old; _MISSING for nothing."""
+        held = self._look(key)
+        if held is not _MISSING:
+            self._count(_HITS)
+            if self._stale is not None and self._is_old(key):
+                self._count(_STALE)
+                self._renew(key, args, kwargs)
+        return held
+
     def _is_old(self, key):
         try:
             left = self._store.ttl(key)
@@ -225,6 +236,39 @@ class Cached:
         packed = self._encode(result)
         self._keep(flight, packed)
         return packed
+
+    @contextlib.contextmanager
+    def _computing(self, flight):
+        """Around a call of the function."""
+        self._count(_MISSES)
+        self._running.add(flight)
+        try:
+            yield
+        finally:
+            self._running.discard(flight)
+
+    @contextlib.contextmanager
+    def _leading(self, flight):
+        """Around a computation that others wait for."""
+        try:
+            yield
+        except Exception as error:
+            flight.error = error
+            raise
+        finally:
+            self._land(flight)
+
+    def _landed_before(self, flight):
+        """What the flight before kept, if it landed between the look and the lead: then this one is over, too."""
+        try:
+            held = self._look(flight.key)
+        except BaseException:
+            self._land(flight)
+            raise
+        if held is not _MISSING:
+            self._land(flight)
+            self._count(_HITS)
+        return held
 
     def _is_led(self, flight):
         """Whether this flight is the one that others wait for, of what this process computes."""
@@ -267,12 +311,8 @@ _HITS, _MISSES, _STALE, _SHARED, _UNSTORED = range(5)
 class CachedFunction(Cached):
     def __call__(self, /, *args, **kwargs):
         key = self._names.of(args, kwargs)
-        held = self._look(key)
+        held = self._held(key, args, kwargs)
         if held is not _MISSING:
-            self._count(_HITS)
-            if self._stale is not None and self._is_old(key):
-                self._count(_STALE)
-                self._renew(key, args, kwargs)
             return held
         if self._may_wait():
             return self._call_once(key, args, kwargs)
@@ -280,23 +320,14 @@ class CachedFunction(Cached):
 
     def _run(self, flight, args, kwargs):
         """Calls the function and keeps its result; as it is kept."""
-        self._count(_MISSES)
-        self._running.add(flight)
-        try:
+        with self._computing(flight):
             return self._finish(flight, self._function(*args, **kwargs))
-        finally:
-            self._running.discard(flight)
 
     def _lead(self, flight, args, kwargs):
         """Runs a flight that others wait for."""
-        try:
+        with self._leading(flight):
             flight.packed = self._run(flight, args, kwargs)
             return flight.packed
-        except Exception as error:
-            flight.error = error
-            raise
-        finally:
-            self._land(flight)
 
     def _call_once(self, key, args, kwargs):
         while True:
@@ -313,17 +344,8 @@ class CachedFunction(Cached):
                 return result
 
     def _lead_unless_there(self, flight, args, kwargs):
-        """The flight before may have landed between the look and the lead."""
-        try:
-            held = self._look(flight.key)
-        except BaseException:
-            self._land(flight)
-            raise
-        if held is _MISSING:
-            return self._decode(self._lead(flight, args, kwargs))
-        self._land(flight)
-        self._count(_HITS)
-        return held
+        held = self._landed_before(flight)
+        return self._decode(self._lead(flight, args, kwargs)) if held is _MISSING else held
 
     def _wait(self, flight):
         """Waits until a flight is over; False: not to be waited for, or not any longer."""
@@ -368,34 +390,21 @@ class CachedCoroutine(Cached):
 
     async def __call__(self, /, *args, **kwargs):
         key = self._names.of(args, kwargs)
-        held = self._look(key)
+        held = self._held(key, args, kwargs)
         if held is not _MISSING:
-            self._count(_HITS)
-            if self._stale is not None and self._is_old(key):
-                self._count(_STALE)
-                self._renew(key, args, kwargs)
             return held
         if self._may_wait():
             return await self._call_once(key, args, kwargs)
         return self._decode(await self._run(_Flight(key), args, kwargs))
 
     async def _run(self, flight, args, kwargs):
-        self._count(_MISSES)
-        self._running.add(flight)
-        try:
+        with self._computing(flight):
             return self._finish(flight, await self._function(*args, **kwargs))
-        finally:
-            self._running.discard(flight)
 
     async def _lead(self, flight, args, kwargs):
-        try:
+        with self._leading(flight):
             flight.packed = await self._run(flight, args, kwargs)
             return flight.packed
-        except Exception as error:
-            flight.error = error
-            raise
-        finally:
-            self._land(flight)
 
     async def _call_once(self, key, args, kwargs):
         import asyncio
@@ -414,16 +423,8 @@ class CachedCoroutine(Cached):
                 return result
 
     async def _lead_unless_there(self, flight, args, kwargs):
-        try:
-            held = self._look(flight.key)
-        except BaseException:
-            self._land(flight)
-            raise
-        if held is _MISSING:
-            return self._decode(await self._lead(flight, args, kwargs))
-        self._land(flight)
-        self._count(_HITS)
-        return held
+        held = self._landed_before(flight)
+        return self._decode(await self._lead(flight, args, kwargs)) if held is _MISSING else held
 
     async def _wait(self, flight, task):
         import asyncio

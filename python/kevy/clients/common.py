@@ -109,3 +109,44 @@ class AsyncParser(Parser):
     async def handle_push_response(self, response, **options):
         handler = self._handler(response)
         return await handler(response) if handler else None
+
+
+class Session:
+    """The part of a connection class that makes it a session of a store, by a wire; threads.Session and tasks.Session send and read
+    by it. The class says what its library is: Parser, errors (its module of exceptions) and clock (that of its health checks)."""
+
+    host, port = "kevy", 0
+
+    def repr_pieces(self):
+        pieces = [("store", self.store), ("db", self.db)]
+        return pieces + [("client_name", self.client_name)] if self.client_name else pieces
+
+    def _host_error(self):
+        return repr(self.store)
+
+    def _new_wire(self):
+        encoder = self.encoder
+        return self.store._wire(encoder.encode, self._parser.parse_error, encoder.encoding, encoder.encoding_errors, self.protocol)
+
+    def _close(self):
+        self._parser.on_disconnect()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+
+    def _failed(self, doing, error):
+        self._close()
+        return self.errors.ConnectionError(f"Error while {doing} {self._host_error()}: {error}")
+
+    def _note_health(self):
+        self.next_health_check = self.clock() + self.health_check_interval
+
+    def read_responses(self, n):
+        """The replies that are there, errors among them: up to n, and to the first that read_response has to wait for."""
+        try:
+            replies = self._wire.read_some(n, self._decodes)
+        except (OSError, AttributeError) as e:
+            raise self._failed("reading from", e)
+        if self.health_check_interval:
+            self._note_health()
+        return replies

@@ -39,10 +39,8 @@ async def _readable(wire, timeout):
     return True
 
 
-class Session:
-    """The part of a connection class that makes it a session of a store: see kevy.clients.threads."""
-
-    host, port = "kevy", 0
+class Session(common.Session):
+    """What sends and reads in the tasks of an event loop."""
 
     def __init__(self, *, store=None, **options):
         self.store = common.open_store(store)
@@ -55,21 +53,12 @@ class Session:
     def __del__(self, _warnings=None):
         pass  # the wire goes with the connection, and needs no loop for that
 
-    def repr_pieces(self):
-        pieces = [("store", self.store), ("db", self.db)]
-        return pieces + [("client_name", self.client_name)] if self.client_name else pieces
-
-    def _host_error(self):
-        return repr(self.store)
-
     @property
     def is_connected(self):
         return self._wire is not None
 
     async def _connect(self):
-        encoder = self.encoder
-        self._wire = self.store._wire(encoder.encode, self._parser.parse_error, encoder.encoding,
-                                      encoder.encoding_errors, self.protocol)
+        self._wire = self._new_wire()
 
     async def connect(self):
         await self._open(check_health=True)
@@ -90,15 +79,9 @@ class Session:
     async def disconnect(self, nowait=False, **options):
         self._close()
 
-    def _close(self):
-        self._parser.on_disconnect()
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close()
-
-    def _failed(self, doing, error):
-        self._close()
-        return self.errors.ConnectionError(f"Error while {doing} {self._host_error()}: {error}")
+    @staticmethod
+    def clock():
+        return asyncio.get_running_loop().time()
 
     # Sending runs the commands. What is packed is a command, or several, as the wire takes them.
 
@@ -186,16 +169,3 @@ class Session:
                 self._close()
             raise response from None
         return response
-
-    def read_responses(self, n):
-        """The replies that are there, errors among them: up to n, and to the first that read_response has to wait for."""
-        try:
-            replies = self._wire.read_some(n, self._decodes)
-        except (OSError, AttributeError) as e:
-            raise self._failed("reading from", e)
-        if self.health_check_interval:
-            self._note_health()
-        return replies
-
-    def _note_health(self):
-        self.next_health_check = asyncio.get_running_loop().time() + self.health_check_interval

@@ -5,11 +5,8 @@ from kevy.clients import common
 _UNSET = object()
 
 
-class Session:
-    """The part of a connection class that makes it a session of a store. The class says what its library is: Parser, errors (its module of
-    exceptions) and clock (that of its health checks)."""
-
-    host, port = "kevy", 0
+class Session(common.Session):
+    """What sends and reads without an event loop. What redis-py knows as the socket is the wire."""
 
     def __init__(self, store=None, **options):
         self.store = common.open_store(store)
@@ -17,33 +14,23 @@ class Session:
         self._decodes = self.encoder.decode_responses
         self._pushes = self.protocol == 3
 
-    def repr_pieces(self):
-        pieces = [("store", self.store), ("db", self.db)]
-        return pieces + [("client_name", self.client_name)] if self.client_name else pieces
+    @property
+    def _wire(self):
+        return self._sock
 
-    def _host_error(self):
-        return repr(self.store)
-
-    # What redis-py knows as the socket is the wire.
+    @_wire.setter
+    def _wire(self, wire):
+        self._sock = wire
 
     def _connect(self):
-        encoder = self.encoder
-        return self.store._wire(encoder.encode, self._parser.parse_error, encoder.encoding, encoder.encoding_errors,
-                                self.protocol)
+        return self._new_wire()
 
     def connect(self):
         if self._sock is None:
             super().connect()
 
     def disconnect(self, *args, **options):
-        self._parser.on_disconnect()
-        wire, self._sock = self._sock, None
-        if wire is not None:
-            wire.close()
-
-    def _failed(self, doing, error):
-        self.disconnect()
-        return self.errors.ConnectionError(f"Error while {doing} {self._host_error()}: {error}")
+        self._close()
 
     # Sending runs the commands.
 
@@ -133,16 +120,3 @@ class Session:
             finally:
                 del response  # no cycle of references
         return response
-
-    def read_responses(self, n):
-        """The replies that are there, errors among them: up to n, and to the first that read_response has to wait for."""
-        try:
-            replies = self._sock.read_some(n, self._decodes)
-        except (OSError, AttributeError) as e:
-            raise self._failed("reading from", e)
-        if self.health_check_interval:
-            self._note_health()
-        return replies
-
-    def _note_health(self):
-        self.next_health_check = self.clock() + self.health_check_interval
