@@ -506,3 +506,30 @@ PyObject *pyargs_datetime(int64_t ms) {
   Py_XDECREF(epoch);
   return moment;
 }
+
+/* ---- Results ---------------------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) PyObject *text_of_words(const char *ptr, size_t len, size_t words) {
+  uint64_t all, word;
+  memcpy(&all, ptr + len - 8, 8);
+  for (size_t i = 0; i < words; i++) {
+    memcpy(&word, ptr + 8 * i, 8);
+    all |= word;
+  }
+  if (all & UINT64_C(0x8080808080808080)) return PyUnicode_DecodeUTF8(ptr, (Py_ssize_t)len, NULL);
+  PyObject *text = PyUnicode_New((Py_ssize_t)(8 * words + 7), 127);
+  if (UNLIKELY(!text)) return NULL;
+  pyargs_fill_words((char *)((PyASCIIObject *)text + 1), ptr, len, words);
+  ((PyASCIIObject *)text)->length = (Py_ssize_t)len;
+  return text;
+}
+
+PyObject *pyargs_build_text(const char *ptr, size_t len) {
+  switch (len / 8) {
+    case 1: return text_of_words(ptr, len, 1);
+    case 2: return text_of_words(ptr, len, 2);
+    case 3: return text_of_words(ptr, len, 3);
+    case 4: return text_of_words(ptr, len, 4);
+    default: return PyUnicode_DecodeUTF8(ptr, (Py_ssize_t)len, NULL);
+  }
+}

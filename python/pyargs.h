@@ -172,26 +172,49 @@ bool pyargs_memory(PyObject *object, uint64_t *bytes);
 
 /* ---- Results --------------------------------------------------------------------------------- */
 
-/* Text of 8 to 32 bytes, made without decoding where all of it is ASCII. */
-static inline PyObject *pyargs_build_text(const char *ptr, size_t len) {
-  uint64_t words[4]; /* which overlap */
-  size_t last = len - 8;
-  if (UNLIKELY(last > 24)) return PyUnicode_DecodeUTF8(ptr, (Py_ssize_t)len, NULL);
-  memcpy(&words[0], ptr, 8);
-  memcpy(&words[1], ptr + (last < 8 ? last : 8), 8);
-  memcpy(&words[2], ptr + (last < 16 ? last : 16), 8);
-  memcpy(&words[3], ptr + last, 8);
-  if ((words[0] | words[1] | words[2] | words[3]) & UINT64_C(0x8080808080808080))
-    return PyUnicode_DecodeUTF8(ptr, (Py_ssize_t)len, NULL);
-  PyObject *text = PyUnicode_New((Py_ssize_t)len, 127);
-  if (LIKELY(text != NULL)) memcpy((PyASCIIObject *)text + 1, ptr, len);
-  return text;
+/* Objects of 8 to 39 bytes are asked for in one of four sizes, of 8 * words + 7, and made shorter: what the allocator gives is
+ * the same. So the length that a lookup found decides by a branch how much memory is taken and where the bytes go, not
+ * as a number: a processor guesses branches, and has the object ready while the lookup still waits for memory. */
+
+/* Fills such an object; zeros follow the bytes. */
+static inline __attribute__((always_inline)) void pyargs_fill_words(char *to, const char *ptr, size_t len, size_t words) {
+  uint64_t last;
+  memcpy(&last, ptr + len - 8, 8);
+  size_t bits = 8 * (8 * words + 7 - len); /* these and 8 more of it are in the words already */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  last = last >> 8 >> bits;
+#else
+  last = last << 8 << bits;
+#endif
+  memcpy(to, ptr, 8 * words);
+  memcpy(to + 8 * words, &last, 8);
 }
 
+static inline __attribute__((always_inline)) PyObject *pyargs_bytes_of_words(const char *ptr, size_t len, size_t words) {
+  PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(8 * words + 7));
+  if (UNLIKELY(!bytes)) return NULL;
+  pyargs_fill_words(PyBytes_AS_STRING(bytes), ptr, len, words);
+  Py_SET_SIZE(bytes, (Py_ssize_t)len);
+  return bytes;
+}
+
+static inline __attribute__((always_inline)) PyObject *pyargs_build_bytes(const char *ptr, size_t len) {
+  switch (len / 8) {
+    case 1: return pyargs_bytes_of_words(ptr, len, 1);
+    case 2: return pyargs_bytes_of_words(ptr, len, 2);
+    case 3: return pyargs_bytes_of_words(ptr, len, 3);
+    case 4: return pyargs_bytes_of_words(ptr, len, 4);
+    default: return PyBytes_FromStringAndSize(ptr, (Py_ssize_t)len);
+  }
+}
+
+/* Text; not decoded where it is short and all of it is ASCII. */
+PyObject *pyargs_build_text(const char *ptr, size_t len);
+
 /* One scalar as one object, made without running any code of the user: callers may hold the lock. */
-static inline PyObject *pyargs_build(const kevy_value *value) {
+static inline __attribute__((always_inline)) PyObject *pyargs_build(const kevy_value *value) {
   switch (value->kind) {
-    case KEVY_BYTES: return PyBytes_FromStringAndSize(value->as.ptr, (Py_ssize_t)value->len);
+    case KEVY_BYTES: return pyargs_build_bytes(value->as.ptr, value->len);
     case KEVY_TEXT: return pyargs_build_text(value->as.ptr, value->len);
     case KEVY_INT: return PyLong_FromLongLong(value->as.i);
     case KEVY_FLOAT: return PyFloat_FromDouble(value->as.d);

@@ -1,7 +1,9 @@
 """Keys and values: what is accepted, and that what goes in comes out."""
 
 import array
+import ctypes
 import enum
+import sys
 
 import kevy
 import pytest
@@ -25,6 +27,21 @@ def test_round_trip(either, value):
     for got in (either["k"], either.get("k"), either.mget(["k"])[0], next(iter(either.values())),
                 either.snapshot()["k"], either.set("k", "new", get=True)):
         assert got == value and type(got) is type(value)
+
+
+@pytest.mark.parametrize("length", range(70))
+def test_every_short_length(s, length):
+    """Objects of some lengths are made by the word: they are what any other object of these bytes is."""
+    text = "".join(chr(33 + i) for i in range(length))
+    mixed = [text[:i] + "é" + text[i + 1:] for i in range(length)]  # not ASCII at any place
+    for value in (text, text.encode(), *mixed):
+        s["k"] = value
+        got = s["k"]
+        assert got == value and type(got) is type(value) and len(got) == len(value)
+        assert hash(got) == hash(value) and {value: 1}[got] == 1 and got + got == value + value
+        if value.isascii():
+            assert sys.getsizeof(got) == sys.getsizeof(value)
+            assert ctypes.string_at(id(got) + sys.getsizeof(got) - 1, 1) == b"\0"
 
 
 def test_negative_zero(s):
