@@ -287,17 +287,19 @@ static bool bitfield_read(command_call *c, bitfield *b) {
   return true;
 }
 
-static void bitfield_do(bitfield_step *step, char *bytes, size_t len) {
+/* Whether the field is another then. */
+static bool bitfield_do(bitfield_step *step, char *bytes, size_t len) {
   int64_t old = bits_field_get(bytes, len, step->field), sum;
-  int64_t value = step->verb == BITFIELD_SET ? step->value : old, by = step->verb == BITFIELD_SET ? 0 : step->value;
+  bool sets = step->verb == BITFIELD_SET;
   if (step->verb == BITFIELD_GET) {
     step->value = old;
-  } else if (bits_field_add(step->field, value, by, step->overflow, &sum)) {
-    bits_field_set(bytes, step->field, sum);
-    step->value = step->verb == BITFIELD_SET ? old : sum;
-  } else {
-    step->refused = true;
+    return false;
   }
+  step->refused = !bits_field_add(step->field, sets ? step->value : old, sets ? 0 : step->value, step->overflow, &sum);
+  if (step->refused) return false;
+  bits_field_set(bytes, step->field, sum);
+  step->value = sets ? old : sum;
+  return sum != old;
 }
 
 static void bitfield_answer(command_call *c, const bitfield *b) {
@@ -316,12 +318,21 @@ static void bitfield_look(command_call *c, bitfield *b) {
   bitfield_answer(c, b);
 }
 
+/* What leaves every field as it was is not written, and no event; unless it makes the string longer, and not every step is
+ * refused. */
 static void bitfield_write(command_call *c, bitfield *b) {
   string_edit e;
+  bool changes = false, done = false;
   kevy_status status = string_edit_open(c->store, &e, c->argv[1].as.ptr, c->argv[1].len);
   if (status == KEVY_OK) status = string_edit_resize(c->store, &e, b->bytes > e.old_len ? b->bytes : e.old_len);
-  for (size_t i = 0; status == KEVY_OK && i < b->count; i++) bitfield_do(&b->steps[i], e.bytes, e.len);
-  if (status == KEVY_OK) status = string_edit_close(c->store, &e, command_key_flag(c, 1));
+  for (size_t i = 0; status == KEVY_OK && i < b->count; i++) {
+    changes |= bitfield_do(&b->steps[i], e.bytes, e.len);
+    done |= b->steps[i].verb != BITFIELD_GET && !b->steps[i].refused;
+  }
+  bool grows = status == KEVY_OK && e.len > e.old_len;
+  if (status == KEVY_OK && !changes && !grows) string_edit_abandon(c->store, &e);
+  else if (status == KEVY_OK) status = string_edit_close(c->store, &e, command_key_flag(c, 1));
+  if (UNLIKELY(c->store->told) && !changes && !(grows && done)) notify_nothing(c->store);
   if (status < 0) command_error(c, status);
   else bitfield_answer(c, b);
 }

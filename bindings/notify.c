@@ -381,9 +381,9 @@ static void stage_setbit(command_call *c, const notify_rule *r) {
   stage_fine(c, r);
 }
 
-/* A SET that changes no bit counts. */
+/* The handler knows whether it changes anything (notify_nothing). */
 static void stage_bitfield(command_call *c, const notify_rule *r) {
-  if (stage_has(c, 2, "SET") || stage_has(c, 2, "INCRBY")) stage_changed(c, r);
+  stage_changed(c, r);
 }
 
 static void stage_setrange(command_call *c, const notify_rule *r) {
@@ -673,6 +673,8 @@ void notify_command(command_call *c) {
   c->row->handler(c);
   if (rule != NULL) notify_end(s, !c->erred);
 }
+
+void notify_nothing(kevy_store *s) { s->notify->count = s->notify->len = 0; }
 
 void notify_group(kevy_store *s, const char *event, const kevy_value *key) {
   notify_tell(s, s->index, CONFIG_EVENTS_STREAM, event, key->as.ptr, key->len);

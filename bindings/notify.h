@@ -76,4 +76,7 @@ void notify_command(command_call *c);
 void notify_group(kevy_store *s, const char *event, const kevy_value *key);
 void notify_deleting(kevy_store *s, const char *key, size_t klen);
 
+/* A write that was staged and leaves everything as it was, by Redis's count. */
+void notify_nothing(kevy_store *s);
+
 #endif

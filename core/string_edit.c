@@ -169,3 +169,7 @@ kevy_status string_edit_close(kevy_store *s, string_edit *e, uint32_t flags) {
   }
   return put(s, &e->p, &c, e->deadline, flags);
 }
+
+void string_edit_abandon(kevy_store *s, const string_edit *e) {
+  if (!e->in_place && e->blob != 0) node_release_blob(s->sp, e->blob);
+}

@@ -99,6 +99,9 @@ kevy_status string_edit_resize(kevy_store *s, string_edit *e, size_t len);
 /* Ends an edit that was resized: the value is of kind bytes from now on. flags: KEVY_TEXT_KEY. KEVY_EOOM: nothing changed. */
 kevy_status string_edit_close(kevy_store *s, string_edit *e, uint32_t flags);
 
+/* Ends one that was resized to the same length, and changed nothing. */
+void string_edit_abandon(kevy_store *s, const string_edit *e);
+
 /* ---- many keys ---- */
 
 kevy_status string_mget(kevy_store *s, size_t k, const kevy_value *keys, kevy_value *out);

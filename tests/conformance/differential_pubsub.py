@@ -61,12 +61,6 @@ def unfair(command):
     return "The pattern ** and the empty string" if about and b"" in command[1:2 if command[0].upper() == b"PUBLISH" else None] else None
 
 
-def unfair_in(q, command):
-    if "pubsub" in q.subjects and command[0].upper() == b"BITFIELD":
-        return "Events of BITFIELD"
-    return None
-
-
 def alike(command, redis, ours):
     """An order of its own, of channels."""
     if command[0].upper() == b"PUBSUB" and redis.kind == ours.kind == "array":

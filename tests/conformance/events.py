@@ -4,10 +4,12 @@
     tests/conformance/events.py [--rounds 20] [--seed N] [--server redis-server]
 
 The commands are those of differential.py. Both tell of everything (KEA); what each command made them tell has to be the same, in the
-same order. Left out: SPOP and its like, which choose by chance; what the two answer differently (differential.py tells of it)
+same order. Then SET with all options in all orders, and BITFIELD with all steps, on keys of several kinds.
+Left out: SPOP and its like, which choose by chance; what the two answer differently (differential.py tells of it)
 ends a round; "expired" comes when a server comes across a key, so it is not compared."""
 
 import argparse
+import itertools
 import socket
 import sys
 from pathlib import Path
@@ -24,7 +26,6 @@ UNLIKE = {
     b"XCLAIM": "7.2 makes the consumer in any case, 7.0 only if it gets something",
     b"XAUTOCLAIM": "the same",
     b"XREADGROUP": "the same",
-    b"BITFIELD": "one whose writes all overflow with FAIL is told here",
 }
 
 
@@ -98,6 +99,48 @@ def round_of(redis, ear, seed):
     return passed, None
 
 
+OPTIONS = ["NX", "XX", "GET", "KEEPTTL", "EX 100", "PX 200000", "EXAT 33000000000", "PXAT 1", "EX 0"]
+STEPS = ["SET u8 0 0", "SET u8 0 49", "SET u8 8 1", "SET u8 100 0", "INCRBY u8 0 0", "INCRBY u4 0 256", "GET u8 0",
+         "OVERFLOW FAIL", "OVERFLOW SAT"]
+BEFORE = [[], ["SET k 1"], ["SET k 1 EX 500"], ["RPUSH k 1"]]
+
+
+def words(line):
+    return line.encode().split()
+
+
+def combined():
+    """Commands with what is there before them: up to three options, or steps, of all."""
+    for name, parts in (("SET k 2", OPTIONS), ("BITFIELD k", STEPS)):
+        for n in range(4):
+            for chosen in itertools.product(parts, repeat=n):
+                for before in BEFORE:
+                    yield before, " ".join([name, *chosen])
+
+
+def combinations(redis, ear):
+    """How many of them told the same; and those that did not, with what was told."""
+    passed, different = 0, []
+    with kevy.Store() as store, store.session() as session:
+        store.command("CONFIG", "SET", "notify-keyspace-events", "KEA")
+        session.command("PSUBSCRIBE", "__key*")
+        for before, line in combined():
+            for each in ("DEL k", *before):
+                redis.execute(words(each)), store.command_resp(*words(each))
+            ear.hear(redis), ours(session)
+            replies = redis.execute(words(line)), store.command_resp(*words(line))
+            told = compared(ear.hear(redis)), compared(ours(session))
+            passed += told[0] == told[1] and replies[0] == replies[1]
+            if told[0] != told[1] or replies[0] != replies[1]:
+                different.append((words(line), *told))
+    return passed, different
+
+
+def show(what, different):
+    command, theirs, mine = different
+    print("%s: %s\n  redis %s\n  kevy  %s" % (what, " ".join(map(differential.show, command)), theirs, mine), flush=True)
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=20)
@@ -112,9 +155,12 @@ def main():
             passed += same
             if different:
                 failed += 1
-                command, theirs, mine = different
-                print("seed %d: %s\n  redis %s\n  kevy  %s" % (
-                    seed, " ".join(map(differential.show, command)), theirs, mine), flush=True)
+                show("seed %d" % seed, different)
+        same, different = combinations(redis, ear)
+        passed += same
+        failed += len(different)
+        for each in different[:5]:
+            show("combined", each)
         ear.close()
     print(f"events: {passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
