@@ -62,6 +62,7 @@ kevy_status kevy_random_key(kevy_store *s, kevy_value *key) {
 kevy_status kevy_clear(kevy_store *s) {
   ENTER(s);
   if (effect_kept(s)) effect_begin(s);
+  session_settle(s, s->index, s->index);
   return settled(s, keyspace_clear(s));
 }
 

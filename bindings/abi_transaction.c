@@ -79,6 +79,7 @@ static kevy_status version_open(kevy_store *s, const char *key, size_t klen, kev
   v->klen = klen;
   if (klen != 0) memcpy(v->key, key, klen);
   v->block = version_block(s, key, klen);
+  (void)__atomic_fetch_add(&v->m->sp->versions, 1, __ATOMIC_RELAXED);
   *out = v;
   return KEVY_OK;
 }
@@ -89,7 +90,7 @@ kevy_status kevy_version_of(kevy_store *s, const char *key, size_t klen, kevy_ve
 }
 
 /* Whether a key that was missing was not written in the space that the version is of, which may be cleared by now; as far as
- * a database was emptied, exchanged or taken into use, whether it is missing. */
+ * a database was emptied or exchanged, whether it is missing. */
 static bool version_still_missing(const kevy_version_handle *v) {
   const space *sp = v->m->sp;
   const char *base = sp->mem.base;
@@ -133,6 +134,7 @@ kevy_status kevy_version_compare(kevy_version_handle *a, kevy_version_handle *b)
 
 void kevy_version_close(kevy_version_handle *v) {
   if (v == NULL) return;
+  (void)__atomic_fetch_sub(&v->m->sp->versions, 1, __ATOMIC_RELAXED);
   snapshot_close(v->m);
   free(v);
 }

@@ -34,6 +34,7 @@ void clients_leave(kevy_session *session) {
   if (session->next != NULL) session->next->prev = session->prev;
   else all->last = session->prev;
   all->count--;
+  if (session->watches != NULL) all->watching--;
   session->listed = false;
 }
 

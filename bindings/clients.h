@@ -12,6 +12,7 @@
 typedef struct clients {
   kevy_session *first, *last;  /* oldest first */
   uint64_t count;
+  uint64_t watching;           /* those that watch keys */
   uint64_t accepted, refused;  /* connections so far */
   int64_t paused_until;        /* CLIENT PAUSE: on clients_clock; 0: not paused */
   bool paused_all;             /* not only what writes */

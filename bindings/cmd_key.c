@@ -127,6 +127,8 @@ void cmd_swapdb(command_call *c) {
     return;
   }
   kevy_status status = store_write(c->store);
+  if (status == KEVY_OK && a != b) session_settle(c->store, (uint32_t)a, (uint32_t)b);
+  if (status == KEVY_OK && a != b) session_settle(c->store, (uint32_t)b, (uint32_t)a);
   key_answer_done(c, status == KEVY_OK ? database_swap(c->store, (uint32_t)a, (uint32_t)b) : status);
 }
 
@@ -163,7 +165,10 @@ static void key_flush(command_call *c, kevy_status (*clear)(kevy_store *s)) {
 }
 
 void cmd_flushall(command_call *c) { key_flush(c, keyspace_clear_all); }
-void cmd_flushdb(command_call *c) { key_flush(c, keyspace_clear); }
+void cmd_flushdb(command_call *c) {
+  session_settle(c->store, c->store->index, c->store->index);
+  key_flush(c, keyspace_clear);
+}
 
 void cmd_randomkey(command_call *c) {
   kevy_value key;
@@ -284,7 +289,9 @@ static void key_expire(command_call *c, int64_t unit, int64_t base) {
   }
   int64_t deadline = time * unit + base;
   if (deadline < 0) deadline = 0;
-  key_answer_whether(c, keyspace_expire(c->store, c->argv[1].as.ptr, c->argv[1].len, deadline, flags));
+  kevy_status status = keyspace_expire(c->store, c->argv[1].as.ptr, c->argv[1].len, deadline, flags);
+  if (status == KEVY_OK) session_touch(c->store, &c->argv[1]); /* the deadline may be the same */
+  key_answer_whether(c, status);
 }
 
 void cmd_expire(command_call *c) { key_expire(c, 1000, keyspace_now(c->store)); }

@@ -320,7 +320,9 @@ void cmd_lset(command_call *c) {
 void cmd_ltrim(command_call *c) {
   int64_t first, last;
   if (!command_int(c, &c->argv[2], &first) || !command_int(c, &c->argv[3], &last)) return;
-  list_answer_ok(c, list_trim(c->store, c->argv[1].as.ptr, c->argv[1].len, first, last));
+  kevy_status status = list_trim(c->store, c->argv[1].as.ptr, c->argv[1].len, first, last);
+  if (status == KEVY_OK) session_touch(c->store, &c->argv[1]);
+  list_answer_ok(c, status);
 }
 
 void cmd_lrem(command_call *c) {

@@ -2,11 +2,14 @@
  *
  * Between MULTI and EXEC commands are checked, copied and queued; EXEC runs them within one hold of the store's lock, so that
  * nobody comes in between, and answers with all their replies. As in Redis an error among them undoes nothing: for that
- * there is kevy_begin. A watched key is a version held (kevy_version_of). */
+ * there is kevy_begin. A watched key is a version held (kevy_version_of); what Redis counts as a change of it and no version
+ * shows, the session remembers (touched). */
 #include "session.h"
 
 #include <stdlib.h>
 
+#include "../core/database.h"
+#include "../core/probe.h"
 #include "blocking.h"
 #include "clients.h"
 #include "effect.h"
@@ -22,6 +25,9 @@ struct session_command {
 struct session_watch {
   struct session_watch *next;
   kevy_version_handle *version;
+  uint32_t db;
+  size_t klen;
+  char key[];
 };
 
 /* ---- The queue ----------------------------------------------------------------------------------- */
@@ -61,6 +67,9 @@ static void session_free_queue(session_command *q) {
 }
 
 static void session_unwatch(kevy_session *session) {
+  session->touched = false;
+  if (session->watches == NULL) return;
+  if (session->listed) session->store->clients->watching--;
   for (session_watch *w = session->watches, *next; w != NULL; w = next) {
     next = w->next;
     kevy_version_close(w->version);
@@ -175,12 +184,16 @@ void cmd_discard(command_call *c) {
 }
 
 static bool session_watch_key(command_call *c, const kevy_value *key) {
-  session_watch *w = malloc(sizeof *w);
+  session_watch *w = malloc(sizeof *w + key->len);
   if (w == NULL) return false;
   if (kevy_version_of(c->store, key->as.ptr, key->len, &w->version) != KEVY_OK) {
     free(w);
     return false;
   }
+  w->db = c->store->index;
+  w->klen = key->len;
+  if (key->len != 0) memcpy(w->key, key->as.ptr, key->len);
+  if (c->session->watches == NULL && c->session->listed) c->store->clients->watching++;
   w->next = c->session->watches;
   c->session->watches = w;
   return true;
@@ -206,9 +219,42 @@ void cmd_unwatch(command_call *c) {
 }
 
 bool session_conflicts(const kevy_session *session) {
+  if (session->touched) return true;
   for (const session_watch *w = session->watches; w != NULL; w = w->next)
     if (kevy_version_check(session->store, w->version) != KEVY_OK) return true;
   return false;
+}
+
+/* The first of the store's sessions, where one of them watches something. */
+static kevy_session *session_watching(const kevy_store *s) {
+  return s->clients != NULL && s->clients->watching != 0 ? s->clients->first : NULL;
+}
+
+static void session_touch_key(kevy_session *session, uint32_t db, const kevy_value *key) {
+  for (const session_watch *w = session->watches; w != NULL && !session->touched; w = w->next)
+    session->touched = w->db == db && w->klen == key->len && (w->klen == 0 || memcmp(w->key, key->as.ptr, w->klen) == 0);
+}
+
+void session_touch(kevy_store *s, const kevy_value *key) {
+  for (kevy_session *each = session_watching(s); each != NULL; each = each->next) session_touch_key(each, s->index, key);
+}
+
+/* Whether a watched key is in the database that takes the place of its own. */
+static bool session_meets(kevy_store *s, const session_watch *w, uint32_t other) {
+  uint32_t back = s->index;
+  probe p;
+  if (database_at(&s->sp->db, other) == NULL) return false;
+  database_select(s, other);
+  bool there = probe_find(s, &p, w->key, w->klen) != NULL;
+  database_select(s, back);
+  return there;
+}
+
+void session_settle(kevy_store *s, uint32_t db, uint32_t other) {
+  for (kevy_session *each = session_watching(s); each != NULL; each = each->next)
+    for (const session_watch *w = each->watches; w != NULL && !each->touched; w = w->next)
+      if (w->db == db)
+        each->touched = kevy_version_check(s, w->version) != KEVY_OK || session_meets(s, w, db) || session_meets(s, w, other);
 }
 
 static void session_run(command_call *c, const session_command *q) {

@@ -52,6 +52,7 @@ struct kevy_session {
   size_t queued;
   session_command *first, *last;
   session_watch *watches;
+  bool touched; /* one of them counts as changed, whatever its version tells */
   subscriber listens; /* to channels (pubsub.h) */
 };
 
@@ -63,6 +64,13 @@ kevy_session *session_new(kevy_store *s);
 
 /* Whether a key that it watches was changed. The store's lock is held. */
 bool session_conflicts(const kevy_session *session);
+
+/* A key of the database in use counts as changed to those who watch it, though it may be as it was. */
+void session_touch(kevy_store *s, const kevy_value *key);
+
+/* A database is about to be emptied (other: itself) or exchanged for another: what is watched there counts as changed if it was,
+ * or is in one of the two. */
+void session_settle(kevy_store *s, uint32_t db, uint32_t other);
 
 /* As after kevy_session_open, but for the id: no transaction, nothing watched, no name, database 0, protocol 2, replies to all. */
 void session_reset(kevy_session *session);

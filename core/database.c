@@ -149,6 +149,7 @@ static void database_close(space *sp, database *d) {
   table_walk keys = {0, 0, false}, timers = {0, 0, false};
   uint32_t all = UINT32_MAX;
   if (d->keys.root == 0 || d->keys.count != 0 || d->timers.count != 0 || sp->light != NULL) return;
+  if (__atomic_load_n(&sp->versions, __ATOMIC_RELAXED) != 0) return;
   if (d->timers.root != 0) table_drop(sp, &d->timers, &timers, &all, NULL, NULL);
   table_drop(sp, &d->keys, &keys, &all, NULL, NULL);
   sp->written = true;

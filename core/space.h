@@ -84,6 +84,7 @@ struct space {
   uint64_t buried;   /* bytes of graves and of what is kept */
   struct flushed *flushed; /* databases that are being taken apart (database.h), newest first */
   uint64_t lives;       /* of databases, so far */
+  uint32_t versions;    /* that are held (kevy_version_of): until then a database stays in use, to tell what came and went */
   ref wheel;            /* the deadline index of all databases, 0 until the first deadline */
   ref ringing;          /* the timer at work, 0 for none */
   uint64_t blobs;  /* bytes of blobs */

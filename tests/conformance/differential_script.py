@@ -41,8 +41,6 @@ def asked(q):
     from differential import unfair, unfair_in
     while True:
         command = q.plain(but=("script", "session", "pubsub", "database"))
-        if command[0].upper() == b"SWAPDB" and "session" in q.subjects:  # a function may be called while keys are watched
-            continue
         command = q.bend(command) if q.one_in(15) else command
         simple = all(isinstance(word, bytes) and len(word) < 500 for word in command) and len(command) < 50
         exact = command[0].upper() not in LOOSE and not command[0].upper().startswith((b"GEO", b"Z"))

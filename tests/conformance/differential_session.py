@@ -59,15 +59,18 @@ def stateless(command):
 
 def unfair_in(q, command):
     name = command[0].upper() if isinstance(command[0], bytes) else b""
-    if name in (b"EXEC", b"DISCARD", b"UNWATCH", b"RESET") and type(command) is list:
-        q.watching = False
-    elif name == b"WATCH" and q.watching:
+    own = type(command) is list
+    if name == b"WATCH" and q.watching:
         return "A second WATCH"
-    elif name == b"WATCH":
-        q.watching = q.watched = True
-    if name == b"SWAPDB" and q.watched:
-        return "SWAPDB while keys are watched"
-    return "LTRIM of a watched list" if name == b"LTRIM" and q.watching else None
+    if name == b"BITFIELD" and q.watching and b"FAIL" in [word.upper() for word in command if isinstance(word, bytes)]:
+        return "BITFIELD with FAIL of a watched key"
+    if own and name == b"WATCH" and len(command) > 1 and not q.queues:
+        q.watching = True
+    elif own and len(command) == 1 and (name in (b"UNWATCH", b"RESET") or q.queues and name in (b"EXEC", b"DISCARD")):
+        q.watching, q.queues = False, q.queues and name == b"UNWATCH"
+    elif own and name == b"MULTI" and len(command) == 1:
+        q.queues = True
+    return None
 
 
 def alike(command, redis, ours):

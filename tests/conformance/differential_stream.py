@@ -124,8 +124,18 @@ def unfair_in(q, command):
     name, words = command[0].upper(), [word.upper() for word in command[2:] if isinstance(word, bytes)]
     if name == b"WATCH" and "stream" in q.subjects:
         return "Groups of a watched stream"
+    if name == b"XSETID" and not beyond(q, command):
+        return "XSETID below the highest deleted ID"
     trims = name in (b"XADD", b"XTRIM") and b"MINID" in words and b"~" in words
     return "MINID ~ after XDEL" if trims and not q.trims_nodes or name == b"XDEL" and q.trims_nodes else None
+
+
+def beyond(q, command):
+    """Whether XSETID's ID is none, or above all that a round has come to."""
+    try:
+        return len(command) < 3 or int(command[2].split(b"-")[0]) > getattr(q, "stream_ms", 0)
+    except ValueError:
+        return True
 
 
 def settled(item):

@@ -56,7 +56,7 @@ class Questions:
         self.r = random.Random(seed)
         self.lives = 0
         self.transaction = False  # MULTI was said, and neither EXEC nor DISCARD
-        self.watched = False  # WATCH was said
+        self.queues = False  # the same, of what was asked indeed
         self.watching = False  # WATCH was said, and nothing yet that ends it
         # A round dwells on a few subjects, so that their values meet; plain strings among them only here and there.
         others = [name for name in SUBJECTS if name not in ALWAYS]
