@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@ static struct {
   _Atomic uint64_t calls, nth;
   _Atomic bool on;
   _Atomic int error;
+  _Atomic unsigned sync_ms;
 } file_fault;
 
 void file_fail(unsigned operations, uint64_t nth, bool on, int error) {
@@ -30,6 +32,8 @@ void file_fail(unsigned operations, uint64_t nth, bool on, int error) {
 }
 
 uint64_t file_calls(void) { return file_fault.calls; }
+
+void file_slow_sync(unsigned ms) { file_fault.sync_ms = ms; }
 
 /* Whether this call is one to fail. */
 static bool file_fails(unsigned operation) {
@@ -128,7 +132,9 @@ void file_begin_sync(int fd, uint64_t from, uint64_t len) {
 
 int file_sync(int fd) {
   int error = file_fault_error(FILE_SYNC);
+  unsigned slow = atomic_load_explicit(&file_fault.sync_ms, memory_order_relaxed);
   if (error != 0) return error;
+  if (slow != 0) (void)poll(NULL, 0, (int)slow);
   while (fdatasync(fd) != 0)
     if (errno != EINTR) return errno;
   return 0;

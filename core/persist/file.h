@@ -60,5 +60,7 @@ enum {
 void file_fail(unsigned operations, uint64_t nth, bool on, int error);
 /* Calls counted since. */
 uint64_t file_calls(void);
+/* From now on file_sync takes so many milliseconds longer. Process-wide. */
+void file_slow_sync(unsigned ms);
 
 #endif

@@ -13,6 +13,7 @@
 #define LOG_REST_MS 10               /* between two writes while callers do not wait */
 #define LOG_BATCH ((size_t)256 << 10) /* wakes the writer before that */
 #define LOG_KEEP ((size_t)4 << 20)    /* room that an emptied buffer may keep */
+#define LOG_GAPS 4                   /* parts of a sync's time: who comes back comes within one of the one before */
 
 static const char log_multi[] = "*1\r\n$5\r\nMULTI\r\n", log_exec[] = "*1\r\n$4\r\nEXEC\r\n";
 
@@ -32,14 +33,13 @@ static void log_fail(logfile *l, int error, const char *step) {
   pthread_cond_broadcast(&l->done);
 }
 
-static void log_rest(logfile *l, int64_t ms) {
-  struct timespec until;
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  until.tv_nsec += (long)(ms % 1000) * 1000000L;
-  until.tv_sec += (time_t)(ms / 1000) + until.tv_nsec / 1000000000L;
-  until.tv_nsec %= 1000000000L;
+static void log_rest_ns(logfile *l, uint64_t ns) {
+  uint64_t end = clock_ticks() + ns;
+  struct timespec until = {.tv_sec = (time_t)(end / 1000000000), .tv_nsec = (long)(end % 1000000000)};
   pthread_cond_timedwait(&l->work, &l->lock, &until);
 }
+
+static void log_rest(logfile *l, uint64_t ms) { log_rest_ns(l, ms * 1000000); }
 
 static bool log_writes(const logfile *l) { return l->error == 0 && !l->held; }
 
@@ -75,10 +75,24 @@ static void log_wait_for_work(logfile *l) {
   }
 }
 
+/* Waits for those whom the last sync released, as log.h says. */
+static void log_gather(logfile *l) {
+  uint64_t before = l->appends;
+  for (int gaps = 0; gaps < LOG_GAPS && l->fsync == LOG_ALWAYS && l->appends < l->expected; gaps++) {
+    if (l->stopping || l->urgent || l->filling.len >= LOG_BATCH || !log_writes(l)) return;
+    l->gathering = true;
+    log_rest_ns(l, l->sync_ns / LOG_GAPS);
+    l->gathering = false;
+    if (l->appends == before) return;
+    before = l->appends;
+  }
+}
+
 /* Makes last what was written; without the lock meanwhile. */
 static void log_make_last(logfile *l) {
   uint64_t upto = l->written;
   int64_t since = log_now();
+  uint64_t began = clock_ticks();
   int fd = l->fd;
   l->busy = true;
   pthread_mutex_unlock(&l->lock);
@@ -86,11 +100,14 @@ static void log_make_last(logfile *l) {
   pthread_mutex_lock(&l->lock);
   l->busy = false;
   l->syncs++;
+  l->sync_ns = clock_ticks() - began;
   if (error != 0) {
     log_fail(l, error, "sync");
     return;
   }
   l->synced = upto;
+  l->expected = l->appends + l->group;
+  l->group = 0;
   l->oldest = l->appended > upto ? since : 0;
 }
 
@@ -135,6 +152,8 @@ static void log_swap(logfile *l) {
   l->filling = l->writing;
   l->writing = full;
   l->handed = l->appended;
+  l->group += l->queued;
+  l->queued = 0;
 }
 
 static void log_empty(log_buffer *b) {
@@ -161,6 +180,7 @@ static void *log_main(void *context) {
   pthread_mutex_lock(&l->lock);
   for (;;) {
     log_wait_for_work(l);
+    log_gather(l);
     if (l->filling.len != 0 && log_writes(l)) log_write_all(l);
     if (log_turn_due(l)) log_change_file(l);
     if (log_sync_due(l)) log_make_last(l);
@@ -264,8 +284,10 @@ uint64_t log_append(logfile *l, const char *bytes, size_t len, uint64_t records)
     ticket = l->appended += l->filling.len - before;
     if (l->oldest == 0) l->oldest = log_now();
     l->appends++;
+    l->queued++;
+    bool all_back = l->gathering && l->appends == l->expected;
     if (l->fail_fast && log_behind(l)) log_gate(l, KEVY_EREFUSED);
-    if (l->sleeping || (before < LOG_BATCH && l->filling.len >= LOG_BATCH)) pthread_cond_signal(&l->work);
+    if (l->sleeping || all_back || (before < LOG_BATCH && l->filling.len >= LOG_BATCH)) pthread_cond_signal(&l->work);
   } else if (l->error == 0) {
     log_fail(l, ENOMEM, "queue");
   }

@@ -8,6 +8,10 @@
  * while more than the bound is queued, or the oldest byte not synced is older than LOG_BEHIND_MS: a slow disk is absorbed, and
  * then slows down who writes, or makes the store refuse writes (fail_fast).
  *
+ * Those whom a sync released mostly come back at once. So the next group is written when as many have come as were released, beside
+ * those who came meanwhile; it does not go without them as long as they keep coming, nor for longer than a sync takes. Otherwise
+ * two halves would take turns, each waiting for the other's sync. Who writes alone is never waited for.
+ *
  * The first error breaks the log: what was appended and is not synced may be lost, nothing more is written, and the store's
  * gate refuses writes, until log_restart gives it a new file.
  *
@@ -56,6 +60,10 @@ typedef struct logfile {
   int error;                 /* errno of what broke it; 0: whole */
   const char *step;          /* and what failed */
   uint64_t appends, syncs, waits;
+  uint64_t queued, group;    /* appends since the last write, and those that the next sync is for */
+  uint64_t expected;         /* appends, ever, when those whom the last sync released are back */
+  bool gathering;            /* the writer wants to be told of the last of them */
+  uint64_t sync_ns;          /* what the last sync took */
 } logfile;
 
 /* Begins to append to a file, whose descriptor becomes the log's. NULL: no memory, no thread. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -401,6 +402,39 @@ static void test_served(void) {
   kevy_reply_free(waits);
 }
 
+enum { GROUP = 8, GROUP_WRITES = 10, GROUP_SYNC_MS = 40 };
+
+static void *write_alone(void *context) {
+  kevy_store *s = context;
+  char key[32];
+  kevy_value v = kevy_int(1);
+  for (int i = 0; i < GROUP_WRITES; i++) {
+    int len = snprintf(key, sizeof key, "%p:%d", (void *)&v, i);
+    if (kevy_set(s, key, (size_t)len, &v, KEVY_NO_TTL, 0, NULL) != KEVY_OK) return context;
+  }
+  return NULL;
+}
+
+/* Threads that write again as soon as they may share each sync, all of them: not one half this one and the other half the next. */
+static void test_group(void) {
+  pthread_t threads[GROUP];
+  clear_home();
+  REQUIRE(try_open("always", UINT64_MAX, KEVY_THREADS) == KEVY_OK);
+  file_slow_sync(GROUP_SYNC_MS);
+  file_fail(FILE_SYNC, 0, false, 0);
+  for (int i = 0; i < GROUP; i++) REQUIRE(pthread_create(&threads[i], NULL, write_alone, a) == 0);
+  for (int i = 0; i < GROUP; i++) {
+    void *failed;
+    REQUIRE(pthread_join(threads[i], &failed) == 0);
+    CHECK(failed == NULL);
+  }
+  uint64_t syncs = file_calls();
+  if (!CHECK(syncs <= GROUP_WRITES * 8 / 5)) fprintf(stderr, "%llu syncs\n", (unsigned long long)syncs);
+  file_fail(0, 0, false, 0);
+  file_slow_sync(0);
+  kevy_close(a);
+}
+
 /* Every call of an open fails once: an error, and nothing is lost. */
 static void test_failing_open(void) {
   clear_home();
@@ -674,6 +708,7 @@ int main(int n, char **argv) {
   test_corrupt();
   test_progress();
   test_served();
+  test_group();
   test_failing_open();
   test_read_only();
   test_read_only_torn();
