@@ -48,6 +48,7 @@ void clients_close(kevy_store *s) {
 uint64_t clients_count(const kevy_store *s) { return s->clients != NULL && s->clients->count != 0 ? s->clients->count : 1; }
 
 void clients_cut(kevy_session *session) {
+  session->killed = true;
   __atomic_store_n(&session->over, true, __ATOMIC_RELAXED);
   if (session->line != NULL) session->line->cut(session->line_of);
   else if (session->waits) (void)blocking_unblock(session, "ERR the session was killed");

@@ -31,7 +31,7 @@ void clients_close(kevy_store *s);
 /* How many there are; who asks is one where there is no other. */
 uint64_t clients_count(const kevy_store *s);
 
-/* Ends a session: a connection soon, another one after its next command. One that waits waits no more. */
+/* Ends a session: a connection soon, another one at once. One that waits waits no more. */
 void clients_cut(kevy_session *session);
 
 /* Whether a connection's command has to wait for the end of a pause. */

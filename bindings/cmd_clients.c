@@ -232,7 +232,7 @@ static int64_t client_kill_all(command_call *c, const client_filter *f) {
     bool self = session == c->session;
     if (session->over || (self && f->spares) || (f->id != 0 && f->id != session->id) || !client_is_of(session, f->kind)) continue;
     if (!client_is_at(session, false, f->addr) || !client_is_at(session, true, f->local)) continue;
-    if (self) session->over = true;
+    if (self) session->over = session->killed = true;
     else clients_cut(session);
     killed++;
   }

@@ -772,8 +772,8 @@ KEVY_API kevy_status kevy_session_call_resp(kevy_session *session, size_t argc, 
 KEVY_API kevy_status kevy_session_wait(kevy_session *session, size_t argc, const kevy_value *argv,
                                        uint32_t flags, kevy_reply *r, kevy_wait **out);
 
-/* The protocol that replies are in: 2, or 3 after HELLO 3. 0: the session is over (QUIT was answered), so who serves a
- * connection closes it. Since 0.1. */
+/* The protocol that replies are in: 2, or 3 after HELLO 3. 0: the session is over, so who serves a connection closes it:
+ * QUIT was answered, or CLIENT KILL ended it, and then its calls are KEVY_ECLOSED. Since 0.1. */
 KEVY_API int32_t kevy_session_protocol(kevy_session *session);
 
 /* Forgets what was queued and watched, and ends its subscriptions; no other thread may be using it. NULL is allowed. Since 0.1. */

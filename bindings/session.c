@@ -386,6 +386,13 @@ bool session_call_late(kevy_session *session, size_t argc, const kevy_value *arg
   return late;
 }
 
+static kevy_status session_left_killed(kevy_session *session, bool late) {
+  kevy_status status = store_fail(session->store, KEVY_ECLOSED, "%s", "the session was killed");
+  if (late) store_unlock(session->store);
+  else store_leave(session->store);
+  return status;
+}
+
 KEVY_API kevy_status kevy_session_call(kevy_session *session, size_t argc, const kevy_value *argv,
                                        uint32_t flags, kevy_reply *r) {
   int encoding = session_encoding(session, flags);
@@ -393,6 +400,7 @@ KEVY_API kevy_status kevy_session_call(kevy_session *session, size_t argc, const
   reply_start(r, encoding);
   bool late;
   if (!store_enter_command(session->store, &late)) return KEVY_ECLOSED;
+  if (UNLIKELY(session->killed)) return session_left_killed(session, late);
   kevy_status status = session_call(session, argc, argv, r, late);
   if (UNLIKELY(late)) return session_left_late(session, status);
   return command_left(session->store, status, store_settle(session->store), flags & KEVY_RESP ? r : NULL);
@@ -410,6 +418,7 @@ KEVY_API kevy_status kevy_session_wait(kevy_session *session, size_t argc, const
   if (encoding < 0) return KEVY_EARG;
   bool late;
   if (!store_enter_command(session->store, &late)) return KEVY_ECLOSED;
+  if (UNLIKELY(session->killed)) return session_left_killed(session, late);
   if (UNLIKELY(late)) {
     reply_start(r, encoding);
     return session_left_late(session, session_call(session, argc, argv, r, true));

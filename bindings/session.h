@@ -33,7 +33,8 @@ struct kevy_session {
   int64_t id;   /* no other session of this process had it */
   int protocol; /* 2 or 3 */
   uint32_t db;  /* the database that is selected */
-  bool over;    /* QUIT was answered */
+  bool over;    /* QUIT was answered, or it was killed */
+  bool killed;  /* CLIENT KILL: nothing more is done for it */
   char *name;   /* as CLIENT SETNAME left it; NULL: none */
   char *library[2];       /* its name and version, as CLIENT SETINFO left them */
   session_replies silent; /* CLIENT REPLY */

@@ -325,6 +325,11 @@ static bool run_values(Wire *self, size_t argc, const kevy_value *argv) {
     PyErr_SetString(PyExc_ConnectionResetError, "the store was replaced");
     return false;
   }
+  if (UNLIKELY(kevy_session_protocol(self->session) == 0)) {
+    turn_end(&turn);
+    PyErr_SetString(PyExc_ConnectionResetError, "the session is over");
+    return false;
+  }
   bool was_empty = wire_empty(self);
   kevy_wait *wait = NULL;
   kevy_reply *reply = reply_take(self);

@@ -7,6 +7,7 @@ import threading
 import time
 
 import kevy
+import kevy.redis
 import pytest
 
 redis = pytest.importorskip("redis")
@@ -163,6 +164,19 @@ def test_the_process_kills_clients_and_its_own_sessions(s, w):
         assert s.command("CLIENT", "KILL", "TYPE", "normal") == 2
         assert hung_up(c) and own.protocol == 0
         assert s.command("CLIENT", "KILL", "TYPE", "normal") == 0
+        with pytest.raises(kevy.ClosedError, match="killed"):
+            own.command("SET", "k", "v")
+        assert "k" not in s
+
+
+def test_a_client_of_the_library_whose_session_is_killed_begins_another(s):
+    r = kevy.redis.Redis(s)
+    number = r.client_id()
+    assert s.command("CLIENT", "KILL", "ID", number) == 1
+    with pytest.raises(redis.ConnectionError):
+        r.set("k", "v")
+    assert "k" not in s
+    assert r.set("k", "v") and r.client_id() != number
 
 
 def test_pause(s, w):
