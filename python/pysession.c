@@ -105,9 +105,10 @@ static PyObject *session_raise(Session *self, kevy_status status, const char *te
   return pyerrors_raise(self->store->state, status, PyUnicode_FromString(text));
 }
 
-/* Runs a command in one turn; the reply, which the caller gives back, or NULL with an exception. */
+/* Runs a command in one turn; the reply, which the caller gives back, or NULL with an exception. wait: not NULL where the
+ * command may wait; *wait is not NULL then when it does. */
 static kevy_reply *session_call(Session *self, PyObject *const *args, Py_ssize_t nargs, uint32_t flags,
-                                kevy_status *status) {
+                                kevy_status *status, kevy_wait **wait) {
   Batch argv;
   Turn turn;
   kevy_reply *reply = NULL;
@@ -116,7 +117,9 @@ static kevy_reply *session_call(Session *self, PyObject *const *args, Py_ssize_t
     *status = KEVY_ECLOSED;
     if (self->handle && turn.handle == self->of) {
       reply = pyreply_take(self->store);
-      *status = reply ? kevy_session_call(self->handle, argv.count, argv.keys, flags, reply) : KEVY_EOOM;
+      if (!reply) *status = KEVY_EOOM;
+      else if (wait) *status = kevy_session_wait(self->handle, argv.count, argv.keys, flags, reply, wait);
+      else *status = kevy_session_call(self->handle, argv.count, argv.keys, flags, reply);
       reply = pyreply_end(&turn, *status, reply);
     } else {
       turn_end(&turn);
@@ -143,7 +146,7 @@ static PyObject *session_replies(Session *self, PyObject *first, kevy_reply *rep
 PyObject *pysession_command(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
   Session *self = (Session *)object;
   kevy_status status;
-  kevy_reply *reply = session_call(self, args, nargs, 0, &status);
+  kevy_reply *reply = session_call(self, args, nargs, 0, &status, NULL);
   if (!reply || status < 0) return reply ? pywait_answer(self->store, reply, status) : NULL;
   PyObject *answer = pyreply_build(self->store->state, reply, REPLY_BYTES);
   if (answer && kevy_reply_more(reply)) answer = session_replies(self, answer, reply);
@@ -151,17 +154,33 @@ PyObject *pysession_command(PyObject *object, PyObject *const *args, Py_ssize_t 
   return answer;
 }
 
-PyObject *pysession_command_resp(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
-  Session *self = (Session *)object;
-  kevy_status status;
-  kevy_reply *reply = session_call(self, args, nargs, KEVY_RESP, &status);
-  if (!reply) return NULL;
+/* A reply as it is written; gives it back. */
+static PyObject *session_bytes(Session *self, kevy_reply *reply) {
   const char *bytes;
   size_t len;
   kevy_reply_bytes(reply, &bytes, &len);
   PyObject *result = PyBytes_FromStringAndSize(bytes, (Py_ssize_t)len);
   pyreply_give(self->store, reply);
   return result;
+}
+
+PyObject *pysession_command_resp(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
+  Session *self = (Session *)object;
+  kevy_status status;
+  kevy_reply *reply = session_call(self, args, nargs, KEVY_RESP, &status, NULL);
+  return reply ? session_bytes(self, reply) : NULL;
+}
+
+PyObject *pysession_ask(PyObject *object, PyObject *const *args, Py_ssize_t nargs) {
+  Session *self = (Session *)object;
+  kevy_status status;
+  kevy_wait *wait = NULL;
+  kevy_reply *reply = session_call(self, args, nargs, KEVY_RESP, &status, &wait);
+  if (!reply) return NULL;
+  if (!wait || (pywait_until_over(wait, &status) && status >= 0)) return session_bytes(self, reply);
+  if (!PyErr_Occurred()) session_raise(self, status, kevy_strerror(status));
+  pyreply_give(self->store, reply);
+  return NULL;
 }
 
 /* Whoever is the last closes it. */

@@ -2,8 +2,10 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 import kevy
 import pytest
@@ -150,12 +152,16 @@ class Person(io.StringIO):
 
 
 def talk(monkeypatch, says, target, *lines):
-    """What a shell prints when these lines are typed; an exception is raised where its line would be read. Prompts, too."""
+    """What a shell prints when these lines are typed; an exception is raised where its line would be read, a function called
+    before the next is. Prompts, too."""
     said, prompts = iter(lines), []
 
     def read(prompt):
         prompts.append(prompt)
         line = next(said, EOFError)
+        if not isinstance(line, (str, type)):
+            line()
+            line = next(said)
         if isinstance(line, str):
             return line
         raise line
@@ -172,6 +178,21 @@ def test_a_person(monkeypatch, says):
     out, prompts = talk(monkeypatch, says, "mem://", "SET k 1", KeyboardInterrupt, "MULTI", "GET k", "EXEC", "help @bitmap", "exit")
     assert out.startswith('OK\n\nOK\nQUEUED\n1) "1"\n') and "BITCOUNT: " in out
     assert prompts == ["mem://> "] * 3 + ["mem://(TX)> "] * 2 + ["mem://> "] * 2
+
+
+def test_what_blocks_waits(monkeypatch, says):
+    interrupt = threading.Timer(0.3, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT])
+    out, _ = talk(monkeypatch, says, "mem://", "BLPOP q 0.1", interrupt.start, "BLPOP q 0", "RPUSH q x", "BLPOP q 0", "exit")
+    assert out == '(nil)\n\n(integer) 1\n1) "q"\n2) "x"\n'
+
+
+def test_what_blocks_is_served():
+    link = links.open_link("mem://")
+    timer = threading.Timer(0.1, link.store.command, ["RPUSH", "q", "x"])
+    timer.start()
+    assert link.ask([b"BLPOP", b"q", b"0"]) == [resp.Reply("*", [resp.Reply("$", b"q"), resp.Reply("$", b"x")])]
+    timer.join()
+    link.close()
 
 
 def test_messages(monkeypatch):

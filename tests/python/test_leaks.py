@@ -48,6 +48,7 @@ def spoken(c):
     c.command("MULTI")
     c.command("SET", KEY, TEXT)
     c.command("EXEC")
+    c._ask("BLPOP", "none", 0.001), c._ask("GET", KEY)
     c.command_resp("MULTI")
     c.command("GET", KEY)
     c.command("SUBSCRIBE", KEY, "other"), c.command("PSUBSCRIBE", "k*")

@@ -68,7 +68,7 @@ class Inside:
             self.session.command_resp("HELLO", "3")
 
     def ask(self, words):
-        answer = self.session.command_resp(*words)
+        answer = self.session._ask(*words)
         file, replies = io.BytesIO(answer), []
         while file.tell() < len(answer):
             replies.append(read_reply(file))
