@@ -9,6 +9,7 @@
 #include "../core/bits.h"
 #include "../core/keyspace.h"
 #include "../core/type_string.h"
+#include "notify.h"
 
 #define BITMAP_OFFSET "ERR bit offset is not an integer or out of range"
 #define BITMAP_BIT "ERR bit is not an integer or out of range"
@@ -312,6 +313,7 @@ static void bitfield_answer(command_call *c, const bitfield *b) {
 
 static void bitfield_look(command_call *c, bitfield *b) {
   bitmap m;
+  if (UNLIKELY(c->store->told)) notify_nothing(c->store);
   if (!bitmap_read(c, &c->argv[1], &m)) return;
   for (size_t i = 0; i < b->count; i++)
     b->steps[i].value = bits_field_get(m.of.bytes, m.of.len, b->steps[i].field);

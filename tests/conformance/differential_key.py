@@ -1,5 +1,7 @@
 """Random commands on the keyspace and on strings, for differential.py."""
 
+import re
+
 import conformance
 from differential_hash import REFUSED
 from questions import FLOATS, KEYS, WORDS
@@ -53,11 +55,15 @@ def command(q):
     ])()
 
 
+HALF = re.compile(rb"\s*[+-]?\d")  # what atoi takes, and what is a number
+WHOLE = re.compile(rb"0|-?[1-9]\d{0,7}")
+
+
 def unfair(command):
     name = command[0].upper()
     if name == b"COMMAND" and b"GETKEYSANDFLAGS" in [w.upper() for w in command[1:2]] and (
-            {b"+1", b"01", b" 1", b"1.0"} & set(command) or any(word[:1] == b"-" and len(word) > 9 for word in command)):
-        return "Flags of keys behind a number with a sign"
+            any(HALF.match(word) and not WHOLE.fullmatch(word) for word in command[3:])):
+        return "Flags of keys behind a number such as +1 or 1e3"
     if name == b"COMMAND" and command[1:2] and command[1].upper() in (b"GETKEYS", b"GETKEYSANDFLAGS"):
         return "COMMAND GETKEYS of a command without arguments" if len(command) == 3 else None
     if name == b"SCAN" and command[1:2] and command[1] not in REFUSED and (command[1:4] != ASKED_LIMIT or b"COUNT" in command[4:]):

@@ -3,6 +3,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
 import kevy
 import pytest
@@ -209,6 +210,14 @@ def test_a_store_with_a_log(tmp_path):
         s["k"] = 1
         assert [listener.next_message(0)[2:] for _ in range(4)] == [
             [b"__keyevent@0__:" + e, k] for e, k in [(b"sadd", b"s"), (b"srem", b"s"), (b"del", b"s"), (b"set", b"k")]]
+
+
+def test_bitfield_that_only_reads_tells_nothing_of_what_expires_under_it(s, told):
+    assert told("SET k v PX 1") == "set:k expire:k"
+    time.sleep(0.01)
+    assert told("BITFIELD k GET u8 0") in ("expired:k", "")
+    assert told("BITFIELD k SET u8 0 0") == "setbit:k"
+    assert told("BITFIELD k SET u8 0 0") == ""
 
 
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server")
