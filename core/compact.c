@@ -119,7 +119,7 @@ static void compact_end(space *sp) {
   compacting *c = &sp->compacting;
   uint64_t now = mem_wasted(&sp->mem);
   c->on = false;
-  c->rest = now > c->before - c->before / COMPACT_GAIN ? now + now / 4 : 0;
+  c->rest = now > c->before - c->before / COMPACT_GAIN ? c->before + c->before / 4 : 0;
 }
 
 /* Goes on with one database. False when the budget is used up. */

@@ -4,7 +4,7 @@
  * walks the keyspace in the order of hashes and moves what lies in sparse spans (mem.h) to fuller ones: entries and their blobs,
  * directory pages and segments, members of large values and the leaves of their trees. Table slots, trees and deadline wheels
  * refer to these and nothing else does, so a move is a copy and a new ref or two. A pass that gains little is not repeated before
- * the waste has grown.
+ * there is a quarter more waste than when it began.
  *
  * Nothing moves while a moment, a transaction or a grave may see it, nor a blob with another owner: a pin, a result. What a call
  * lends stays where it is until the next call that writes, or kevy_tick. */
