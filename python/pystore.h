@@ -100,10 +100,10 @@ static inline kevy_store *turn_begin(Turn *turn, Store *self) { return turn_begi
 /* The same for a session's command, which enters the store by itself. */
 static inline kevy_store *turn_begin_command(Turn *turn, Store *self) { return turn_begin_as(turn, self, true); }
 
-/* The short form of a turn for the hottest calls: a str in ASCII as the key, a store whose turns the GIL
+/* The short form of a turn for the hottest calls: a str, exactly, in ASCII as the key, a store whose turns the GIL
  * alone serialises. False: take the long way, which also raises what there is to raise. */
 static inline bool quick_key(const Store *self, PyObject *object, const char **ptr, size_t *len) {
-  if (UNLIKELY(!self->alone || !PyUnicode_Check(object) || !PyUnicode_IS_COMPACT_ASCII(object)))
+  if (UNLIKELY(!self->alone || !PyUnicode_CheckExact(object) || !PyUnicode_IS_COMPACT_ASCII(object)))
     return false;
   *ptr = (const char *)((PyASCIIObject *)object + 1);
   *len = (size_t)((PyASCIIObject *)object)->length;

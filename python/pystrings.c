@@ -41,7 +41,7 @@ static __attribute__((noinline)) PyObject *lookup_in_turn(Store *self, PyObject 
   return found;
 }
 
-static inline PyObject *lookup(Store *self, PyObject *object, PyObject *missing) {
+static inline __attribute__((always_inline)) PyObject *lookup(Store *self, PyObject *object, PyObject *missing) {
   const char *ptr;
   size_t len;
   if (LIKELY(quick_key(self, object, &ptr, &len))) {
@@ -61,12 +61,18 @@ PyObject *pystore_subscript(PyObject *self, PyObject *key) {
   return lookup((Store *)self, key, NULL);
 }
 
-PyObject *pystore_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-  if (LIKELY(nargs == 1 && !kwnames)) return lookup((Store *)self, args[0], Py_None);
+/* Apart, so that the short way takes no room on the stack for what was given. */
+static __attribute__((noinline)) PyObject *get_parsed(Store *self, PyObject *const *args, Py_ssize_t nargs,
+                                                      PyObject *kwnames) {
   static const Signature sig = {"get", 1, 2, 1, {"key", "default", NULL}};
   PyObject *given[PYARGS_MAX];
   if (!pyargs_parse(&sig, args, nargs, kwnames, given)) return NULL;
-  return lookup((Store *)self, given[0], given[1] ? given[1] : Py_None);
+  return pystore_lookup(self, given[0], given[1] ? given[1] : Py_None);
+}
+
+PyObject *pystore_get(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
+  if (LIKELY(nargs == 1 && !kwnames)) return lookup((Store *)self, args[0], Py_None);
+  return get_parsed((Store *)self, args, nargs, kwnames);
 }
 
 PyObject *pystore_mget(PyObject *object, PyObject *keys) {
