@@ -201,7 +201,8 @@ def log(quick: bool) -> list[Row]:
             f"kevy-embedded: {number(statistics.median(theirs)) if theirs else '?'} ns",
             ratios(theirs, [g["logged_ns"] for g in logged]), "log embedded", "× as fast"),
         Row(f"SETs under always by {threads} threads", f"{number(statistics.median(g['sets'] for g in group))} a second",
-            f"{threads} a sync alone: {number(statistics.median(g['syncs'] * threads for g in group))} a second",
+            f"{threads} a sync alone: {number(statistics.median(g['syncs'] * threads for g in group))} a second; threads that only "
+            f"wait for each other and the sync reach {number(statistics.median(g['bare'] / (g['syncs'] * threads) for g in group))}×",
             [g["sets"] / (g["syncs"] * threads) for g in group], "group", "× as fast"),
     ]
 

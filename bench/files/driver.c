@@ -7,7 +7,8 @@
  *     beside PATH         a writer overwrites random keys: CPU ns a SET alone, and while a save runs
  *     held                the same under a snapshot that nobody saves: the store's own share of that
  *     log PATH N          ns a SET of N new keys, wall, without a log and with one in this new directory, everysec
- *     group PATH N THREADS  threads make N SETs each under `always`: SETs a second, and syncs a second of as much alone
+ *     group PATH N THREADS  threads make N SETs each under `always`: SETs a second, and syncs a second of as much alone;
+ *                           bare: threads that only wait for each other and the sync
  *     worst PATH N RUNS   each of N overwrites while a save runs, the minimum of the runs by operation */
 #include "measure.h"
 
@@ -165,19 +166,33 @@ static void logged(const char *path, uint64_t n) {
   printf("{\"alone_ns\": %.1f, \"logged_ns\": %.1f}\n", alone, with);
 }
 
-/* Threads and the bare disk take turns of GROUP_TURN writes, because the time that a sync takes wanders. */
+/* Threads that write, the bare disk, and threads that do nothing but wait for each other and the disk take turns of GROUP_TURN
+ * writes, because the time that a sync takes wanders. */
 #define GROUP_TURN 10
 
 static struct {
   uint64_t turns;
-  pthread_barrier_t begin, end;
+  int fd, threads; /* of the bare disk */
+  pthread_barrier_t begin, end, all;
 } turns_of;
+
+/* The records of one group in one write, and a sync. */
+static void disk_write(void) {
+  static char records[64 * 64];
+  if (write(turns_of.fd, records, (size_t)turns_of.threads * 60) < 0 || fdatasync(turns_of.fd) != 0) fail("fdatasync");
+}
 
 static void *group_main(void *context) {
   uint64_t at = *(uint64_t *)context;
   for (uint64_t turn = 0; turn < turns_of.turns; turn++) {
     pthread_barrier_wait(&turns_of.begin);
     for (int i = 0; i < GROUP_TURN; i++, at++) put(at, at);
+    pthread_barrier_wait(&turns_of.end);
+    pthread_barrier_wait(&turns_of.begin);
+    for (int i = 0; i < GROUP_TURN; i++) {
+      if (pthread_barrier_wait(&turns_of.all) == PTHREAD_BARRIER_SERIAL_THREAD) disk_write();
+      pthread_barrier_wait(&turns_of.all);
+    }
     pthread_barrier_wait(&turns_of.end);
   }
   return NULL;
@@ -190,40 +205,42 @@ static uint64_t group_turn_ns(void) {
   return wall_ns() - began;
 }
 
-/* What the disk does by itself: the records of one group in one write, and a sync. */
-static uint64_t disk_turn_ns(int fd, int threads) {
-  static char records[64 * 64];
+/* What the disk does by itself. */
+static uint64_t disk_turn_ns(void) {
   uint64_t began = wall_ns();
-  for (int i = 0; i < GROUP_TURN; i++)
-    if (write(fd, records, (size_t)threads * 60) < 0 || fdatasync(fd) != 0) fail("fdatasync");
+  for (int i = 0; i < GROUP_TURN; i++) disk_write();
   return wall_ns() - began;
 }
 
 static void group(const char *path, uint64_t n, int threads) {
   pthread_t ids[64];
-  uint64_t from[64], group_ns = 0, disk_ns = 0;
+  uint64_t from[64], group_ns = 0, bare_ns = 0, disk_ns = 0;
   char beside[512];
   if (threads > 64) threads = 64;
   snprintf(beside, sizeof beside, "%s.raw", path);
-  int fd = open(beside, O_WRONLY | O_CREAT | O_APPEND, 0666);
-  if (fd < 0) fail("open");
+  turns_of.threads = threads;
+  turns_of.fd = open(beside, O_WRONLY | O_CREAT | O_APPEND, 0666);
+  if (turns_of.fd < 0) fail("open");
   open_at(path, "always", KEVY_THREADS);
   turns_of.turns = (n + GROUP_TURN - 1) / GROUP_TURN;
   pthread_barrier_init(&turns_of.begin, NULL, (unsigned)threads + 1);
   pthread_barrier_init(&turns_of.end, NULL, (unsigned)threads + 1);
+  pthread_barrier_init(&turns_of.all, NULL, (unsigned)threads);
   for (int i = 0; i < threads; i++) {
     from[i] = (uint64_t)i * n;
     if (pthread_create(&ids[i], NULL, group_main, &from[i]) != 0) fail("pthread_create");
   }
   for (uint64_t turn = 0; turn < turns_of.turns; turn++) {
-    disk_ns += disk_turn_ns(fd, threads);
+    disk_ns += disk_turn_ns();
     group_ns += group_turn_ns();
+    bare_ns += group_turn_ns();
   }
   for (int i = 0; i < threads; i++) pthread_join(ids[i], NULL);
-  close(fd);
+  close(turns_of.fd);
   open_at(path, NULL, 0);
   double writes = (double)(turns_of.turns * GROUP_TURN) * 1e9;
-  printf("{\"sets\": %.1f, \"syncs\": %.1f}\n", writes * threads / (double)group_ns, writes / (double)disk_ns);
+  printf("{\"sets\": %.1f, \"syncs\": %.1f, \"bare\": %.1f}\n", writes * threads / (double)group_ns, writes / (double)disk_ns,
+         writes * threads / (double)bare_ns);
 }
 
 int main(void) {
