@@ -146,6 +146,7 @@
 #include "cmd_debug.c"
 #include "cmd_server.c"
 #include "cmd_command.c"
+#include "cmd_docs.c"
 #include "scripting.c"
 #include "cmd_script.c"
 #include "cmd_function.c"

@@ -298,12 +298,14 @@ static void row_answer_pair(sink *out, const char *name, const char *text) {
 /* A row's name, and what there is to read about it. */
 static void row_answer_docs(sink *out, const command *row, bool with_subs) {
   size_t subs = with_subs ? level_count(row) : 0;
+  bool arguments = command_docs_arguments(NULL, row->about.syntax);
   word_answer_text(out, command_full_name(row));
-  sink_map(out, subs > 0 ? 5 : 4);
+  sink_map(out, (size_t)4 + arguments + (subs > 0));
   row_answer_pair(out, "summary", row->about.summary);
   row_answer_pair(out, "since", row->about.since);
   row_answer_pair(out, "group", row->about.group);
   row_answer_pair(out, "complexity", row->complexity);
+  if (arguments) (void)command_docs_arguments(out, row->about.syntax);
   if (subs == 0) return;
   word_answer_text(out, "subcommands");
   sink_map(out, subs);

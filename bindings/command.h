@@ -127,6 +127,9 @@ bool command_word_next(const char **at, kevy_value *word);
 /* Whether a row's list has a word, in any case. */
 bool command_has_word(const char *list, const char *wanted);
 
+/* A syntax as COMMAND DOCS tells it, the word "arguments" first; false, and nothing told, where it has none. out: NULL asks. */
+bool command_docs_arguments(sink *out, const char *syntax);
+
 /* ---- Arguments ------------------------------------------------------------------------------- */
 
 /* An argument as what is to be stored: of kind bytes, or, when the call keeps kinds, as it was given. */

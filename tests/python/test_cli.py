@@ -11,6 +11,7 @@ import kevy
 import pytest
 from kevy.__main__ import main
 from kevy.cli import links, progress, replies, resp, words
+from kevy.cli.manual import Manual
 from kevy.cli.shell import Shell
 
 
@@ -186,6 +187,14 @@ def test_what_blocks_waits(monkeypatch, says):
     assert out == '(nil)\n\n(integer) 1\n1) "q"\n2) "x"\n'
 
 
+def test_options_complete():
+    link = links.open_link("mem://")
+    manual = Manual(link.ask([b"COMMAND", b"DOCS"])[-1])
+    link.close()
+    wanted = {"SET k v E": ["EX", "EXAT"], "set k v ex 5 n": ["nx"], "SET k v NX n": [], "GET k ": [], "CONFIG ge": ["get"]}
+    assert {line: manual.completions(line, line.rindex(" ") + 1) for line in wanted} == wanted
+
+
 def test_what_blocks_is_served():
     link = links.open_link("mem://")
     timer = threading.Timer(0.1, link.store.command, ["RPUSH", "q", "x"])
@@ -229,7 +238,6 @@ def test_names_complete():
 
 
 def test_help_knows_syntax():
-    from kevy.cli.manual import Manual
 
     def bulk(*texts):
         return [resp.Reply("$", t.encode()) for t in texts]

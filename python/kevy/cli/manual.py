@@ -35,6 +35,13 @@ def _syntax(argument):
     return f"[{text}]" if "optional" in flags else f"<{text}>" if kind == "oneof" else text
 
 
+def _tokens(arguments):
+    """The words in capitals among arguments, those of their parts with them."""
+    for it in map(_map, arguments):
+        yield from [it["token"]] if it.get("token") else []
+        yield from _tokens(it.get("arguments", []))
+
+
 class Manual:
     """Commands and subcommands by name ("SET", "CONFIG GET"), each with what COMMAND DOCS says of it."""
 
@@ -57,10 +64,18 @@ class Manual:
         before = before[1:] if asks else before
         names = [name.split() for name in self.commands]
         found = sorted({name[len(before)] for name in names if len(name) > len(before) and name[: len(before)] == before})
+        if not asks and not found:
+            found = self._options(before)
         if not before:
             found += ["@" + group for group in self.groups()] if asks else ["HELP"]
         fits = [name for name in found if name.upper().startswith(word.upper())]
         return [name.lower() if word.islower() else name for name in fits]
+
+    def _options(self, before):
+        """What may be said behind the words of a command: the words in capitals of its arguments that are not there yet."""
+        name = next((" ".join(before[:n]) for n in (2, 1) if " ".join(before[:n]) in self.commands), None)
+        tokens = _tokens(self.commands[name].get("arguments", [])) if name else []
+        return sorted({token for token in tokens if token.upper() not in before and token.isalnum()})
 
     def _entry(self, name):
         doc = self.commands[name]
