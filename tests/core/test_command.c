@@ -128,7 +128,7 @@ static void test_items(void) {
   run("COMMAND DOCS get");
   kevy_item map = next();
   CHECK(map.type == KEVY_REPLY_MAP && map.count == 1 && item_is(next(), KEVY_REPLY_VALUE, "get"));
-  CHECK(next().count == 4);
+  CHECK(next().count == 5);
   run("COMMAND LIST FILTERBY PATTERN get");
   CHECK(next().type == KEVY_REPLY_ARRAY);
   run("SMEMBERS missing");

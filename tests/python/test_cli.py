@@ -187,6 +187,11 @@ def test_what_blocks_waits(monkeypatch, says):
     assert out == '(nil)\n\n(integer) 1\n1) "q"\n2) "x"\n'
 
 
+def test_targets_have_help(says):
+    code, out, _ = says("shell", "mem://", "help", "targets")
+    assert code == 0 and [line.split()[0] for line in out.decode().splitlines()] == ["mem://", "DIR,", "FILE", "HOST:PORT", "unix:PATH"]
+
+
 def test_options_complete():
     link = links.open_link("mem://")
     manual = Manual(link.ask([b"COMMAND", b"DOCS"])[-1])

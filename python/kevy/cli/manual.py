@@ -2,6 +2,11 @@
 
 from kevy.cli.resp import AGGREGATES
 
+_TARGETS = ["  mem://            a new store in memory; mem://NAME one that a program of this process shares",
+            "  DIR, file://DIR   the store in this directory; --new makes one",
+            "  FILE              an RDB file, read once; what is written stays in memory",
+            "  HOST:PORT         a server: a window of another process, Redis, Valkey",
+            "  unix:PATH         the same behind a unix socket"]
 _FACES = ("summary", "since", "group", "complexity")
 
 
@@ -88,8 +93,11 @@ class Manual:
         asked = " ".join(words).upper()
         if not asked:
             return ['help SET        about a command', 'help CONFIG GET about a subcommand', 'help @hash      a group of commands',
+                    'help targets    what a shell can talk to',
                     '<tab>           completes names', 'exit            leaves; so does Ctrl-D', '',
                     "groups: " + " ".join("@" + group for group in self.groups())]
+        if asked == "TARGETS":
+            return list(_TARGETS)
         if asked.startswith("@"):
             names = [n for n, doc in self.commands.items() if doc.get("group", "").upper() == asked[1:]]
             return [f"  {n}: {self.commands[n].get('summary', '')}" for n in sorted(names)] or [f"there is no group {asked.lower()}"]
