@@ -75,11 +75,26 @@ static __attribute__((noinline)) kevy_status set_quick(kevy_store *s, const char
   return absent ? set_new(s, key, klen, value, flags, hash) : set_long(s, key, klen, value, flags);
 }
 
+static __attribute__((noinline)) kevy_status set_held(kevy_store *s, const char *key, size_t klen,
+                                                      const kevy_value *value, uint32_t flags) {
+  return string_overwrite_held(s, key, klen, value) ? KEVY_OK : set_long(s, key, klen, value, flags);
+}
+
+static __attribute__((noinline)) kevy_status set_again(kevy_store *s, const char *key, size_t klen,
+                                                       const kevy_value *value, uint32_t flags, entry *e) {
+  return string_overwrite_again(s, e, key, klen, value) ? KEVY_OK : set_long(s, key, klen, value, flags);
+}
+
+static __attribute__((noinline)) kevy_status set_noted(kevy_store *s, const char *key, size_t klen,
+                                                       const kevy_value *value, uint32_t flags, entry *e) {
+  return string_overwrite_light(s, e, key, klen, value) ? KEVY_OK : set_again(s, key, klen, value, flags, e);
+}
+
 static __attribute__((noinline)) kevy_status set_unquiet(kevy_store *s, const char *key, size_t klen,
                                                          const kevy_value *value, uint32_t flags) {
-  if (s->sp->light != NULL ? string_overwrite_light(s, key, klen, value) : string_overwrite_held(s, key, klen, value))
-    return KEVY_OK;
-  return set_long(s, key, klen, value, flags);
+  if (s->sp->light == NULL) return set_held(s, key, klen, value, flags);
+  entry *e = string_guess_light(s, key, klen, value);
+  return e != NULL ? set_noted(s, key, klen, value, flags, e) : set_long(s, key, klen, value, flags);
 }
 
 kevy_status kevy_set(kevy_store *s, const char *key, size_t klen, const kevy_value *value,

@@ -4,9 +4,14 @@
 #include "pubsub.h"
 
 /* Begin and commit of one's own are two calls, with the lock given back in between: whose transaction it is keeps others out. */
-kevy_status kevy_begin(kevy_store *s) {
+static __attribute__((noinline)) kevy_status begin_entered(kevy_store *s) {
   ENTER(s);
   return lending(s, transaction_begin(s));
+}
+
+kevy_status kevy_begin(kevy_store *s) {
+  if (LIKELY(s->guard == 0) && transaction_begin_quick(s)) return KEVY_OK;
+  return begin_entered(s);
 }
 
 static FLAT kevy_status transaction_ended(kevy_store *s, uint32_t depth, bool committed, kevy_status status) {
@@ -19,10 +24,15 @@ static FLAT kevy_status transaction_ended(kevy_store *s, uint32_t depth, bool co
   return left(s, status, store_settle(s));
 }
 
-kevy_status kevy_commit(kevy_store *s) {
+static __attribute__((noinline)) kevy_status commit_entered(kevy_store *s) {
   ENTER(s);
   uint32_t depth = transaction_depth(s);
   return transaction_ended(s, depth, true, transaction_commit(s));
+}
+
+kevy_status kevy_commit(kevy_store *s) {
+  if (LIKELY((s->guard | (uintptr_t)s->pubsub) == 0) && transaction_commit_quick(s)) return KEVY_OK;
+  return commit_entered(s);
 }
 
 kevy_status kevy_rollback(kevy_store *s) {

@@ -2,6 +2,7 @@
 #include "light.h"
 
 #include "evict.h"
+#include "hashing.h"
 
 /* What opening the moment may take: of each write a segment, a page and a place on a dead list; and a root. Writes leave
  * that much. */
@@ -10,24 +11,28 @@
 
 #define LIGHT_NEWEST UINT64_MAX
 
-FLAT bool light_begin(space *sp, transaction *t) {
-  if (UNLIKELY(snapshot_waiting(sp))) snapshot_collect_some(sp, SNAPSHOT_SLICE);
-  if (UNLIKELY(sp->newest != 0) || UNLIKELY(sp->undone != NULL)) return false;
-  t->start = NULL;
-  t->writes = 0;
+FLAT void light_enter(space *sp, transaction *t) {
   sp->light = t;
   sp->newest = LIGHT_NEWEST;
-  return true;
 }
 
-static FLAT void light_end(space *sp) {
+FLAT void light_leave(space *sp) {
   sp->light = NULL;
   sp->newest = 0;
 }
 
+FLAT bool light_begin(space *sp, transaction *t) {
+  if (UNLIKELY(snapshot_waiting(sp))) snapshot_collect_some(sp, SNAPSHOT_SLICE);
+  if (UNLIKELY(sp->newest != 0) || UNLIKELY(sp->undone != NULL)) return false;
+  t->start = NULL;
+  t->writes = t->held = 0;
+  light_enter(sp, t);
+  return true;
+}
+
 void light_commit(space *sp) {
   const transaction *t = sp->light;
-  light_end(sp);
+  light_leave(sp);
   for (const light_write *w = t->log; w < t->log + t->writes; w++)
     if (w->slot != NULL && w->before != 0) node_free_entry(sp, slot_ref(w->before));
 }
@@ -46,7 +51,7 @@ static void light_lift(space *sp, const light_write *w) {
 
 void light_undo(space *sp) {
   const transaction *t = sp->light;
-  light_end(sp);
+  light_leave(sp);
   for (uint32_t i = t->writes; i > 0; i--) {
     const light_write *w = &t->log[i - 1];
     light_lift(sp, w);
@@ -103,6 +108,8 @@ static bool light_part(space *sp, light_write *w) {
   if (old == 0) return false;
   memcpy(mem_ptr(sp->mem.base, old), mem_ptr(sp->mem.base, w->block), size);
   light_restore(mem_ptr(sp->mem.base, old), w);
+  const entry *e = mem_ptr(sp->mem.base, w->block);
+  w->hash = hash_bytes(sp->secret, entry_key(e), entry_klen(e));
   w->slot = table_find_ref(sp->mem.base, &sp->db.first.keys, w->hash, w->block);
   w->before = (*w->slot & ~REF_MASK) | old;
   return true;
@@ -113,12 +120,9 @@ bool light_open(space *sp, int64_t now) {
   for (uint32_t i = 0; i < t->writes; i++)
     if (t->log[i].slot == NULL && !light_part(sp, &t->log[i])) return false;
   for (uint32_t i = t->writes; i > 0; i--) light_lift(sp, &t->log[i - 1]);
-  light_end(sp);
+  light_leave(sp);
   bool open = light_hold(sp, t, now);
-  if (!open) {
-    sp->light = t;
-    sp->newest = LIGHT_NEWEST;
-  }
+  if (!open) light_enter(sp, t);
   for (light_write *w = t->log; w < t->log + t->writes; w++) {
     light_lay(sp, w);
     if (open && w->before != 0) node_retire_entry(sp, slot_ref(w->before), w->hash, false);
@@ -141,22 +145,31 @@ static FLAT light_write *light_logged(transaction *t, ref block) {
   return NULL;
 }
 
-static FLAT bool light_has_room(const space *sp) {
-  const mem *m = &sp->mem;
-  return sp->light->writes < LIGHT_WRITES && m->limit >= LIGHT_ROOM && m->root->used <= m->limit - LIGHT_ROOM;
+static FLAT bool light_has_memory(const space *sp) { return sp->mem.root->used + LIGHT_ROOM <= sp->mem.limit; }
+
+static FLAT bool light_has_room(const space *sp) { return sp->light->writes < LIGHT_WRITES && light_has_memory(sp); }
+
+static FLAT void light_keep(light_write *w, ref block, const entry *e, const char *value, size_t len) {
+  w->block = block;
+  w->slot = NULL;
+  w->before = e->kinds;
+  bytes_move(w->bytes, value, len);
 }
 
-FLAT bool light_note(space *sp, uint64_t hash, const entry *e) {
+FLAT bool light_note_first(space *sp, const entry *e, const char *value, size_t len) {
+  transaction *t = sp->light;
+  if (t->writes != 0 || UNLIKELY(!light_has_memory(sp))) return false;
+  t->writes = 1;
+  light_keep(t->log, (ref)((const char *)e - sp->mem.base), e, value, len);
+  return true;
+}
+
+bool light_note(space *sp, const entry *e) {
   transaction *t = sp->light;
   ref block = (ref)((const char *)e - sp->mem.base);
   if (light_logged(t, block) != NULL) return true;
   if (!light_has_room(sp)) return false;
-  light_write *w = &t->log[t->writes++];
-  w->block = block;
-  w->hash = hash;
-  w->slot = NULL;
-  w->before = e->kinds;
-  bytes_move(w->bytes, (const char *)(e + 1) + e->klen, e->vlen);
+  light_keep(&t->log[t->writes++], block, e, (const char *)(e + 1) + e->klen, e->vlen);
   return true;
 }
 
@@ -174,13 +187,16 @@ static void light_replace(space *sp, uint64_t hash, uint64_t *slot, ref block) {
   light_write *w = light_logged(t, slot_ref(*slot));
   if (w == NULL) {
     t->log[t->writes++] = (light_write){.block = block, .hash = hash, .slot = slot, .before = *slot};
+    t->held++;
   } else {
     if (w->slot != NULL) {
       node_free_entry(sp, w->block);
     } else {
       light_restore(mem_ptr(sp->mem.base, w->block), w);
       w->slot = slot;
+      w->hash = hash;
       w->before = *slot;
+      t->held++;
     }
     w->block = block;
   }

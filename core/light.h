@@ -21,6 +21,10 @@
 /* Begins t as a light one. False: it cannot be one. */
 bool light_begin(space *sp, transaction *t);
 
+/* The same where it can, with a log that is empty; and back again. */
+void light_enter(space *sp, transaction *t);
+void light_leave(space *sp);
+
 void light_commit(space *sp);
 void light_undo(space *sp);
 
@@ -37,8 +41,11 @@ bool light_settle(kevy_store *s, uint64_t hash, uint64_t **slot);
 /* probe_put, logged; or past the moment, which is opened. */
 kevy_status light_put(kevy_store *s, probe *p, int32_t type, const content *c, int64_t deadline, uint32_t key_kind);
 
-/* Before the value of a plain entry, of at most 32 bytes, gives way to another of the same length where it stands. False: the log
- * takes no more. */
-bool light_note(space *sp, uint64_t hash, const entry *e);
+/* Before the value of a plain entry, of at most LIGHT_VALUE_MAX bytes, gives way to another of the same length where it stands. False:
+ * the log takes no more. */
+bool light_note(space *sp, const entry *e);
+
+/* The same for the first one, whose value is known to be these bytes. False for any other. */
+bool light_note_first(space *sp, const entry *e, const char *value, size_t len);
 
 #endif

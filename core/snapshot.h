@@ -23,11 +23,12 @@ void snapshot_let_go(moment *m);
 /* Frees a moment that is on no list any more; what only it sees is gone already. */
 void snapshot_free(moment *m);
 
-/* True when there is something to collect. */
-static inline bool snapshot_waiting(const space *sp) {
-  return atomic_load_explicit(&sp->released, memory_order_relaxed) != NULL ||
-         atomic_load_explicit(&sp->unpinned, memory_order_relaxed) != NULL;
+/* Not 0 when there is something to collect. */
+static inline uintptr_t snapshot_released(const space *sp) {
+  return (uintptr_t)atomic_load_explicit(&sp->released, memory_order_relaxed) |
+         (uintptr_t)atomic_load_explicit(&sp->unpinned, memory_order_relaxed);
 }
+static inline bool snapshot_waiting(const space *sp) { return snapshot_released(sp) != 0; }
 
 /* Takes at most so many released moments and pins off their lists. True when none is left. Owner only. */
 #define SNAPSHOT_SLICE 64 /* some microseconds */

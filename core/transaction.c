@@ -33,8 +33,13 @@ static void transaction_drop(transaction *t) {
 
 void transaction_free_spare(kevy_store *s) { transaction_drop(s->spare); }
 
+/* The one that is kept is as a light one that is alone begins. */
 static void transaction_free(kevy_store *s, transaction *t) {
   transaction_drop(s->spare);
+  t->outer = NULL;
+  t->start = NULL;
+  t->writes = t->held = 0;
+  t->events = (events_mark){.chunk = NULL};
   s->spare = t;
 }
 
@@ -62,6 +67,29 @@ static __attribute__((noinline)) bool begin_holding(kevy_store *s, transaction *
   return transaction_hold(s->sp, t, clock_now(&s->clock));
 }
 
+/* What else its beginning keeps: figures, and whose it is. */
+static FLAT void transaction_enter(kevy_store *s, transaction *t, bool outermost) {
+  t->sp = s->sp;
+  t->expired = s->expired;
+  t->evicted = s->evicted;
+  t->readies = s->readies;
+  t->sp->transactions++;
+  s->transaction = t;
+  if (outermost) atomic_store_explicit(&s->transaction_owner, store_thread(), memory_order_release);
+}
+
+FLAT bool transaction_begin_quick(kevy_store *s) {
+  const space *sp = s->sp;
+  transaction *t = s->spare;
+  uintptr_t other = s->lent | (uintptr_t)s->transaction | (uintptr_t)s->evictor | (uintptr_t)s->events | (uintptr_t)s->effects |
+                    snapshot_released(sp) | sp->newest | (uintptr_t)sp->undone;
+  if (UNLIKELY(other != 0) || UNLIKELY(t == NULL)) return false;
+  s->spare = NULL;
+  light_enter(s->sp, t);
+  transaction_enter(s, t, true);
+  return true;
+}
+
 kevy_status transaction_begin(kevy_store *s) {
   if (s->frozen != NULL) return KEVY_EREADONLY;
   transaction *t = s->spare;
@@ -74,19 +102,13 @@ kevy_status transaction_begin(kevy_store *s) {
     transaction_free(s, t);
     return KEVY_EOOM;
   }
-  t->sp = sp;
-  t->expired = s->expired;
-  t->evicted = s->evicted;
-  t->readies = s->readies;
   t->events = events_here(s);
   if (effect_kept(s)) {
     t->effects = effect_here(s);
     effect_hold(s);
   }
-  sp->transactions++;
   t->outer = s->transaction;
-  s->transaction = t;
-  if (t->outer == NULL) atomic_store_explicit(&s->transaction_owner, store_thread(), memory_order_release);
+  transaction_enter(s, t, t->outer == NULL);
   return KEVY_OK;
 }
 
@@ -115,6 +137,22 @@ static __attribute__((noinline)) void commit_moment(const kevy_store *s, space *
   if (sp->transactions == 0) release_kept(sp);
   if (sp == s->sp || sp->transactions != 0) snapshot_collect_some(sp, SNAPSHOT_SLICE);
   else space_abandon(sp); /* it was cleared inside */
+}
+
+/* While one is light that is in no other, none was begun since, so that there is no spare one. */
+FLAT bool transaction_commit_quick(kevy_store *s) {
+  transaction *t = s->transaction;
+  space *sp = s->sp;
+  if (UNLIKELY(t == NULL) || UNLIKELY(sp->light != t)) return false;
+  uintptr_t other = s->lent | (uintptr_t)t->outer | (uintptr_t)s->effects | s->readies | t->held;
+  if (UNLIKELY(other != 0) || UNLIKELY(s->until_pay <= 0)) return false;
+  light_leave(sp);
+  sp->transactions--;
+  t->writes = 0;
+  s->transaction = NULL;
+  atomic_store_explicit(&s->transaction_owner, 0, memory_order_release);
+  s->spare = t;
+  return true;
 }
 
 kevy_status transaction_commit(kevy_store *s) {

@@ -30,13 +30,15 @@
 #include "events.h"
 #include "store.h"
 
+#define LIGHT_VALUE_MAX 32
+
 /* A key written by a light transaction (light.h). */
 typedef struct light_write {
   ref block;       /* its entry now */
-  uint64_t hash;
   uint64_t *slot;  /* where another one, or none, was before; NULL: it was this one, and its bytes were others */
+  uint64_t hash;   /* of the key, where there is a slot */
   uint64_t before; /* what the slot held, 0 for a free one; of the same entry, its kinds */
-  char bytes[32];  /* and its value */
+  char bytes[LIGHT_VALUE_MAX]; /* and its value */
 } light_write;
 
 #define LIGHT_WRITES 4
@@ -52,6 +54,7 @@ typedef struct transaction {
   uint32_t readies;
   effect_mark effects;       /* of a store with a log: what it had noted */
   uint32_t writes; /* in the log */
+  uint32_t held;   /* of them, those that keep alive what was there */
   light_write log[LIGHT_WRITES];
   events_mark events;        /* of a store that is listened to: what waited */
   /* Once it was rolled back while moments from inside it live: */
@@ -62,6 +65,12 @@ typedef struct transaction {
 
 /* Begins one, inside the one that is open, if any. KEVY_EREADONLY, KEVY_EOOM. O(1). */
 kevy_status transaction_begin(kevy_store *s);
+
+/* The same, and the end, of one that is light and alone in a store whose calls have nothing else to see to: a few dozen
+ * instructions, so that a processor that waits for the memory of one write reaches the next one meanwhile. False: take the
+ * long way, nothing was done. */
+bool transaction_begin_quick(kevy_store *s);
+bool transaction_commit_quick(kevy_store *s);
 
 /* Opens the moment that t goes back to: now. False: no memory. */
 bool transaction_hold(space *sp, transaction *t, int64_t now);

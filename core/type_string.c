@@ -280,12 +280,23 @@ FLAT bool string_overwrite_held(kevy_store *s, const char *key, size_t klen, con
   return true;
 }
 
-FLAT bool string_overwrite_light(kevy_store *s, const char *key, size_t klen, const kevy_value *value) {
-  if (s->until_pay <= 1 || s->lent != 0 || value->kind > KEVY_TEXT || value->len - 8 > 24) return false;
+FLAT entry *string_guess_light(const kevy_store *s, const char *key, size_t klen, const kevy_value *value) {
   uint64_t hash;
   bool absent;
-  entry *e = string_guess_quick(s, key, klen, &hash, &absent);
-  if (e == NULL || !is_overwritten(s, e, key, klen, value->len) || !light_note(s->sp, hash, e)) return false;
+  if (s->until_pay <= 1 || s->lent != 0 || value->kind > KEVY_TEXT || value->len - 8 > 24) return NULL;
+  return string_guess_quick(s, key, klen, &hash, &absent);
+}
+
+FLAT bool string_overwrite_light(kevy_store *s, entry *e, const char *key, size_t klen, const kevy_value *value) {
+  const kevy_value v = *value;
+  if (v.len - 8 > 24) __builtin_unreachable();
+  if (!is_overwritten(s, e, key, klen, v.len) || !light_note_first(s->sp, e, (const char *)(e + 1) + klen, v.len)) return false;
+  overwrite_quick(s, e, klen, &v);
+  return true;
+}
+
+FLAT bool string_overwrite_again(kevy_store *s, entry *e, const char *key, size_t klen, const kevy_value *value) {
+  if (!is_overwritten(s, e, key, klen, value->len) || !light_note(s->sp, e)) return false;
   overwrite_quick(s, e, klen, value);
   return true;
 }
@@ -359,10 +370,23 @@ kevy_status string_getrange(kevy_store *s, const char *key, size_t klen, int64_t
 
 /* ---- writing ---- */
 
+/* Overwrites a plain entry by a value of its length in a light transaction. */
+static bool overwrite_noted(kevy_store *s, entry *e, const content *c, int64_t deadline) {
+  if ((entry_flags(e) & ~ENTRY_ACCESS) != ENTRY_PLAIN || deadline != KEVY_NO_TTL) return false;
+  if (c->form != ENTRY_RAW || c->len != e->vlen || c->len > LIGHT_VALUE_MAX) return false;
+  if (!light_note(s->sp, e)) return false;
+  s->touched = true;
+  entry_set_content(e, c);
+  probe_note_access(s, e);
+  return true;
+}
+
 /* Overwrites the found block where it stands, when a block for the new value would be of the same
  * size and no snapshot sees this one. */
 static bool overwrite(kevy_store *s, const probe *p, const content *c, int64_t deadline) {
-  if (p->live == NULL || !is_string(p->live) || !probe_in_place(s, p)) return false;
+  if (p->live == NULL || !is_string(p->live)) return false;
+  if (UNLIKELY(s->sp->light != NULL)) return overwrite_noted(s, p->live, c, deadline);
+  if (!probe_in_place(s, p)) return false;
   entry *e = p->live;
   uint32_t flags = entry_flags(e);
   if ((flags & ENTRY_CONTENT) == ENTRY_BLOB || c->form == ENTRY_BLOB || (flags & ENTRY_WIDE))

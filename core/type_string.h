@@ -34,8 +34,10 @@ bool string_add_quick(kevy_store *s, uint64_t hash, const char *key, size_t klen
  * overwritten from then on. */
 bool string_overwrite_held(kevy_store *s, const char *key, size_t klen, const kevy_value *value);
 
-/* The same in a light transaction, in one step; it adds nothing. */
-bool string_overwrite_light(kevy_store *s, const char *key, size_t klen, const kevy_value *value);
+/* The same in a light transaction, in two steps; it adds nothing. The second as its first write, and as any. */
+struct entry *string_guess_light(const kevy_store *s, const char *key, size_t klen, const kevy_value *value);
+bool string_overwrite_light(kevy_store *s, struct entry *e, const char *key, size_t klen, const kevy_value *value);
+bool string_overwrite_again(kevy_store *s, struct entry *e, const char *key, size_t klen, const kevy_value *value);
 
 /* Where they go on when their first guess fails, under a hash they have, and from an entry that has a deadline or is
  * yet to be marked as read. Errors are noted. */
