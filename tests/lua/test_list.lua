@@ -53,6 +53,10 @@ t.test("positions", function()
   t.fails("out of range", l:set(-6, "x"))
   t.raises("out of range", function() l[7] = "x" end)
   t.raises("value", function() l[1] = nil end)
+  for _, wrong in ipairs { function() return l[1.5] end, function() return (l:get(1.5)) end, function() l["1"] = 1 end,
+    function() return (l:set({}, 1)) end } do
+    t.raises("test_list.lua:%d+: .*integer", wrong)
+  end
   t.raises(".", function() l.name = "x" end)
   t.eq(l:table(), { "a", "B", "C", "d", 5 })
   t.eq(#l, 5)

@@ -5,6 +5,7 @@ local C = require "kevy.library"
 local face = require "kevy.cdef"
 local command = require "kevy.ffi.command"
 local handle = require "kevy.ffi.handle"
+local options = require "kevy.options"
 local scan = require "kevy.ffi.scan"
 local values = require "kevy.ffi.values"
 local view = require "kevy.ffi.view"
@@ -14,6 +15,7 @@ local CAPACITY, LEFT = handle.CAPACITY, K.KEVY_LEFT
 local kind_of, fill, array, whole, scalar = values.kind_of, values.fill, values.array, values.whole, values.scalar
 local enter, ended, truly = view.enter, view.ended, view.truly
 local leave, fail = handle.leave, handle.fail
+local bad = options.bad
 
 local NIL = K.KEVY_REPLY_NIL
 local NOWHERE = -2 ^ 62 -- a position that no list has
@@ -23,18 +25,25 @@ local list = {}
 
 -- The engine's position, which counts from 0.
 local function position_of(i, method)
-  if type(i) ~= "number" or i % 1 ~= 0 then i = tonumber(whole(i, nil, method, 1)) end
+  if type(i) ~= "number" or i % 1 ~= 0 then
+    if type(i) ~= "cdata" then bad(method, 1, "an integer", i) end
+    i = tonumber(whole(i, nil, method, 1))
+  end
   if i > 0 then return i - 1 end
   if i < 0 then return i end
   return NOWHERE
 end
 
--- get(i), and list[i]: the element, or nil.
-function list:get(i)
-  local position = position_of(i, "get")
+local function get_at(self, position)
   local s = enter(list_t, self)
   local status = C.kevy_lindex_into(s.handle, self._key, self._klen, position, s.buffer, CAPACITY, s.value)
   return ended(s, status, self, "LINDEX", self, position)
+end
+
+-- get(i), and list[i]: the element, or nil.
+function list:get(i)
+  local position = position_of(i, "get")
+  return get_at(self, position)
 end
 
 -- Appends at the position behind the last one, as one with finding that it is that.
@@ -53,14 +62,18 @@ local function append(s, self, position, count_out)
 end
 jit.off(append)
 
--- set(i, value), and list[i] = value: true; nil, message beyond the position behind the last one.
-function list:set(i, value)
-  local position, kind = position_of(i, "set"), kind_of(value, "set", 2)
+local function set_at(self, position, kind, value)
   local s = enter(list_t, self)
   fill(s.input, kind, value)
   local status = C.kevy_lset(s.handle, self._key, self._klen, position, s.input)
   if status == K.KEVY_ERANGE or status > 0 then status = append(s, self, position, s.count_out) end
   return truly(s, status, value)
+end
+
+-- set(i, value), and list[i] = value: true; nil, message beyond the position behind the last one.
+function list:set(i, value)
+  local position, kind = position_of(i, "set"), kind_of(value, "set", 2)
+  return set_at(self, position, kind, value)
 end
 
 local function push(store, self, k, items, flags, out)
@@ -143,13 +156,15 @@ list.iter = view.iterator(list_t, K.KEVY_TYPE_LIST, scan.POSITION, true)
 
 local function index(self, i)
   if type(i) ~= "number" then return list[i] end
-  local value, message = list.get(self, i)
+  local position = position_of(i, "get")
+  local value, message = get_at(self, position)
   if message then error(message, 2) end
   return value
 end
 
 local function newindex(self, i, value)
-  view.or_raise(list.set(self, i, value))
+  local position, kind = position_of(i, "set"), kind_of(value, "set", 2)
+  view.or_raise(set_at(self, position, kind, value))
 end
 
 local new = view.define(list_t, "kevy.List", list, {
