@@ -181,8 +181,16 @@ def test_a_person(monkeypatch, says):
     assert prompts == ["mem://> "] * 3 + ["mem://(TX)> "] * 2 + ["mem://> "] * 2
 
 
-def test_what_blocks_waits(monkeypatch, says):
-    interrupt = threading.Timer(0.3, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT])
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises, also where the tests are a job in the background, which begins with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_what_blocks_waits(monkeypatch, says, interruptible):
+    interrupt = threading.Timer(1, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT])
     out, _ = talk(monkeypatch, says, "mem://", "BLPOP q 0.1", interrupt.start, "BLPOP q 0", "RPUSH q x", "BLPOP q 0", "exit")
     assert out == '(nil)\n\n(integer) 1\n1) "q"\n2) "x"\n'
 
