@@ -26,10 +26,14 @@ typedef struct docs {
 
 /* ---- Reading ------------------------------------------------------------------------------------- */
 
+static docs_node docs_node_of(docs_kind kind, int first) {
+  return (docs_node){.kind = kind, .word = kevy_bytes("", 0), .token = kevy_bytes("", 0), .first = first, .next = -1};
+}
+
 /* -1: there are too many. */
 static int docs_node_new(docs *d, docs_kind kind, int first) {
   if (d->count == DOCS_NODES) return -1;
-  d->nodes[d->count] = (docs_node){.kind = kind, .word = kevy_bytes("", 0), .token = kevy_bytes("", 0), .first = first, .next = -1};
+  d->nodes[d->count] = docs_node_of(kind, first);
   return d->count++;
 }
 
@@ -80,7 +84,8 @@ static void docs_repeat(docs *d, int first, int again) {
   int copy = docs_node_new(d, d->nodes[at].kind, -1);
   if (copy < 0) return;
   d->nodes[copy] = d->nodes[at];
-  d->nodes[at] = (docs_node){.kind = DOCS_BLOCK, .word = kevy_bytes("", 0), .token = kevy_bytes("", 0), .first = copy, .next = -1, .multiple = true};
+  d->nodes[at] = docs_node_of(DOCS_BLOCK, copy);
+  d->nodes[at].multiple = true;
 }
 
 /* Behind an opening bracket, up to the closing one. */

@@ -24,8 +24,6 @@ FLAT void light_leave(space *sp) {
 FLAT bool light_begin(space *sp, transaction *t) {
   if (UNLIKELY(snapshot_waiting(sp))) snapshot_collect_some(sp, SNAPSHOT_SLICE);
   if (UNLIKELY(sp->newest != 0) || UNLIKELY(sp->undone != NULL)) return false;
-  t->start = NULL;
-  t->writes = t->held = 0;
   light_enter(sp, t);
   return true;
 }

@@ -18,10 +18,10 @@
 #include "probe.h"
 #include "transaction.h"
 
-/* Begins t as a light one. False: it cannot be one. */
+/* Begins t, a new or spare one, as a light one. False: it cannot be one. */
 bool light_begin(space *sp, transaction *t);
 
-/* The same where it can, with a log that is empty; and back again. */
+/* The same where it can; and back again. */
 void light_enter(space *sp, transaction *t);
 void light_leave(space *sp);
 

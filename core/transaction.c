@@ -33,7 +33,7 @@ static void transaction_drop(transaction *t) {
 
 void transaction_free_spare(kevy_store *s) { transaction_drop(s->spare); }
 
-/* The one that is kept is as a light one that is alone begins. */
+/* The one that is kept is as a new one, but for its room: nothing that begins it clears it again. */
 static void transaction_free(kevy_store *s, transaction *t) {
   transaction_drop(s->spare);
   t->outer = NULL;
