@@ -51,13 +51,23 @@ static bool compact_member(void *context, uint64_t *slot) {
   return true;
 }
 
-static bool compact_leaves(compact_step *step, const tree *t) {
+/* The inner nodes whose first leaf the path leads to. */
+static void compact_inner(compact_step *step, tree *t, tree_path *p) {
+  for (uint32_t level = p->height; level-- > 0 && p->at[level].index == 0;) {
+    ref r = p->at[level].node;
+    size_t size = ((const node *)compact_ptr(step->sp, r))->size;
+    if (compact_wants(step, r, size)) tree_move_inner(step->s->base, t, p, level, mem_move(&step->sp->mem, r, size));
+  }
+}
+
+static bool compact_leaves(compact_step *step, tree *t) {
   const char *base = step->s->base;
   tree_path p;
   uint64_t offset;
   for (ref leaf; (leaf = tree_seek_position(base, t, step->c->position, &p, &offset)) != 0; step->budget--) {
     if (step->budget <= 0) return false;
     step->c->position += tree_at(base, &p).count - offset;
+    compact_inner(step, t, &p);
     size_t size = ((const node *)compact_ptr(step->sp, leaf))->size;
     if (compact_wants(step, leaf, size)) tree_move(base, &p, mem_move(&step->sp->mem, leaf, size));
   }
@@ -111,7 +121,7 @@ static bool compact_allowed(const kevy_store *s) {
 static void compact_begin(space *sp, uint64_t wasted) {
   compacting *c = &sp->compacting;
   uint64_t used = sp->mem.root->used, fill = 256 * used / (used + wasted);
-  *c = (compacting){.on = true, .before = wasted};
+  *c = (compacting){.on = true, .before = wasted, .left = sp->mem.left};
   c->fill = (uint32_t)(fill < COMPACT_FILL ? COMPACT_FILL : fill > COMPACT_FILL_MOST ? COMPACT_FILL_MOST : fill);
 }
 
@@ -119,7 +129,7 @@ static void compact_end(space *sp) {
   compacting *c = &sp->compacting;
   uint64_t now = mem_wasted(&sp->mem);
   c->on = false;
-  c->rest = now > c->before - c->before / COMPACT_GAIN ? c->before + c->before / 4 : 0;
+  c->rest = sp->mem.left - c->left < c->before / COMPACT_GAIN ? now + now / 4 : 0;
 }
 
 /* Goes on with one database. False when the budget is used up. */

@@ -377,8 +377,10 @@ static FLAT ref span_alloc_short(mem *m, unsigned c, size_t block) {
 /* An emptied span goes, unless it is the class's only one with room: the next block would fetch it back. */
 static __attribute__((noinline)) void span_emptied(mem *m, uint32_t first, unsigned c) {
   mem_page *p = &m->pages[first];
-  if (p->kind & SPAN_LEAVING) spans_remove(m, &m->root->leaving[c], first);
-  else if (m->root->partial[c] == first && p->next == 0) return;
+  if (p->kind & SPAN_LEAVING) {
+    spans_remove(m, &m->root->leaving[c], first);
+    m->left += (uint64_t)span_pages(class_size(c)) * MEM_PAGE;
+  } else if (m->root->partial[c] == first && p->next == 0) return;
   else partial_remove(m, c, first);
   run_free(m, first, span_pages(class_size(c)));
 }

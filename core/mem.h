@@ -63,6 +63,7 @@ typedef struct mem {
   uint64_t trim_kept;                      /* what the pass had to keep, so far: dirty bytes */
   uint64_t trim_rest, trim_free;           /* ... and the one before it; pages that were free then */
   mem_trimming trim;
+  uint64_t left;          /* bytes of spans that were emptied as they were to be, ever (compacting) */
   void *mapping;
   size_t mapped;
   grow_region grow;

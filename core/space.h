@@ -60,6 +60,7 @@ typedef struct compacting {
   bool on, walked;
   uint32_t fill;            /* of 256: spans that are less full are emptied */
   uint64_t before;          /* what was wasted when it began */
+  uint64_t left;            /* what spans had been emptied of until then (mem.h) */
   uint64_t rest;            /* no pass before so much is wasted */
   uint32_t index;           /* of the database at work */
   table_walk keys, members; /* members: of the large value at work */

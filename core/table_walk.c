@@ -145,12 +145,18 @@ ref table_random(const char *base, const table *t, uint64_t (*random)(void *), v
 
 #define COMPACT_NODE 64 /* what moving a node takes of the budget */
 
-/* Moves the page and the segment that a hash leads to, where they lie sparse. Chained segments stay. */
-static void compact_nodes(space *sp, const table *t, uint64_t hash, uint32_t fill, int64_t *budget) {
+/* Moves the page and the segment that a hash leads to, and the root with the first ones, where they lie sparse. Chained segments
+ * stay. */
+static void compact_nodes(space *sp, table *t, uint64_t hash, uint32_t fill, int64_t *budget) {
   const char *base = sp->mem.base;
+  size_t size = root_at(base, t)->head.size;
+  if (hash == 0 && mem_sparse(&sp->mem, t->root, size, fill)) {
+    t->root = mem_move(&sp->mem, t->root, size);
+    *budget -= COMPACT_NODE;
+  }
   uint64_t cell = root_cell(base, t, hash);
   ref page = cell_ref(cell, hash);
-  size_t size = page_at(base, page)->head.size;
+  size = page_at(base, page)->head.size;
   if (mem_sparse(&sp->mem, page, size, fill)) {
     cell = cell_make(mem_move(&sp->mem, page, size), hash, cell_prefix(cell), cell_width(cell));
     root_set(base, t, hash, cell);

@@ -207,6 +207,12 @@ void tree_move(const char *base, const tree_path *p, ref leaf) {
   path_node(base, p, p->height - 1)->child[p->at[p->height - 1].index] = leaf;
 }
 
+void tree_move_inner(const char *base, tree *t, tree_path *p, uint32_t level, ref to) {
+  if (level == 0) t->root = to;
+  else path_node(base, p, level - 1)->child[p->at[level - 1].index] = to;
+  p->at[level].node = to;
+}
+
 /* ---- cells ---- */
 
 static ref inner_new(space *sp, tree *t, bool must) {

@@ -95,6 +95,9 @@ void tree_update(const char *base, tree *t, const tree_path *p, int64_t delta, c
  * block is the caller's. */
 void tree_move(const char *base, const tree_path *p, ref leaf);
 
+/* The same of the inner node at a level of the path (0: the root). */
+void tree_move_inner(const char *base, tree *t, tree_path *p, uint32_t level, ref to);
+
 /* Puts a new leaf behind the path's (before: in front of it), or alone into an empty tree; the path's nodes
  * need not be owned. Afterwards the path leads to the new leaf, and is owned. False when memory ran out, and
  * nothing changed that can be seen. */

@@ -6,39 +6,21 @@
  * ten of them go at random, or all, or they expire. Each time, when upkeep has had its slices: RSS over used_memory and
  * 10 % + 8 MB; the worst is printed. */
 #include <kevy.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "../../tests/soak/soak.h"
 
 #define MOST 600000u /* keys */
 
 static kevy_store *store;
-static uint64_t state, checks;
+static uint64_t checks;
 static double worst;
-
-static uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return x ^ (x >> 31);
-}
-static uint64_t chance(uint64_t below) {
-  state += UINT64_C(0x9e3779b97f4a7c15);
-  return mix(state) % below;
-}
-
-static uint64_t resident(void) {
-  unsigned long long size = 0, pages = 0;
-  FILE *f = fopen("/proc/self/statm", "r");
-  if (f == NULL || fscanf(f, "%llu %llu", &size, &pages) != 2) pages = 0;
-  if (f != NULL) fclose(f);
-  return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 static void check(void) {
   while (kevy_tick(store, 10000, NULL) == KEVY_UNMET) continue;
-  uint64_t used = kevy_used_memory(store), rss = resident(), allowed = used + used / 10 + (8u << 20);
+  uint64_t used = kevy_used_memory(store), rss = resident_bytes(), allowed = used + used / 10 + (8u << 20);
   checks++;
   if (allowed != 0 && (double)rss / (double)allowed > worst) worst = (double)rss / (double)allowed;
 }
@@ -100,7 +82,7 @@ static void live_through(const history *h) {
   check();
   uint64_t left = chance(3) == 0 ? 2 : 10;
   for (unsigned i = 0; i < h->keys; i++)
-    if (mix(i ^ state) % left != 0) drop_key(h, i);
+    if (mix(i ^ chance_state) % left != 0) drop_key(h, i);
   check();
   if (chance(2)) {
     for (unsigned i = 0; i < h->keys; i++) drop_key(h, i);
@@ -110,7 +92,7 @@ static void live_through(const history *h) {
 
 int main(int argc, char **argv) {
   double seconds = argc > 1 ? strtod(argv[1], NULL) : 10;
-  state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+  chance_state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
   time_t end = time(NULL) + (time_t)seconds;
   if (kevy_open(NULL, &store) != KEVY_OK) return 1;
   do {

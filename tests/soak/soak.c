@@ -11,11 +11,11 @@
  * A value is not kept in the model but derived from its key and version, so a mismatch is always seen. The
  * clock takes even milliseconds and deadlines are odd: no key is ever exactly at its end. */
 #include <kevy.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "soak.h"
 
 #define KEYS 20000
 #define SNAPSHOTS 4
@@ -45,22 +45,11 @@ typedef struct {
 static kevy_store *store;
 static model_key model[KEYS];
 static int64_t now_ms = INT64_C(1700000000000);
-static uint64_t versions, steps, state;
+static uint64_t versions, steps;
 static moment *snapshots[SNAPSHOTS], *iterating;
 static pinned pins[PINS];
 
 /* ---- Chance, names and values ---------------------------------------------------------------- */
-
-static uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-  x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-  return x ^ (x >> 31);
-}
-
-static uint64_t chance(uint64_t below) {
-  state += UINT64_C(0x9e3779b97f4a7c15);
-  return mix(state) % below;
-}
 
 static void fail(const char *what) {
   printf("step %llu: %s (%s)\n0 passed, 1 failed\n", (unsigned long long)steps, what, kevy_errmsg(store));
@@ -311,14 +300,6 @@ static void step(void) {
   else if (chance(500) == 0) do_clear();
 }
 
-static size_t resident_bytes(void) {
-  unsigned long total = 0, resident = 0;
-  FILE *f = fopen("/proc/self/statm", "r");
-  if (f && fscanf(f, "%lu %lu", &total, &resident) != 2) resident = 0;
-  if (f) fclose(f);
-  return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static void release_all(void) {
   int i;
   for (i = 0; i < SNAPSHOTS; i++) {
@@ -334,8 +315,8 @@ int main(int argc, char **argv) {
   long seconds = argc > 1 ? atol(argv[1]) : 10;
   time_t start = time(NULL);
   uint64_t at_open;
-  size_t bound = 0;
-  state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+  uint64_t bound = 0;
+  chance_state = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
 
   CHECK(kevy_open(NULL, &store) == KEVY_OK);
   CHECK(kevy_debug_clock(store, now_ms) == KEVY_OK);
@@ -352,7 +333,7 @@ int main(int argc, char **argv) {
   }
   if (kevy_used_memory(store) > at_open + 65536) fail("an emptied store holds more than a new one");
   kevy_close(store);
-  printf("%llu steps, seed %s, %zu MB resident\n1 passed, 0 failed\n", (unsigned long long)steps,
-         argc > 2 ? argv[2] : "1", resident_bytes() >> 20);
+  printf("%llu steps, seed %s, %llu MB resident\n1 passed, 0 failed\n", (unsigned long long)steps,
+         argc > 2 ? argv[2] : "1", (unsigned long long)resident_bytes() >> 20);
   return 0;
 }
