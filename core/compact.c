@@ -11,6 +11,7 @@
 #define COMPACT_VISITS 4       /* slots that are looked at for one item */
 #define COMPACT_MOVE 4         /* what a move takes of the budget, and what each further 64 bytes do: 1 */
 #define COMPACT_GAIN 8         /* a pass that gains less than this part of the waste has gained little */
+#define COMPACT_MUCH ((uint64_t)3 << 20) /* waste, beside a share of what is used, for which fuller spans are emptied, too */
 
 typedef struct compact_step {
   kevy_store *s;
@@ -118,18 +119,24 @@ static bool compact_allowed(const kevy_store *s) {
          sp->transactions == 0 && sp->light == NULL && sp->undone == NULL && sp->flushed == NULL && !snapshot_waiting(sp);
 }
 
+/* Spans that are less full than the average are emptied; after a pass that gained little, those of half its room. */
 static void compact_begin(space *sp, uint64_t wasted) {
   compacting *c = &sp->compacting;
   uint64_t used = sp->mem.root->used, fill = 256 * used / (used + wasted);
-  *c = (compacting){.on = true, .before = wasted, .left = sp->mem.left};
-  c->fill = (uint32_t)(fill < COMPACT_FILL ? COMPACT_FILL : fill > COMPACT_FILL_MOST ? COMPACT_FILL_MOST : fill);
+  *c = (compacting){.on = true, .before = wasted, .left = sp->mem.left, .eager = c->eager};
+  if (fill < COMPACT_FILL) fill = COMPACT_FILL;
+  fill = 256 - ((256 - fill) >> c->eager);
+  c->fill = (uint32_t)(fill > COMPACT_FILL_MOST ? COMPACT_FILL_MOST : fill);
 }
 
 static void compact_end(space *sp) {
   compacting *c = &sp->compacting;
   uint64_t now = mem_wasted(&sp->mem);
+  bool vain = sp->mem.left - c->left < c->before / COMPACT_GAIN;
+  bool again = vain && c->fill < COMPACT_FILL_MOST && now > sp->mem.root->used / 32 + COMPACT_MUCH;
   c->on = false;
-  c->rest = sp->mem.left - c->left < c->before / COMPACT_GAIN ? now + now / 4 : 0;
+  c->eager = again ? c->eager + 1 : 0;
+  c->rest = vain && !again ? now + now / 4 : 0;
 }
 
 /* Goes on with one database. False when the budget is used up. */

@@ -2,9 +2,9 @@
  *
  * Deleting keys at random leaves pages that hold a block or two each. Where such waste passes a share of what is used, upkeep
  * walks the keyspace in the order of hashes and moves what lies in sparse spans (mem.h) to fuller ones: entries and their blobs,
- * directory pages and segments, members of large values and the leaves of their trees. Table slots, trees and deadline wheels
- * refer to these and nothing else does, so a move is a copy and a new ref or two. A pass that gains little is not repeated before
- * there is a quarter more waste than when it began.
+ * roots, directory pages and segments of tables, members of large values and the nodes of their trees. Table slots, trees and
+ * deadline wheels refer to these and nothing else does, so a move is a copy and a new ref or two. A pass that empties few spans
+ * is followed by more eager ones where much is left, else by none before there is a quarter more waste.
  *
  * Nothing moves while a moment, a transaction or a grave may see it, nor a blob with another owner: a pin, a result. What a call
  * lends stays where it is until the next call that writes, or kevy_tick. */

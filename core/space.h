@@ -59,6 +59,7 @@ typedef struct pin_node {
 typedef struct compacting {
   bool on, walked;
   uint32_t fill;            /* of 256: spans that are less full are emptied */
+  uint32_t eager;           /* passes that gained little, one after another, and left much */
   uint64_t before;          /* what was wasted when it began */
   uint64_t left;            /* what spans had been emptied of until then (mem.h) */
   uint64_t rest;            /* no pass before so much is wasted */
